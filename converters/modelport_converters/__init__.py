@@ -1,0 +1,1 @@
+"""Graph translation: knows no files, no hooks and no command line."""

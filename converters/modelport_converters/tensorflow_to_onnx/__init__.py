@@ -1,0 +1,1 @@
+"""TensorFlow to ONNX, on tf2onnx."""

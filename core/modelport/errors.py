@@ -1,0 +1,275 @@
+"""The error tree.
+
+Every error says what happened, where, and what to do, and carries the exit status of the command line:
+
+====== =============================================
+status meaning
+====== =============================================
+1      a bug of modelport or of a plugin
+2      wrong usage or bad input
+3      cannot be converted
+4      refused by the checker
+5      not equivalent, or not provable
+6      framework (or plugin) not installed
+7      refused as unsafe
+130    interrupted
+====== =============================================
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+__all__ = [
+    "AmbiguousSource",
+    "BadInput",
+    "CannotConvert",
+    "CheckFailed",
+    "DirectionNotSupported",
+    "FactoryFailed",
+    "FrameworkNotInstalled",
+    "InvalidOption",
+    "InvalidSamples",
+    "InvalidSignature",
+    "ModelportError",
+    "NotEquivalent",
+    "OpsetNotReachable",
+    "OutputNotWritable",
+    "PluginFailed",
+    "PluginNotLoadable",
+    "ProofIncomplete",
+    "SignatureNeeded",
+    "SourceNotFound",
+    "SourceUnreadable",
+    "StateDictMismatch",
+    "UnknownFormat",
+    "UnknownFramework",
+    "UnsafeSource",
+    "UnsupportedOps",
+    "nearest",
+]
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """Return the candidate most similar to `name`, or None when nothing is close."""
+    matches = difflib.get_close_matches(name.lower(), list(candidates), n=1, cutoff=0.5)
+    return matches[0] if matches else None
+
+
+class ModelportError(Exception):
+    """Base of every error that modelport raises on purpose.
+
+    Args:
+        what: one sentence saying what happened.
+        where: the file, node, input or stage it happened at.
+        remedy: what the reader can do about it.
+    """
+
+    exit_status: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, where: str | None = None, remedy: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.where:
+            lines.append(f"  where: {self.where}")
+        if self.remedy:
+            lines.append(f"  what to do: {self.remedy}")
+        return "\n".join(lines)
+
+
+# --- 2: wrong usage or bad input -----------------------------------------------------------------
+
+
+class BadInput(ModelportError):
+    """Wrong usage or bad input; the base of all errors with exit status 2."""
+
+    exit_status = 2
+
+
+class SourceNotFound(BadInput):
+    """The source path does not exist."""
+
+
+class SourceUnreadable(BadInput):
+    """The source exists but is empty, truncated, damaged or not of the format it claims to be."""
+
+
+class UnknownFormat(BadInput):
+    """No installed plugin recognises the source or the target."""
+
+
+class AmbiguousSource(BadInput):
+    """Two plugins claim the source with equal confidence.
+
+    Args:
+        source: the path.
+        candidates: the keys of the frameworks that claim it.
+    """
+
+    def __init__(self, source: str, candidates: Sequence[str]) -> None:
+        self.candidates = tuple(candidates)
+        super().__init__(
+            f"the source could belong to {' or '.join(candidates)}",
+            where=source,
+            remedy=f"name the framework: {' or '.join(f'--from {key}' for key in candidates)}",
+        )
+
+
+class UnknownFramework(BadInput):
+    """No plugin is registered under this key or alias."""
+
+    def __init__(self, key: str, known: Sequence[str]) -> None:
+        self.key = key
+        self.suggestion = nearest(key, known)
+        hint = f"did you mean {self.suggestion!r}? " if self.suggestion else ""
+        super().__init__(
+            f"there is no framework {key!r}",
+            remedy=f"{hint}known: {', '.join(sorted(known))}; `modelport plugins` shows what each can do",
+        )
+
+
+class InvalidOption(BadInput):
+    """A plugin option is unknown or its value cannot be read as the declared type."""
+
+
+class InvalidSignature(BadInput):
+    """An --input does not parse, or contradicts the model (name, dtype, rank, fixed dimension)."""
+
+
+class SignatureNeeded(BadInput):
+    """The model does not say what its inputs are, and the user has not said it either."""
+
+
+class InvalidSamples(BadInput):
+    """The user's samples do not fit the signature: wrong columns, dtypes, shapes, or NaN."""
+
+
+class FactoryFailed(BadInput):
+    """The `module:factory` of --model cannot be imported or called, or returned no model."""
+
+
+class StateDictMismatch(BadInput):
+    """The keys or shapes of a state dict do not match the module built by --model.
+
+    Args:
+        where: the state-dict file.
+        missing: keys of the module that the file lacks.
+        unexpected: keys of the file that the module lacks.
+        shapes: one line for each key whose shape differs.
+    """
+
+    def __init__(
+        self, where: str, missing: Sequence[str], unexpected: Sequence[str], shapes: Sequence[str] = ()
+    ) -> None:
+        self.missing, self.unexpected, self.shapes = tuple(missing), tuple(unexpected), tuple(shapes)
+        parts = [
+            f"{title} ({len(keys)}): {', '.join(keys)}"
+            for title, keys in (("missing", missing), ("unexpected", unexpected), ("other shape", shapes))
+            if keys
+        ]
+        super().__init__(
+            "the state dict does not fit the module that --model builds: " + "; ".join(parts),
+            where=where,
+            remedy="pass the factory (and its arguments) that the weights were saved from",
+        )
+
+
+class OutputNotWritable(BadInput):
+    """The target cannot be written: no such folder, no permission, no space."""
+
+
+# --- 3: cannot be converted ----------------------------------------------------------------------
+
+
+class CannotConvert(ModelportError):
+    """The model has no form in the target; the base of all errors with exit status 3."""
+
+    exit_status = 3
+
+
+class DirectionNotSupported(CannotConvert):
+    """The framework's plugin has no hook for the direction asked for."""
+
+
+class OpsetNotReachable(CannotConvert):
+    """The exporter's result cannot be carried to the requested opset."""
+
+
+class UnsupportedOps(CannotConvert):
+    """Operators that the target cannot express, all of them at once.
+
+    Args:
+        ops: one line for each: domain, operator, version, node name and reason.
+        where: the model.
+    """
+
+    def __init__(self, ops: Sequence[str], *, where: str | None = None, remedy: str | None = None) -> None:
+        self.ops = tuple(ops)
+        super().__init__(
+            f"{len(self.ops)} operator(s) cannot be converted:\n    " + "\n    ".join(self.ops),
+            where=where,
+            remedy=remedy,
+        )
+
+
+# --- 4 and 5: the core's verdicts ----------------------------------------------------------------
+
+
+class CheckFailed(ModelportError):
+    """The ONNX checker, shape inference or ONNX Runtime refuses the exported file."""
+
+    exit_status = 4
+
+
+class NotEquivalent(ModelportError):
+    """The result computes something else than its reference; the message lists every failing output."""
+
+    exit_status = 5
+
+
+class ProofIncomplete(NotEquivalent):
+    """The proof could not run its minimum, so nothing has been proven."""
+
+
+# --- 6, 7, 1 -------------------------------------------------------------------------------------
+
+
+class FrameworkNotInstalled(ModelportError):
+    """A framework that the conversion needs is not installed.
+
+    Args:
+        key: the framework's key.
+        module: the module that could not be imported.
+        install: the exact command that installs it.
+    """
+
+    exit_status = 6
+
+    def __init__(self, key: str, module: str, install: str) -> None:
+        self.key, self.module, self.install = key, module, install
+        super().__init__(f"{key} needs the package {module!r}, which is not installed", remedy=install)
+
+
+class PluginNotLoadable(ModelportError):
+    """A plugin's own module fails to import."""
+
+    exit_status = 6
+
+
+class UnsafeSource(ModelportError):
+    """Loading the source would run code that it carries."""
+
+    exit_status = 7
+
+
+class PluginFailed(ModelportError):
+    """A plugin broke the hook specification or raised an error of its own: a bug to report."""
+
+    exit_status = 1

@@ -1,0 +1,349 @@
+"""Finding plugins by entry point, loading one by name, and calling it.
+
+Three tiers of laziness: `entry_points` reads metadata alone; `Registry.get` imports one plugin's module; a framework is imported
+by a hook body. A plugin that fails to import is remembered with its error and harms no other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from pathlib import Path
+from typing import Any
+
+import pluggy
+
+from modelport import errors
+from modelport.errors import (
+    AmbiguousSource,
+    BadInput,
+    CannotConvert,
+    DirectionNotSupported,
+    FrameworkNotInstalled,
+    InvalidOption,
+    ModelportError,
+    OutputNotWritable,
+    PluginFailed,
+    PluginNotLoadable,
+    SourceNotFound,
+    SourceUnreadable,
+    UnknownFormat,
+    UnknownFramework,
+)
+from modelport.spec import GROUP, PROJECT, Detection, Framework, Hooks, Option
+
+_TRANSLATED: Mapping[str, type[ModelportError]] = {
+    "load": SourceUnreadable,
+    "to_onnx": CannotConvert,
+    "from_onnx": CannotConvert,
+    "save": OutputNotWritable,
+}
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One loaded plugin: its framework's description and its hooks."""
+
+    key: str
+    framework: Framework
+    distribution: str
+    version: str
+    _manager: pluggy.PluginManager
+
+    def has(self, hook: str) -> bool:
+        """Whether the plugin implements the hook."""
+        return any(impl.plugin_name == self.key for impl in getattr(self._manager.hook, hook).get_hookimpls())
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """The directions it converts in: "to_onnx", "from_onnx", both or neither."""
+        return tuple(hook for hook in ("to_onnx", "from_onnx") if self.has(hook))
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The required modules that are not installed (looked up, not imported)."""
+        return tuple(name for name in self.framework.requires if not _installed(name))
+
+    def versions(self) -> dict[str, str]:
+        """Return the installed version of each of the framework's distributions."""
+        found = {}
+        for name in self.framework.distributions:
+            with contextlib.suppress(PackageNotFoundError):
+                found[name] = version(name)
+        return found
+
+    def require(self, hook: str) -> None:
+        """Raise DirectionNotSupported, naming what the plugin can do, when it lacks the hook."""
+        if not self.has(hook):
+            can = " and ".join(d.replace("_", " ") for d in self.directions) or "no conversion"
+            raise DirectionNotSupported(
+                f"the {self.key} plugin cannot do {hook!r}; it can do {can}",
+                remedy="`modelport plugins` lists what each framework can do",
+            )
+
+    def call(self, hook: str, **arguments: Any) -> Any:
+        """Call one hook of this plugin alone, with exceptions translated as the specification says.
+
+        What a framework prints goes to stderr: stdout belongs to the result.
+        """
+        self.require(hook)
+        others = [plugin for name, plugin in self._manager.list_name_plugin() if name != self.key]
+        caller = self._manager.subset_hook_caller(hook, others)
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                return caller(**arguments)
+        except ModelportError:
+            raise
+        except ModuleNotFoundError as error:
+            raise self._module_not_found(hook, error) from error
+        except Exception as error:
+            raise self._translated(hook, error, arguments.get("source")) from error
+
+    def _module_not_found(self, hook: str, error: ModuleNotFoundError) -> ModelportError:
+        root = (error.name or "").partition(".")[0]
+        if root in self.framework.requires or not _installed(root):
+            return FrameworkNotInstalled(self.key, root, self.framework.install)
+        return self._translated(hook, error, None)
+
+    def _translated(self, hook: str, error: Exception, source: Path | None) -> ModelportError:
+        kind = _TRANSLATED.get(hook, PluginFailed)
+        what = f"{self.framework.title} failed in {hook!r}: {type(error).__name__}: {_first_lines(error)}"
+        remedies = {
+            "load": "check that the file is complete and was written by this framework; --debug shows the traceback",
+            "to_onnx": "--debug shows the exporter's own traceback",
+            "from_onnx": "--debug shows the translator's own traceback",
+        }
+        remedy = remedies.get(hook, f"report it to the authors of {self.distribution}, with the output of --debug")
+        return kind(what, where=str(source) if source else None, remedy=remedy)
+
+
+class Registry:
+    """The plugins of this process."""
+
+    def __init__(self) -> None:
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(Hooks)
+        self._loaded: dict[str, Plugin] = {}
+        self._broken: dict[str, PluginNotLoadable] = {}
+        self._entries: dict[str, EntryPoint] = {}
+        for entry in entry_points(group=GROUP):
+            self._entries.setdefault(entry.name, entry)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every registered key, from metadata alone."""
+        return tuple(sorted({*self._entries, *self._loaded}))
+
+    @property
+    def broken(self) -> Mapping[str, PluginNotLoadable]:
+        """The plugins that failed to load so far, with their errors."""
+        return dict(self._broken)
+
+    def describe(self, key: str) -> tuple[str, str]:
+        """Return the distribution and version that registered the key, from metadata alone."""
+        distribution = self._entries[key].dist if key in self._entries else None
+        return (distribution.name, distribution.version) if distribution else ("(registered in this process)", "")
+
+    def get(self, name: str) -> Plugin:
+        """Load the plugin with this key or alias.
+
+        Raises:
+            UnknownFramework: with the nearest known key.
+            PluginNotLoadable: when its module fails to import.
+        """
+        if name in self._loaded or name in self._entries:
+            return self._load(name)
+        for plugin in self.all():
+            if name.lower() in (plugin.key, *plugin.framework.aliases):
+                return plugin
+        aliases = [alias for plugin in self.all() for alias in plugin.framework.aliases]
+        raise UnknownFramework(name, [*self.keys, *aliases])
+
+    def all(self) -> list[Plugin]:
+        """Load every plugin's module (never a framework); broken ones are left out and remembered in `broken`."""
+        plugins = []
+        for key in self.keys:
+            with contextlib.suppress(PluginNotLoadable):
+                plugins.append(self._load(key))
+        return plugins
+
+    def register(self, key: str, plugin: object) -> Plugin:
+        """Register a plugin object under a key, in this process only; raises PluginNotLoadable."""
+        try:
+            self._manager.register(plugin, name=key)
+            self._manager.check_pending()
+            framework = self._describe(key, plugin)
+        except Exception as error:
+            if self._manager.has_plugin(key):
+                self._manager.unregister(name=key)
+            raise self._not_loadable(key, error) from error
+        distribution, release = self.describe(key)
+        loaded = self._loaded[key] = Plugin(key, framework, distribution, release, self._manager)
+        return loaded
+
+    def unregister(self, key: str) -> None:
+        """Forget a plugin that was registered in this process."""
+        self._loaded.pop(key)
+        self._manager.unregister(name=key)
+
+    def detect(self, source: Path) -> tuple[Plugin, Detection]:
+        """Ask every plugin who owns a source path.
+
+        Raises:
+            SourceNotFound, SourceUnreadable: for a missing path or an empty file.
+            UnknownFormat, AmbiguousSource: when nobody claims it, or two do so equally.
+        """
+        check_readable(source)
+        claims = [(plugin, claim) for plugin in self.all() if plugin.has("detect") and (claim := _claim(plugin, source))]
+        if not claims:
+            raise UnknownFormat(
+                "no plugin recognises the source" + (" folder" if source.is_dir() else ""),
+                where=str(source),
+                remedy=f"name the framework with --from; known: {', '.join(self.keys)}",
+            )
+        best = max(claim.confidence for _, claim in claims)
+        first, *rest = [(plugin, claim) for plugin, claim in claims if claim.confidence == best]
+        if rest:
+            raise AmbiguousSource(str(source), [first[0].key, *(plugin.key for plugin, _ in rest)])
+        return first
+
+    def owner(self, model: object) -> Plugin:
+        """Return the plugin that owns a module in the MRO of an object's class; raises UnknownFormat."""
+        plugins = self.all()
+        for cls in type(model).__mro__:
+            root = cls.__module__.partition(".")[0]
+            for plugin in plugins:
+                if root in plugin.framework.modules:
+                    return plugin
+        raise UnknownFormat(
+            f"no plugin owns objects of type {type(model).__module__}.{type(model).__qualname__}",
+            remedy=f"pass from_=...; known: {', '.join(self.keys)}",
+        )
+
+    def for_suffix(self, path: Path) -> Plugin:
+        """Return the one plugin that writes files of this suffix (``--to`` from ``-o``); raises UnknownFormat."""
+        plugins = [plugin for plugin in self.all() if path.suffix.lower() in plugin.framework.suffixes and path.suffix]
+        writers = [plugin for plugin in plugins if plugin.has("save")] or plugins
+        if len(writers) != 1:
+            names = ", ".join(plugin.key for plugin in writers)
+            raise UnknownFormat(
+                f"the suffix of the target does not say its framework{f' ({names} all write it)' if names else ''}",
+                where=str(path),
+                remedy=f"name it with --to; known: {', '.join(self.keys)}",
+            )
+        return writers[0]
+
+    def _load(self, key: str) -> Plugin:
+        if key in self._loaded:
+            return self._loaded[key]
+        if key in self._broken:
+            raise self._broken[key]
+        try:
+            module = self._entries[key].load()
+        except Exception as error:
+            self._broken[key] = self._not_loadable(key, error)
+            raise self._broken[key] from error
+        try:
+            return self.register(key, module)
+        except PluginNotLoadable as error:
+            self._broken[key] = error
+            raise
+
+    def _describe(self, key: str, plugin: object) -> Framework:
+        if not hasattr(plugin, "framework"):  # a listener: it only hears of finished conversions
+            return Framework(key, key, (), (), "")
+        described = plugin.framework()
+        if not isinstance(described, Framework) or described.key != key:
+            raise TypeError(f"framework() must return a Framework with the key {key!r}, not {described!r}")
+        return described
+
+    def _not_loadable(self, key: str, error: Exception) -> PluginNotLoadable:
+        distribution, release = self.describe(key)
+        where = f"{distribution} {release}".strip()
+        return PluginNotLoadable(
+            f"the plugin {key!r} cannot be loaded: {type(error).__name__}: {_first_lines(error)}",
+            where=where,
+            remedy=f"repair or remove it (pip uninstall {distribution}), or report it to its authors",
+        )
+
+
+@cache
+def registry() -> Registry:
+    """Return the registry of this process, reading entry points on first use."""
+    return Registry()
+
+
+def check_readable(source: Path) -> None:
+    """Raise SourceNotFound for a missing path and SourceUnreadable for an empty file or folder."""
+    if not source.exists():
+        raise SourceNotFound("there is no such file", where=str(source), remedy="check the path")
+    if source.is_dir():
+        if not any(source.iterdir()):
+            raise SourceUnreadable("the folder is empty", where=str(source), remedy="pass the folder that holds the model")
+    elif source.stat().st_size == 0:
+        raise SourceUnreadable("the file is empty", where=str(source), remedy="save the model again")
+
+
+def parse_options(framework: Framework, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the user's options against a plugin's schema, read texts as the declared types, and fill in defaults.
+
+    Raises:
+        InvalidOption: for an unknown name (with the nearest valid one) or an unreadable value.
+    """
+    schema = {option.name: option for option in framework.options}
+    for name in given:
+        if name not in schema:
+            close = errors.nearest(name, schema)
+            hint = f"did you mean {close!r}? " if close else ""
+            has = f"it has {', '.join(schema)}" if schema else "it has none"
+            raise InvalidOption(
+                f"the {framework.key} plugin has no option {name!r}",
+                remedy=f"{hint}{has}; see `modelport plugins {framework.key}`",
+            )
+    return {name: _read(option, given[name]) if name in given else option.default for name, option in schema.items()}
+
+
+def _read(option: Option, value: Any) -> Any:
+    try:
+        result = _typed(option, value)
+    except (ValueError, KeyError):
+        result = None
+    if result is None or (option.choices and result not in option.choices):
+        wanted = f"one of {', '.join(option.choices)}" if option.choices else f"a value of type {option.type}"
+        raise InvalidOption(f"the option {option.name} cannot be {value!r}", remedy=f"give {wanted}")
+    return result
+
+
+def _typed(option: Option, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if option.type == "bool":
+        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[value.lower()]
+    return {"str": str, "int": int, "float": float}[option.type](value)
+
+
+def _claim(plugin: Plugin, source: Path) -> Detection | None:
+    """Ask one plugin; one that fails in `detect` makes no claim, so that it harms no other."""
+    try:
+        claim: Detection | None = next(iter(plugin.call("detect", source=source)), None)
+    except (PluginFailed, BadInput, FrameworkNotInstalled):
+        return None
+    return claim
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return module in sys.modules
+
+
+def _first_lines(error: BaseException, limit: int = 3) -> str:
+    lines: Iterator[str] = (line for line in str(error).splitlines() if line.strip())
+    text = " / ".join(line.strip() for _, line in zip(range(limit), lines, strict=False))
+    return text if len(text) <= 600 else text[:600] + " …"

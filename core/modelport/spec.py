@@ -1,0 +1,225 @@
+"""The hook specification: the one page that a plugin author reads.
+
+A plugin is a module (or any object) registered under the entry-point group ``modelport``; the entry point's name is the
+framework's key. It implements some of the hooks below, marked with `hookimpl`::
+
+    from modelport import hookimpl
+
+    @hookimpl
+    def framework() -> Framework: ...
+
+Hooks are called with keywords, so an implementation may leave out the arguments that it does not need. Frameworks are imported
+inside hook bodies, never at the top of the plugin's module: a missing one then becomes `FrameworkNotInstalled` by itself.
+
+Who answers: `detect` and `conversion_finished` are put to every plugin; all others to the one that owns the framework.
+What fails: a `ModelportError` reaches the user as it is. Any other exception is translated by the hook it escapes from: `load` ->
+`SourceUnreadable`, `to_onnx` and `from_onnx` -> `CannotConvert`, `save` -> `OutputNotWritable`, the rest -> `PluginFailed`.
+
+Checking and proving are not hooks: the core does both, after every conversion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pluggy
+
+from modelport.signature import Signature, TensorSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    import onnx
+    import onnx_ir
+    from numpy.typing import NDArray
+
+    from modelport.report import Report
+
+    Array = NDArray[Any]
+    Value = Array | list[Any] | dict[Any, Any]
+    Arrays = Mapping[str, Array]
+    Values = Mapping[str, Value]
+    OnnxModel = onnx_ir.Model | onnx.ModelProto
+    Scalar = np.generic
+
+PROJECT = "modelport"
+GROUP = "modelport"
+HUB = "onnx"
+"""The key of the format that every conversion passes through."""
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+Model = Any
+"""A model in its framework's own type."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a plugin, set with ``-O name=value``.
+
+    Attributes:
+        name: snake case.
+        type: what the text after ``=`` is read as.
+        default: the value when the user says nothing.
+        help: one sentence.
+        choices: the only values allowed; empty for any.
+    """
+
+    name: str
+    type: Literal["str", "int", "float", "bool"]
+    default: str | int | float | bool | None
+    help: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Framework:
+    """What a plugin says about its framework, without importing it.
+
+    Attributes:
+        key: the entry point's name.
+        title: as the framework writes itself.
+        suffixes: file suffixes it reads or writes, with the dot; the first one is the default target.
+        requires: the importable top-level modules without which no hook works.
+        install: the exact command that installs them.
+        modules: the top-level modules whose classes are this framework's models, for objects in memory.
+        aliases: other names for the key.
+        options: the options that its hooks understand.
+        distributions: the packages whose versions a report names.
+        folder: True when a saved model is a folder.
+    """
+
+    key: str
+    title: str
+    suffixes: tuple[str, ...]
+    requires: tuple[str, ...]
+    install: str
+    modules: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    options: tuple[Option, ...] = ()
+    distributions: tuple[str, ...] = ()
+    folder: bool = False
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A claim on a source path.
+
+    Attributes:
+        confidence: 1.0 for contents that only this framework writes, 0.5 for a suffix alone.
+        evidence: what the claim rests on, for the person at the terminal.
+    """
+
+    confidence: float
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked of a plugin: its own options by name, and what is common to all plugins.
+
+    Attributes:
+        values: every option of the plugin's schema, defaults filled in.
+        inputs: the --input specifications, for plugins whose models do not say their own.
+        examples: sizes of symbolic dimensions that came with --input.
+        samples: names, dtypes and shapes of the user's samples (one entry for each column of a CSV file); empty without samples.
+        factory: the ``module:factory`` of --model, which builds a model to load weights into.
+        trust: whether code inside the source may run.
+        notes: what the report should say about how a hook did its work; append with `note`.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    inputs: tuple[TensorSpec, ...] = ()
+    examples: Mapping[str, int] = field(default_factory=dict)
+    samples: tuple[TensorSpec, ...] = ()
+    factory: str | None = None
+    trust: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values)
+
+    def note(self, text: str) -> None:
+        """Record, once, how something was done: a fallback taken, a default that matters."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+
+class Hooks:
+    """The hooks. `self` is no part of an implementation's arguments."""
+
+    @hookspec(firstresult=True)
+    def framework(self) -> Framework:
+        """Describe the framework. Imports nothing heavy; which directions exist is seen from the hooks implemented."""
+        raise NotImplementedError
+
+    @hookspec
+    def detect(self, source: Path) -> Detection | None:
+        """Claim an existing, non-empty file or folder by suffix, magic bytes, zip listing or contents. Reads little, runs nothing.
+
+        Every plugin is asked; the highest confidence wins, and a tie is `AmbiguousSource`.
+        """
+
+    @hookspec(firstresult=True)
+    def load(self, source: Path, options: Options) -> Model:
+        """Load a model from disk, in inference mode.
+
+        Raises:
+            UnsafeSource: when loading would run code that the file carries and `options.trust` is False.
+        """
+
+    @hookspec(firstresult=True)
+    def signature(self, model: Model, options: Options) -> Signature:
+        """Name the inputs and outputs: dtypes, sizes and symbolic dimensions, in the order `run` uses.
+
+        `options.inputs` is the user's word where the model leaves something open. The core applies it afterwards to all
+        models alike, so a plugin whose models know their signature need not look at it.
+
+        Raises:
+            SignatureNeeded: when neither the model nor the user says what the inputs are.
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def samples(self, model: Model, signature: Signature, seed: int) -> Arrays | None:
+        """Return inputs that exercise this model better than random ones, or None. Optional.
+
+        One array for each input, of its dtype and rank. The same seed gives the same arrays.
+        """
+
+    @hookspec(firstresult=True)
+    def to_onnx(self, model: Model, signature: Signature, opset: int, options: Options) -> OnnxModel:
+        """Translate to ONNX. Inputs and outputs carry the names and the order of the signature.
+
+        The opset of the default domain is `opset`, or lower where the exporter reaches no further: the core upgrades.
+        The model that was passed in is left as it was.
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def from_onnx(self, model: onnx_ir.Model, options: Options) -> Model:
+        """Translate from ONNX. Names and order of inputs and outputs are kept."""
+
+    @hookspec(firstresult=True)
+    def run(self, model: Model, signature: Signature, inputs: Arrays, options: Options) -> Values:
+        """Run the model: deterministic, inference mode, NumPy in and out, the names and dtypes of the signature.
+
+        Strings are object arrays of str; bfloat16 is `ml_dtypes.bfloat16`. Called on the model as it was loaded, untouched by
+        the export, as the reference of the proof. An exception means that the model does not admit these inputs.
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def save(self, model: Model, path: Path, options: Options) -> Sequence[Path]:
+        """Write the model to `path` (which does not exist yet) and return every path written."""
+        raise NotImplementedError
+
+    @hookspec
+    def conversion_finished(self, report: Report) -> None:
+        """Hear of a finished conversion, delivered or failed: for those who log, upload or notify. Failures here are warnings."""

@@ -1,0 +1,1 @@
+"""Framework plugins: one file for each framework, registered through entry points like any third-party plugin."""
