@@ -37,12 +37,16 @@ class TensorSpec:
         dtype: a name in `DTYPES`; an empty string while unknown.
         shape: a size or a symbolic name for each axis; None while the rank is unknown.
         kind: "tensor", or how maps and sequences nest (ZipMap yields "sequence_of_maps").
+        columns: the names of the columns of the last axis, where the model was fitted on named ones.
+        nan: whether the model takes NaN as a missing value.
     """
 
     name: str
     dtype: str
     shape: tuple[Dim, ...] | None
     kind: Kind = "tensor"
+    columns: tuple[str, ...] = ()
+    nan: bool = False
 
     @property
     def symbols(self) -> tuple[str, ...]:

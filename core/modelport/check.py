@@ -1,0 +1,85 @@
+"""The checker stage: whether the very file that will be delivered is a valid, runnable model of the requested opset."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+import onnx
+from onnx.checker import ValidationError
+from onnx.external_data_helper import ExternalDataInfo, uses_external_data
+
+from modelport.errors import CheckFailed, UnsafeSource
+from modelport.signature import Signature
+
+
+def check_model(path: Path, *, opset: int, signature: Signature) -> None:
+    """Check an ONNX file: its opset and signature, and the full ONNX checker with strict shape inference.
+
+    Args:
+        path: the file that will be delivered, its external data beside it.
+        opset: the opset of the default domain that it must carry.
+        signature: the names, in order, that its inputs and outputs must have.
+
+    Raises:
+        CheckFailed: with the checker's own words.
+    """
+    model = onnx.load(str(path), load_external_data=False)
+    _check_opset(model, opset, path)
+    _check_names(model, signature, path)
+    check_external_data(model, path)
+    del model
+    try:
+        onnx.checker.check_model(str(path), full_check=True)
+    except (ValidationError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
+        text = " ".join(str(error).split())
+        raise CheckFailed(
+            f"the ONNX checker refuses the model: {text[:800]}",
+            where=str(path),
+            remedy="nothing was delivered; report it with the source model: the export is invalid",
+        ) from error
+
+
+def check_external_data(model: onnx.ModelProto, path: Path) -> None:
+    """Raise UnsafeSource for weights outside the model's folder, and CheckFailed for missing ones."""
+    for tensor in model.graph.initializer:
+        if not uses_external_data(tensor):
+            continue
+        location = ExternalDataInfo(tensor).location
+        pure = PurePosixPath(location)
+        if pure.is_absolute() or PureWindowsPath(location).is_absolute() or ".." in PureWindowsPath(location).parts:
+            raise UnsafeSource(
+                f"the weights of {tensor.name!r} lie outside the model's folder, at {location!r}",
+                where=str(path),
+                remedy="save the model again with its external data beside it",
+            )
+        if not (path.parent / location).is_file():
+            raise CheckFailed(
+                f"the external data {location!r} of {tensor.name!r} is missing",
+                where=str(path),
+                remedy="keep the external-data file beside the model",
+            )
+
+
+def _check_opset(model: onnx.ModelProto, opset: int, path: Path) -> None:
+    imports = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    if imports and imports != [opset]:
+        found = " and ".join(map(str, imports))
+        raise CheckFailed(
+            f"the model carries opset {found}, not {opset}", where=str(path), remedy="report it: the exporter missed the opset"
+        )
+
+
+def _check_names(model: onnx.ModelProto, signature: Signature, path: Path) -> None:
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value.name for value in model.graph.input if value.name not in weights]
+    outputs = [value.name for value in model.graph.output]
+    for title, have, want in (
+        ("inputs", inputs, [spec.name for spec in signature.inputs]),
+        ("outputs", outputs, [spec.name for spec in signature.outputs]),
+    ):
+        if want and have != want:
+            raise CheckFailed(
+                f"the model's {title} are {', '.join(have)}, the signature's {', '.join(want)}",
+                where=str(path),
+                remedy="report it: the exporter lost or renamed them",
+            )

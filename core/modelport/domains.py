@@ -1,0 +1,191 @@
+"""What values a graph admits at each of its inputs, read off the graph itself.
+
+Random integers break an embedding, random words meet no vocabulary, and random floats rarely hit the threshold of a tree. So the
+consumers of each input are followed through operators that keep values as they are, up to the ones that say what they expect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import AttributeProto, GraphProto, NodeProto, numpy_helper
+
+_KEEP_VALUES = frozenset(
+    "Identity Cast CastLike Reshape Unsqueeze Squeeze Flatten Transpose Expand Slice Concat Split Tile Clip Where Pad "
+    "Gather GatherElements GatherND Max Min Mod StringNormalizer".split()
+)
+_INDEXED = {"Gather": 1, "GatherElements": 1, "GatherND": 1, "Scatter": 1, "ScatterElements": 1, "ScatterND": 1}
+# The operands that are sizes, counts or positions rather than data: large values there mean gigabytes or errors.
+_SIZES = {
+    "Reshape": (1,), "Expand": (1,), "Tile": (1,), "ConstantOfShape": (0,), "Range": (0, 1, 2), "TopK": (1,), "OneHot": (1,),
+    "Slice": (1, 2, 3, 4), "Pad": (1, 3), "Resize": (3,), "Split": (1,), "Trilu": (1,), "Unsqueeze": (1,), "Squeeze": (1,),
+    "Loop": (0,), "CenterCropPad": (1,), "DFT": (1, 2), "EyeLike": (), "CumSum": (1,),
+}  # fmt: skip
+_VOCABULARIES = ("keys_strings", "cats_strings", "classes_strings", "pool_strings", "string_vocabulary")
+_INTEGER_VOCABULARIES = ("keys_int64s", "cats_int64s", "int64_vocabulary")
+
+
+@dataclass
+class Domain:
+    """What one input admits.
+
+    Attributes:
+        low, high: integers lie in [low, high); None where the graph does not bound them.
+        strings: the vocabulary that the input is looked up in.
+        text: True when strings are texts, to be made of several words of the vocabulary.
+        integers: the categories an integer input is looked up in.
+        thresholds: for each feature (column of the last axis), the values at which a tree decides.
+    """
+
+    low: int | None = None
+    high: int | None = None
+    strings: list[str] = field(default_factory=list)
+    text: bool = False
+    integers: list[int] = field(default_factory=list)
+    thresholds: dict[int, NDArray[Any]] = field(default_factory=dict)
+
+    def narrow(self, low: int, high: int) -> None:
+        """Intersect the integer range with [low, high)."""
+        self.low = low if self.low is None else max(self.low, low)
+        self.high = high if self.high is None else min(self.high, high)
+
+
+def domains_of(path: Path) -> dict[str, Domain]:
+    """Return the domain of each graph input of an ONNX file (weights kept outside the file are not read)."""
+    return domains_of_model(onnx.load(str(path), load_external_data=False))
+
+
+def domains_of_model(model: onnx.ModelProto) -> dict[str, Domain]:
+    """Return the domain of each graph input of a model."""
+    walker = _Walker(model.graph)
+    return {value.name: walker.domain(value.name) for value in model.graph.input if value.name not in walker.constants}
+
+
+class _Walker:
+    def __init__(self, graph: GraphProto) -> None:
+        self.constants: dict[str, onnx.TensorProto] = {}
+        self.shapes: dict[str, tuple[int | None, ...]] = {}
+        self.consumers: dict[str, list[tuple[NodeProto, int]]] = {}
+        for inner in _graphs(graph):
+            self._read(inner)
+
+    def _read(self, graph: GraphProto) -> None:
+        self.constants.update({tensor.name: tensor for tensor in graph.initializer})
+        for value in (*graph.input, *graph.value_info):
+            if value.type.HasField("tensor_type") and value.type.tensor_type.HasField("shape"):
+                dims = value.type.tensor_type.shape.dim
+                self.shapes[value.name] = tuple(d.dim_value if d.HasField("dim_value") else None for d in dims)
+        for node in graph.node:
+            if node.op_type == "Constant":
+                self.constants.update({node.output[0]: a.t for a in node.attribute if a.name == "value"})
+            for position, name in enumerate(node.input):
+                self.consumers.setdefault(name, []).append((node, position))
+
+    def domain(self, name: str) -> Domain:
+        """Follow one input through the graph."""
+        found = Domain()
+        seen: set[tuple[str, int]] = set()
+        pending = [(name, 0, True)]
+        while pending:
+            value, shift, columns = pending.pop()
+            if (value, shift) in seen:
+                continue
+            seen.add((value, shift))
+            for node, position in self.consumers.get(value, ()):
+                self._consume(found, node, position, shift, columns)
+                moved = self._passes(node, position)
+                if moved is not None:
+                    keeps_columns = columns and node.op_type in ("Identity", "Cast", "CastLike")
+                    pending += [(output, shift + moved, keeps_columns) for output in node.output]
+        return found
+
+    def _passes(self, node: NodeProto, position: int) -> int | None:
+        """Return the constant that the node adds to the value it passes on, or None where it passes nothing on."""
+        if node.op_type in ("Add", "Sub") and position == 0 and len(node.input) > 1 and node.input[1] in self.constants:
+            constant = numpy_helper.to_array(self.constants[node.input[1]])
+            if constant.size == 1 and constant.dtype.kind in "iu":
+                return int(constant.reshape(-1)[0]) * (1 if node.op_type == "Add" else -1)
+        if node.op_type == "Tokenizer":
+            return 0
+        first_only = node.op_type not in ("Concat", "Where", "Max", "Min")
+        return 0 if node.op_type in _KEEP_VALUES and not (first_only and position > 0) else None
+
+    def _consume(self, found: Domain, node: NodeProto, position: int, shift: int, columns: bool) -> None:
+        """Note what one consumer expects."""
+        if _INDEXED.get(node.op_type) == position:
+            rows = self._rows(node)
+            if rows:
+                found.narrow(-shift, rows - shift)
+        elif position in _SIZES.get(node.op_type, ()):
+            found.narrow(1, 5)
+        attributes = {attribute.name: attribute for attribute in node.attribute}
+        if node.op_type.startswith("TreeEnsemble") and columns:
+            _add_thresholds(found, attributes)
+        for key in _VOCABULARIES:
+            if key in attributes:
+                found.strings += [text.decode("utf-8", "replace") for text in attributes[key].strings]
+        for key in _INTEGER_VOCABULARIES:
+            if key in attributes:
+                found.integers += list(attributes[key].ints)
+        if "keys_tensor" in attributes:
+            _add_keys(found, numpy_helper.to_array(attributes["keys_tensor"].t))
+        found.text = found.text or node.op_type == "Tokenizer"
+        self._add_compared(found, node, position)
+
+    def _add_compared(self, found: Domain, node: NodeProto, position: int) -> None:
+        """Strings compared with constants are a vocabulary too."""
+        if node.op_type == "Equal":
+            other = self.constants.get(node.input[1 - position])
+            if other is not None and other.data_type == onnx.TensorProto.STRING:
+                _add_keys(found, numpy_helper.to_array(other))
+
+    def _rows(self, node: NodeProto) -> int | None:
+        axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
+        data = node.input[0]
+        shape = tuple(self.constants[data].dims) if data in self.constants else self.shapes.get(data)
+        if not shape or node.op_type.endswith("ND"):
+            return shape[0] if shape else None
+        return shape[axis] if -len(shape) <= axis < len(shape) else None
+
+
+def _add_keys(found: Domain, keys: NDArray[Any]) -> None:
+    flat = keys.reshape(-1)
+    if flat.dtype.kind in "OSU":
+        found.strings += [item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item) for item in flat]
+    elif flat.dtype.kind in "iu":
+        found.integers += [int(item) for item in flat]
+
+
+def _add_thresholds(found: Domain, attributes: Mapping[str, AttributeProto]) -> None:
+    features = next((attributes[key].ints for key in ("nodes_featureids",) if key in attributes), ())
+    values: Any = ()
+    for key in ("nodes_values_as_tensor", "nodes_splits"):
+        if key in attributes:
+            values = numpy_helper.to_array(attributes[key].t)
+    if "nodes_values" in attributes:
+        values = np.asarray(attributes["nodes_values"].floats, np.float32)
+    if len(features) != len(values):
+        return
+    modes = [mode.decode() for mode in attributes["nodes_modes"].strings] if "nodes_modes" in attributes else []
+    branch = np.asarray([mode != "LEAF" for mode in modes] if modes else [True] * len(values))
+    ids, values = np.asarray(features)[branch], np.asarray(values, np.float64)[branch]
+    for feature in np.unique(ids):
+        known = found.thresholds.get(int(feature), np.empty(0))
+        found.thresholds[int(feature)] = np.unique(np.concatenate([known, values[ids == feature]]))
+
+
+def _graphs(graph: GraphProto) -> Iterator[GraphProto]:
+    pending = [graph]
+    while pending:
+        current = pending.pop()
+        yield current
+        for node in current.node:
+            for attribute in node.attribute:
+                pending += [attribute.g] if attribute.type == AttributeProto.GRAPH else []
+                pending += attribute.graphs

@@ -1,0 +1,105 @@
+"""Carrying a model to exactly the requested opset, with its weights left out of the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import onnx
+import onnx_ir as ir
+from onnx import version_converter
+
+from modelport.errors import BadInput, OpsetNotReachable
+from modelport.session import OLDEST_OPSET, newest_opset
+
+DEFAULT_OPSET = 20
+
+_SMALL = 1024
+"""Initializers up to this many bytes stay: adapters read axes, shapes and scales from them."""
+
+
+def validate(opset: int) -> None:
+    """Raise BadInput for an opset that ONNX Runtime cannot run, and that could thus not be proven."""
+    newest = newest_opset()
+    if not OLDEST_OPSET <= opset <= newest:
+        raise BadInput(
+            f"opset {opset} is out of range",
+            where=f"--opset {opset}",
+            remedy=f"choose one from {OLDEST_OPSET} to {newest}, which the installed ONNX Runtime runs",
+        )
+
+
+def opset_of(model: ir.Model | onnx.ModelProto) -> int | None:
+    """Return the opset of the default domain, or None when the model does not import it."""
+    if isinstance(model, onnx.ModelProto):
+        versions = {entry.domain: entry.version for entry in model.opset_import}
+        return versions.get("", versions.get("ai.onnx"))
+    return model.opset_imports.get("", model.opset_imports.get("ai.onnx"))
+
+
+def to_opset(model: ir.Model | onnx.ModelProto, opset: int) -> ir.Model | onnx.ModelProto:
+    """Return the model at exactly this opset; one that is there already is returned as it is.
+
+    Raises:
+        OpsetNotReachable: when an operator has no adapter.
+    """
+    current = opset_of(model)
+    if current is None or current == opset:
+        return model
+    converted = ir.from_proto(model) if isinstance(model, onnx.ModelProto) else model
+    weights = _detach(converted)
+    try:
+        proto = ir.to_proto(converted)
+        if proto.functions:
+            proto = onnx.inliner.inline_local_functions(proto)
+        result = ir.from_proto(_convert(proto, current, opset))
+    finally:
+        _attach(converted, weights)
+    _attach(result, weights)
+    result.metadata_props.update(converted.metadata_props)
+    result.ir_version = max(converted.ir_version, result.ir_version)
+    return result
+
+
+def _convert(proto: onnx.ModelProto, current: int, opset: int) -> onnx.ModelProto:
+    try:
+        return version_converter.convert_version(proto, opset)
+    except Exception as error:
+        text = " ".join(str(error).split())
+        raise OpsetNotReachable(
+            f"the model cannot be carried from opset {current} to {opset}: {text[:400]}",
+            remedy=f"choose another --opset; {current} is what the exporter reaches by itself",
+        ) from error
+
+
+def _detach(model: ir.Model) -> dict[str, ir.Value]:
+    """Turn every large initializer into a graph input without data."""
+    graph = model.graph
+    own_inputs = set(graph.inputs)
+    weights = {name: value for name, value in graph.initializers.items() if _is_large(value) and value not in own_inputs}
+    for name, value in weights.items():
+        del graph.initializers[name]
+        if value.shape is None and value.const_value is not None:
+            value.shape = value.const_value.shape
+        if value.dtype is None and value.const_value is not None:
+            value.dtype = value.const_value.dtype
+        graph.inputs.append(value)
+    return weights
+
+
+def _attach(model: ir.Model, weights: dict[str, ir.Value]) -> None:
+    """Undo `_detach`, in the same model or in one converted from it."""
+    graph = model.graph
+    for value in [value for value in graph.inputs if value.name in weights]:
+        graph.inputs.remove(value)
+        value.const_value = weights[str(value.name)].const_value
+        graph.register_initializer(value)
+
+
+def _is_large(value: ir.Value) -> bool:
+    return value.const_value is not None and value.const_value.nbytes > _SMALL
+
+
+def initializers(model: ir.Model) -> Iterator[ir.TensorProtocol]:
+    """Yield the weights of a model, of its subgraphs too, without reading them."""
+    for graph in (model.graph, *model.graph.subgraphs()):
+        yield from (value.const_value for value in graph.initializers.values() if value.const_value is not None)

@@ -1,0 +1,386 @@
+"""convert(): detect, load, signature, export, check, prove, deliver — in this order, and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import onnx
+import onnx_ir as ir
+
+from modelport import __version__, artifact, check, equivalence, opset, report, sample_files, samples, session
+from modelport.domains import domains_of
+from modelport.errors import BadInput, InvalidSamples, InvalidSignature, ModelportError, SignatureNeeded
+from modelport.plugins import Plugin, parse_options, registry
+from modelport.signature import Signature, TensorSpec, parse_inputs
+from modelport.spec import HUB, Options
+
+Progress = Callable[[str, float | None], None]
+"""Called with a stage's name and None when it starts, with its seconds when it has ended."""
+
+PROOF_SECONDS = 30.0
+_HUB_FILE = "model.onnx"
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A finished conversion.
+
+    Attributes:
+        path: the delivered file or folder; None for a conversion in memory.
+        report: what happened.
+    """
+
+    path: Path | None
+    report: report.Report
+    _load: Callable[[], Any] = field(repr=False)
+
+    @property
+    def model(self) -> Any:
+        """The result as its framework's users expect it, such as `onnx.ModelProto`; read from `path` when first asked for."""
+        return self._load()
+
+
+@dataclass
+class _Job:
+    """One conversion on its way; what a stage makes, the next one takes."""
+
+    request: Mapping[str, Any]
+    report: report.Report
+    source: Plugin
+    target: Plugin
+    options: Options
+    target_options: Options
+    samples: sample_files.Samples | None
+    tolerance: equivalence.Tolerance
+    progress: Progress | None
+    model: Any = None
+    signature: Signature = field(default_factory=lambda: Signature(()))
+    observed: equivalence.Observations | None = None
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage, also one that fails, and report its progress."""
+        if self.progress:
+            self.progress(name, None)
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            seconds = time.perf_counter() - start
+            self.report.stages.append(report.Stage(name, seconds))
+        if self.progress:
+            self.progress(name, seconds)
+
+
+def convert(
+    source: Any,
+    *,
+    to: str | None = None,
+    output: str | Path | None = None,
+    from_: str | None = None,
+    inputs: Sequence[str] = (),
+    samples: Any = None,
+    opset: int | None = None,
+    rtol: float = equivalence.RTOL,
+    atol: float = equivalence.ATOL,
+    verify: bool = True,
+    trust: bool = False,
+    factory: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    proof_seconds: float = PROOF_SECONDS,
+    external_data: artifact.ExternalData = "auto",
+    progress: Progress | None = None,
+) -> Conversion:
+    """Convert a model, check the result, prove that it computes the same, and deliver it.
+
+    Args:
+        source: a path, or a model in memory.
+        to: the target framework; may be left out when the suffix of `output` says it. "onnx" without either.
+        output: the target path; None converts in memory.
+        from_: the source framework; found by asking the plugins when left out.
+        inputs: the --input notation, such as ``["x:float32[N,3,224,224]"]``.
+        samples: inputs to prove with: arrays, a mapping of arrays, a DataFrame, or a path (.npz, .npy, .csv, folder of images).
+        opset: of the default ONNX domain; 20 when left out (an ONNX source keeps its own).
+        rtol, atol: the tolerance for floating-point outputs: ``|y - reference| <= atol + rtol * |reference|``.
+        verify: False skips the proof; the result is then recorded as unproven.
+        trust: allow code inside the source to run.
+        factory: ``module:factory`` that builds the model which weights are loaded into.
+        options: options of the plugins, by name.
+        proof_seconds: the budget for cases beyond the proof's minimum.
+        external_data: whether an ONNX result keeps its weights in a file of their own.
+        progress: called as stages start and end.
+
+    Raises:
+        ModelportError: one of `modelport.errors`; its attribute `report` holds the report so far. Nothing is left at the target.
+    """
+    request = {"opset": opset, "verify": verify, "seconds": proof_seconds, "external": external_data}
+    record = report.Report(source=_describe(source), modelport=__version__, target=str(output) if output else None)
+    try:
+        job = _prepare(source, to, output, from_, inputs, samples, trust, factory, options or {}, request, record, progress)
+        job.tolerance = equivalence.Tolerance(rtol, atol)
+        conversion = _run(job, source, Path(output) if output else None)
+        record.status = "delivered"
+    except BaseException as error:
+        record.error = report.failure(error)
+        error.report = record  # type: ignore[attr-defined]
+        raise
+    finally:
+        _announce(record)
+    return conversion
+
+
+def _prepare(
+    source: Any, to: str | None, output: Any, from_: str | None, inputs: Sequence[str], given: Any, trust: bool,
+    factory: str | None, options: Mapping[str, Any], request: Mapping[str, Any], record: report.Report, progress: Progress | None,
+) -> _Job:  # fmt: skip
+    """Read everything the user said, before any work is done."""
+    specs, examples = parse_inputs(inputs)
+    if request["opset"] is not None:
+        opset.validate(request["opset"])
+    start = time.perf_counter()
+    origin = find_plugin(source, from_)
+    record.stages.append(report.Stage("detect", time.perf_counter() - start))
+    origin.require("to_onnx")
+    target = _find_target(to, output)
+    if target.key != HUB:
+        target.require("from_onnx")
+    if output:
+        artifact.check_target(Path(output), folder=target.framework.folder)
+    user = sample_files.read(given) if given is not None else None
+    mine, theirs = _split_options(origin, target, options)
+    common = Options(mine, specs, examples, user.specs if user else (), factory, trust)
+    record.route = list(dict.fromkeys([origin.key, HUB, target.key]))
+    record.versions = _versions(origin, target)
+    their_options = Options(theirs, trust=trust, notes=common.notes)
+    return _Job(request, record, origin, target, common, their_options, user, equivalence.Tolerance(), progress)
+
+
+def _run(job: _Job, source: Any, output: Path | None) -> Conversion:
+    record = job.report
+    direct = job.target.key == HUB
+    with artifact.Workspace(output, _HUB_FILE if direct else f"model{(*job.target.framework.suffixes, '')[0]}") as workspace:
+        path = workspace.path if direct else workspace.scratch(_HUB_FILE)
+        loaded = isinstance(source, str | Path)
+        _load(job, source)
+        files = _export(job, path)
+        with job.stage("check"):
+            check.check_model(path, opset=record.opset or 0, signature=job.signature)
+        if job.request["verify"]:
+            _observe(job, path)
+        if loaded:  # so that the weights are not in memory twice once ONNX Runtime reads them
+            job.model = None
+            gc.collect()
+        with job.stage("open"):
+            opened = session.open_session(path)
+        if job.request["verify"]:
+            with job.stage("prove"):
+                _judge(job, f"ONNX ({opened.engine})", opened.run)
+        result: Any = None
+        if not direct:
+            files, result = _translate(job, path, opened, workspace)
+        del opened
+        return _deliver(job, workspace, files, result)
+
+
+def _load(job: _Job, source: Any) -> None:
+    if isinstance(source, str | Path):
+        path = Path(source)
+        with job.stage("load"):
+            job.report.source_sha256 = artifact.sha256(path)
+            job.model = job.source.call("load", source=path, options=job.options)
+    else:
+        job.model = source
+    with job.stage("signature"):
+        job.signature = signature_of(job.source, job.model, job.options)
+        if job.samples is not None:
+            fitted = sample_files.fit(job.samples, job.signature)
+            sizes = samples.sizes_in(job.signature, fitted)
+            job.signature = job.signature.refined_by((), sizes)
+    job.report.inputs = [str(spec) for spec in job.signature.inputs]
+
+
+def _export(job: _Job, path: Path) -> list[Path]:
+    wanted = job.request["opset"] or opset.DEFAULT_OPSET
+    with job.stage("export"):
+        exported = job.source.call(
+            "to_onnx", model=job.model, signature=job.signature, opset=wanted, options=job.options
+        )
+        current = opset.opset_of(exported)
+        if job.source.key == HUB and job.request["opset"] is None and current is not None:
+            wanted = current
+        exported = opset.to_opset(exported, wanted)
+    job.report.opset = wanted
+    with job.stage("write"):
+        files = artifact.write_onnx(exported, path, job.request["external"])
+    return files
+
+
+def _observe(job: _Job, path: Path) -> None:
+    """Run the source, untouched by the export, on every case."""
+
+    def reference(arrays: Mapping[str, Any]) -> Mapping[str, Any]:
+        values: Mapping[str, Any] = job.source.call(
+            "run", model=job.model, signature=job.signature, inputs=arrays, options=job.options
+        )
+        return values
+
+    with job.stage("reference"):
+        user = sample_files.fit(job.samples, job.signature) if job.samples is not None else None
+        cases = samples.plan(job.signature, domains_of(path), user=user, plugin=_plugin_samples(job))
+        title = f"{job.source.framework.title} ({', '.join(f'{k} {v}' for k, v in job.source.versions().items())})"
+        job.observed = equivalence.observe(title, reference, cases, seconds=job.request["seconds"])
+
+
+def _plugin_samples(job: _Job) -> Callable[[int], Any] | None:
+    if not job.source.has("samples"):
+        return None
+    model, signature = job.model, job.signature
+    return lambda seed: job.source.call("samples", model=model, signature=signature, seed=seed)
+
+
+def _judge(job: _Job, candidate: str, run: equivalence.Runner, seen: equivalence.Observations | None = None) -> None:
+    """Compare a candidate with what was observed (the source, unless said otherwise), record the proof, and demand that it holds."""
+    seen = seen or job.observed
+    assert seen is not None
+    proof = equivalence.judge(seen, candidate, run, job.tolerance, seconds=job.request["seconds"])
+    job.report.proofs.append(proof)
+    job.report.verdict = proof.verdict
+    if not job.report.outputs and seen.answers:
+        job.report.outputs = list(seen.answers[0][1])
+    equivalence.require(proof, where=job.report.source)
+
+
+def _translate(job: _Job, path: Path, opened: session.Session, workspace: artifact.Workspace) -> tuple[list[Path], Any]:
+    """Carry the proven ONNX file on to the target, and prove the saved and reloaded result against ONNX and the source."""
+    target, options = job.target, job.target_options
+    with job.stage("translate"):
+        model = target.call("from_onnx", model=ir.load(path), options=options)
+    files = [workspace.path]
+    if target.has("save"):
+        with job.stage("write"):
+            files = list(target.call("save", model=model, path=workspace.path, options=options))
+            if target.has("load"):
+                model = target.call("load", source=workspace.path, options=options)
+    if job.request["verify"] and job.observed is not None:
+
+        def candidate(arrays: Mapping[str, Any]) -> Mapping[str, Any]:
+            values: Mapping[str, Any] = target.call(
+                "run", model=model, signature=job.signature, inputs=arrays, options=options
+            )
+            return values
+
+        with job.stage("prove"):
+            answers = [(case, opened.run(case.inputs)) for case, _ in job.observed.answers]
+            hub = equivalence.Observations(f"ONNX ({opened.engine})", answers)
+            _judge(job, target.framework.title, candidate, hub)
+            _judge(job, target.framework.title, candidate)
+    return files, model
+
+
+def _deliver(job: _Job, workspace: artifact.Workspace, files: Sequence[Path], result: Any) -> Conversion:
+    record = job.report
+    direct = job.target.key == HUB
+    record.notes = list(job.options.notes)
+    with job.stage("deliver"):
+        if direct:
+            artifact.append_provenance(files[0], _provenance(record))
+        record.size_bytes = artifact.size_of(files)
+        delivered = workspace.deliver(files)
+        record.files = [str(path) for path in delivered] if workspace.target else []
+        if workspace.target is None:
+            model = onnx.load(str(files[0])) if direct else result
+            return Conversion(None, record, lambda: model)
+    path = workspace.target
+    if direct:
+        return Conversion(path, record, lambda: onnx.load(str(path)))
+    return Conversion(path, record, lambda: result)
+
+
+def signature_of(plugin: Plugin, model: Any, options: Options) -> Signature:
+    """Ask a plugin for a model's signature and apply the user's --input to it; raises InvalidSignature, SignatureNeeded."""
+    known: Signature = plugin.call("signature", model=model, options=options)
+    if not known.inputs and not options.inputs:
+        raise SignatureNeeded("the model has no inputs", remedy="a model without inputs is a constant: nothing to convert")
+    return known.refined_by(options.inputs, options.examples)
+
+
+def find_plugin(source: Any, from_: str | None) -> Plugin:
+    """Return the plugin that a source belongs to, by name, by detection, or by the object's class."""
+    from modelport.plugins import check_readable
+
+    if isinstance(source, str | Path):
+        check_readable(Path(source))
+        return registry().get(from_) if from_ else registry().detect(Path(source))[0]
+    return registry().get(from_) if from_ else registry().owner(source)
+
+
+def _find_target(to: str | None, output: Any) -> Plugin:
+    if to:
+        return registry().get(to)
+    if output is None:
+        return registry().get(HUB)
+    if Path(output).suffix.lower() == ".onnx":  # without loading every plugin to learn what is certain
+        return registry().get(HUB)
+    return registry().for_suffix(Path(output))
+
+
+def _split_options(
+    origin: Plugin, target: Plugin, given: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Give each plugin the options that are its own; an option that neither has is refused."""
+    known = {plugin.key: {option.name for option in plugin.framework.options} for plugin in (origin, target)}
+    stray = {name: value for name, value in given.items() if not any(name in names for names in known.values())}
+    parse_options(origin.framework, stray)
+    mine, theirs = (
+        parse_options(plugin.framework, {n: v for n, v in given.items() if n in known[plugin.key]})
+        for plugin in (origin, target)
+    )
+    return mine, theirs
+
+
+def _describe(source: Any) -> str:
+    if isinstance(source, str | Path):
+        return str(source)
+    return f"{type(source).__module__}.{type(source).__qualname__} in memory"
+
+
+def _versions(*plugins: Plugin) -> dict[str, str]:
+    versions = {"python": platform.python_version(), **{name: version(name) for name in ("onnx", "onnxruntime", "numpy")}}
+    for plugin in plugins:
+        versions.update(plugin.versions())
+    return versions
+
+
+def _provenance(record: report.Report) -> dict[str, str]:
+    facts = {
+        "version": record.modelport,
+        "route": " -> ".join(record.route),
+        "opset": str(record.opset),
+        "verdict": record.verdict,
+        "versions": ", ".join(f"{name} {number}" for name, number in record.versions.items()),
+    }
+    if record.source_sha256:
+        facts["source"] = Path(record.source).name
+        facts["source_sha256"] = record.source_sha256
+    if record.proofs:
+        facts["max_abs_difference"] = repr(max(proof.max_abs for proof in record.proofs))
+        facts["proof_cases"] = str(len(record.proofs[-1].cases))
+    return facts
+
+
+def _announce(record: report.Report) -> None:
+    """Tell every plugin that listens; a listener that fails costs a warning, never the result."""
+    for plugin in registry().all():
+        if plugin.has("conversion_finished"):
+            try:
+                plugin.call("conversion_finished", report=record)
+            except ModelportError as error:
+                record.warnings.append(error.what)

@@ -1,0 +1,284 @@
+"""Inputs to prove with: the user's own, the plugin's, or generated from the signature and the graph.
+
+A plan has a minimum, which a proof must run: every symbolic dimension at the example's size, at 1 and at another size (or, where
+the reference refuses one of them, at three sizes that it admits). Further cases bring other seeds and distributions.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+
+from modelport.domains import Domain
+from modelport.errors import InvalidSignature
+from modelport.signature import Signature, TensorSpec
+
+Arrays = Mapping[str, NDArray[Any]]
+
+_ROWS = 256
+"""User samples run in batches of at most this many rows."""
+
+_TREE_ROWS = 512
+_WORDS = ("modelport", "alpha", "beta", "gamma", "delta", "")
+_UNKNOWN = "\u2603 not in any vocabulary"
+_FALLBACK_SIZES = (64, 224, 16, 8, 128, 4, 2, 1)
+"""Sizes tried for dimensions that nobody has sized, when the reference refuses the guess."""
+
+_THRESHOLD_STEPS = np.asarray([-1.0, -0.5, -0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0])
+"""Where a tree is probed, in float32 spacings around each threshold: a threshold rounded to float32 moves by up to a half."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One set of inputs: an array for each input of the signature."""
+
+    label: str
+    sizes: Mapping[str, int]
+    inputs: Arrays
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One part of the minimum: the first alternative that the reference admits fills it."""
+
+    alternatives: Iterable[Case]
+    missing: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cases of a proof; both parts are made as they are consumed, once."""
+
+    required: Iterable[Slot]
+    further: Iterable[Case]
+    notes: list[str] = field(default_factory=list)
+
+
+def plan(
+    signature: Signature,
+    domains: Mapping[str, Domain],
+    *,
+    user: Arrays | None = None,
+    plugin: Callable[[int], Arrays | None] | None = None,
+) -> Plan:
+    """Plan the cases of a proof.
+
+    Args:
+        signature: the inputs; every dtype and rank known.
+        domains: what the graph admits, by input (missing ones are free).
+        user: the user's samples, fitted to the signature; where given, all cases are made of them.
+        plugin: returns the plugin's samples for a seed, or None; where it has some, the minimum is made of them.
+
+    Raises:
+        InvalidSignature: when an input's dtype or rank is unknown.
+    """
+    for spec in signature.inputs:
+        if not spec.dtype or spec.shape is None:
+            raise InvalidSignature(
+                f"the {'rank' if spec.dtype else 'dtype'} of the input {spec.name!r} is unknown",
+                remedy=f"say it: --input '{spec.name}:{spec.dtype or 'float32'}[N,…]'",
+            )
+    if user is not None:
+        maker = _Maker(signature, domains, user)
+        return Plan(maker.user_slots(user), iter(()), maker.notes)
+    drawn = plugin(0) if plugin else None
+    maker = _Maker(signature, domains, drawn)
+    if drawn is None or plugin is None:
+        return Plan(maker.slots("normal"), maker.further(), maker.notes)
+    again = (_plugin_case(signature, arrays, seed) for seed in (1, 2) if (arrays := plugin(seed)) is not None)
+    return Plan(maker.slots("samples of the plugin"), itertools.chain(again, maker.further()), maker.notes)
+
+
+def _plugin_case(signature: Signature, arrays: Arrays, seed: int) -> Case:
+    return Case(f"samples of the plugin, seed {seed}", sizes_in(signature, arrays), arrays)
+
+
+class _Maker:
+    def __init__(self, signature: Signature, domains: Mapping[str, Domain], base: Arrays | None) -> None:
+        self.signature = signature
+        self.domains = domains
+        self.base = base
+        self.sizes = {symbol: signature.size_of(symbol) for symbol in signature.symbols}
+        if base is not None:
+            self.sizes.update(sizes_in(signature, base))
+        self.notes: list[str] = []
+
+    def slots(self, label: str) -> Iterator[Slot]:
+        """Yield the minimum: the example's sizes, then two more for every symbolic dimension."""
+        yield Slot(self._at_example(label), "the source refuses every generated input at the example's size")
+        for symbol in self.signature.symbols:
+            sizes = self._other_sizes(symbol)
+            for _ in range(2):
+                yield Slot(
+                    (self._resized(label, symbol, size) for size in sizes),
+                    f"the dimension {symbol} does not run at three sizes: fix it in --input, or give another size, {symbol}=…",
+                )
+
+    def user_slots(self, user: Arrays) -> Iterator[Slot]:
+        """Yield all of the user's rows in batches, then the other sizes of every symbolic dimension."""
+        for number, batch in enumerate(self._batches(user)):
+            case = Case(f"your samples, batch {number + 1}", sizes_in(self.signature, batch), batch, required=True)
+            yield Slot([case], "the source refuses your samples")
+        slots = self.slots("your samples")
+        next(slots)
+        yield from slots
+
+    def further(self) -> Iterator[Case]:
+        """Yield cases beyond the minimum: values at decision thresholds first, then other seeds and distributions."""
+        if any(domain.thresholds for domain in self.domains.values()):
+            yield self._case("at the thresholds of trees", self.sizes, 7, "thresholds")
+        for seed, distribution in enumerate(("normal", "uniform", "small", "sparse"), start=1):
+            yield self._case(f"{distribution}, seed {seed}", self.sizes, seed, distribution)
+        dtypes = {spec.dtype for spec in self.signature.inputs}
+        if any("int" in dtype for dtype in dtypes):
+            for seed, distribution in enumerate(("signed", "wide"), start=11):
+                yield self._case(f"{distribution} integers", self.sizes, seed, distribution)
+        if "string" in dtypes:
+            yield self._case("strings outside the vocabulary", self.sizes, 21, "unknown")
+
+    def _at_example(self, label: str) -> Iterator[Case]:
+        yield self._sized(label, dict(self.sizes))
+        guessed = [
+            symbol
+            for symbol in self.signature.symbols
+            if symbol not in self.signature.examples and self.signature.size_of(symbol) == 32 and self.base is None
+        ]
+        for size in _FALLBACK_SIZES if guessed else ():
+            self.sizes.update(dict.fromkeys(guessed, size))
+            yield self._sized(label, dict(self.sizes))
+
+    def _other_sizes(self, symbol: str) -> Iterator[int]:
+        example = self.sizes[symbol]
+        others = [1, 2 * example if example > 8 else example + 2, example + 1, 2 * example, example // 2, 4 * example, example // 4]
+        return iter([size for size in dict.fromkeys(others) if size > 0 and size != example])
+
+    def _resized(self, label: str, symbol: str, size: int) -> Case:
+        return self._sized(f"{label}, {symbol}={size}", {**self.sizes, symbol: size})
+
+    def _sized(self, label: str, sizes: Mapping[str, int]) -> Case:
+        if self.base is None:
+            return self._case(label, sizes, 0, "normal", required=True)
+        arrays = {spec.name: _stretch(self.base[spec.name], spec, sizes) for spec in self.signature.inputs}
+        return Case(label, dict(sizes), arrays, required=True)
+
+    def _case(self, label: str, sizes: Mapping[str, int], seed: int, distribution: str, required: bool = False) -> Case:
+        rng = np.random.default_rng(seed)
+        arrays, actual = {}, dict(sizes)
+        if distribution == "thresholds":
+            actual = {symbol: _TREE_ROWS if _leads(self.signature, symbol) else size for symbol, size in sizes.items()}
+        for spec in self.signature.inputs:
+            shape = tuple(actual[dim] if isinstance(dim, str) else dim for dim in spec.shape or ())
+            arrays[spec.name] = _draw(spec, shape, self.domains.get(spec.name, Domain()), distribution, rng)
+        return Case(label, actual, arrays, required)
+
+    def _batches(self, user: Arrays) -> Iterator[Arrays]:
+        """Cut the rows into batches: of the model's own size where it is fixed, of at most `_ROWS` where it is not."""
+        leads = {spec.shape[0] for spec in self.signature.inputs if spec.shape}
+        if len(leads) != 1:
+            yield user
+            return
+        lead = leads.pop()
+        rows = min(len(array) for array in user.values())
+        size = lead if isinstance(lead, int) else min(rows, _ROWS)
+        batches = [{name: array[at : at + size] for name, array in user.items()} for at in range(0, rows, max(size, 1))]
+        whole = [batch for batch in batches if isinstance(lead, str) or all(len(array) == size for array in batch.values())]
+        if len(whole) < len(batches):
+            self.notes.append(f"the last {rows % size} samples do not fill the model's batch of {size} and were left out")
+        yield from whole
+
+
+def sizes_in(signature: Signature, arrays: Arrays) -> dict[str, int]:
+    """Return the size that each symbolic dimension has in a set of arrays."""
+    return {
+        dim: int(size)
+        for spec in signature.inputs
+        for dim, size in zip(spec.shape or (), arrays[spec.name].shape, strict=True)
+        if isinstance(dim, str)
+    }
+
+
+def _leads(signature: Signature, symbol: str) -> bool:
+    return any(spec.shape and spec.shape[0] == symbol for spec in signature.inputs)
+
+
+def _stretch(array: NDArray[Any], spec: TensorSpec, sizes: Mapping[str, int]) -> NDArray[Any]:
+    """Repeat or cut an array along its symbolic axes until it has the sizes asked for."""
+    for axis, dim in enumerate(spec.shape or ()):
+        if isinstance(dim, str) and array.shape[axis] != sizes[dim]:
+            array = np.take(array, np.arange(sizes[dim]) % array.shape[axis], axis=axis)
+    return array
+
+
+def _draw(
+    spec: TensorSpec, shape: tuple[int, ...], domain: Domain, distribution: str, rng: np.random.Generator
+) -> NDArray[Any]:
+    if spec.dtype == "bool":
+        return rng.random(shape) < 0.5
+    if spec.dtype == "string":
+        return _draw_strings(shape, domain, distribution, rng)
+    if "int" in spec.dtype:
+        return _draw_integers(spec.dtype, shape, domain, distribution, rng)
+    if distribution == "thresholds" and domain.thresholds:
+        return _draw_at_thresholds(shape, domain, rng).astype(spec.dtype)
+    values = _draw_floats(shape, distribution, rng)
+    if spec.dtype.startswith("complex"):
+        return (values + 1j * _draw_floats(shape, distribution, rng)).astype(spec.dtype)
+    return values.astype(ml_dtypes.bfloat16 if spec.dtype == "bfloat16" else spec.dtype)
+
+
+def _draw_floats(shape: tuple[int, ...], distribution: str, rng: np.random.Generator) -> NDArray[Any]:
+    if distribution == "uniform":
+        return rng.random(shape)
+    values = rng.standard_normal(shape)
+    if distribution == "small":  # a normalisation's epsilon shows only where the variance is about as small
+        return values * 1e-2
+    if distribution == "sparse":  # exact zeros reach the poles of logarithms and quotients
+        return np.where(rng.random(shape) < 0.5, 0.0, values)
+    return values
+
+
+def _draw_integers(
+    dtype: str, shape: tuple[int, ...], domain: Domain, distribution: str, rng: np.random.Generator
+) -> NDArray[Any]:
+    info = np.iinfo(dtype)
+    if domain.integers and distribution != "wide":
+        return rng.choice(np.asarray(domain.integers, dtype), shape)
+    if domain.high is not None and domain.low is not None:
+        low, high = max(domain.low, int(info.min)), min(domain.high, int(info.max) + 1)
+        return rng.integers(low, max(high, low + 1), shape, dtype=np.int64).astype(dtype)
+    if info.bits == 8 or distribution == "wide":
+        return rng.integers(info.min, info.max, shape, dtype=dtype, endpoint=True)
+    low = -100 if distribution == "signed" and info.min < 0 else 0
+    return rng.integers(low, 101 if distribution == "signed" else 8, shape, dtype=dtype)
+
+
+def _draw_strings(shape: tuple[int, ...], domain: Domain, distribution: str, rng: np.random.Generator) -> NDArray[Any]:
+    words = list(dict.fromkeys(domain.strings)) or list(_WORDS)
+    if distribution == "unknown":
+        words = [*words, _UNKNOWN]
+    count = int(np.prod(shape))
+    if domain.text:
+        texts = [" ".join(words[i] for i in rng.integers(0, len(words), rng.integers(1, 12))) for _ in range(count)]
+    else:
+        texts = [words[i] for i in rng.integers(0, len(words), count)]
+        if distribution == "unknown" and count:
+            texts[0] = _UNKNOWN
+    return np.asarray(texts, dtype=object).reshape(shape)
+
+
+def _draw_at_thresholds(shape: tuple[int, ...], domain: Domain, rng: np.random.Generator) -> NDArray[Any]:
+    """Draw float64 values at, and by fractions of a float32 spacing beside, the thresholds of each feature."""
+    values = rng.standard_normal(shape)
+    for feature, thresholds in domain.thresholds.items():
+        if shape and feature < shape[-1]:
+            at = rng.choice(thresholds, shape[:-1])
+            step = rng.choice(_THRESHOLD_STEPS, shape[:-1]) * np.abs(np.spacing(at.astype(np.float32))).astype(np.float64)
+            values[..., feature] = at + step
+    return values

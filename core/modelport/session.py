@@ -1,0 +1,142 @@
+"""Running ONNX files: ONNX Runtime, or onnx's reference evaluator where it has no kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from modelport.errors import CheckFailed
+
+OLDEST_OPSET = 7
+"""The oldest opset that ONNX Runtime promises to run."""
+
+_FIRST_UNKNOWN_OPSET = 128
+_FATAL_ONLY = 4
+_NO_KERNEL = ("NOT_IMPLEMENTED", "NotImplemented")
+
+
+class Session:
+    """An ONNX file, ready to run on the CPU.
+
+    Attributes:
+        engine: what runs it, for reports.
+        input_names, output_names: in the file's order.
+    """
+
+    engine: str
+    input_names: tuple[str, ...]
+    output_names: tuple[str, ...]
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+        """Return every output by name; strings are object arrays, ZipMap's maps are lists of dictionaries."""
+        raise NotImplementedError
+
+
+class _OrtSession(Session):
+    def __init__(self, path: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _FATAL_ONLY
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self.engine = f"ONNX Runtime {onnxruntime.__version__}"
+        self._types = {value.name: value.type for value in self._session.get_inputs()}
+        self.input_names = tuple(self._types)
+        self.output_names = tuple(value.name for value in self._session.get_outputs())
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+        """Return every output by name."""
+        bfloat16 = any(array.dtype == ml_dtypes.bfloat16 for array in inputs.values())
+        if bfloat16 or any("bfloat16" in value.type for value in self._session.get_outputs()):
+            return self._run_bfloat16(inputs)
+        return dict(zip(self.output_names, self._session.run(None, dict(inputs)), strict=True))
+
+    def _run_bfloat16(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+        """NumPy has no bfloat16 of its own, so ONNX Runtime takes and gives its bits as OrtValues."""
+        feeds = {name: _ort_value(array) for name, array in inputs.items()}
+        values = self._session.run_with_ort_values(None, feeds)
+        return {name: _from_ort_value(value) for name, value in zip(self.output_names, values, strict=True)}
+
+
+class _ReferenceSession(Session):
+    def __init__(self, path: Path) -> None:
+        import onnx
+        from onnx.reference import ReferenceEvaluator
+
+        self._evaluator = ReferenceEvaluator(str(path))
+        self.engine = f"onnx {onnx.__version__} ReferenceEvaluator"
+        self.input_names = tuple(self._evaluator.input_names)
+        self.output_names = tuple(self._evaluator.output_names)
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+        """Return every output by name."""
+        return dict(zip(self.output_names, self._evaluator.run(None, dict(inputs)), strict=True))
+
+
+def open_session(path: Path, *, fall_back: bool = False) -> Session:
+    """Open an ONNX file for running.
+
+    Args:
+        path: the file; external data beside it.
+        fall_back: use the reference evaluator where ONNX Runtime has no kernel for an operator.
+
+    Raises:
+        CheckFailed: when ONNX Runtime refuses the model.
+    """
+    try:
+        return _OrtSession(path)
+    except Exception as error:
+        text = " ".join(str(error).split())
+        if fall_back and any(mark in f"{type(error).__name__} {text}" for mark in _NO_KERNEL):
+            return _ReferenceSession(path)
+        raise CheckFailed(
+            f"ONNX Runtime refuses the model: {text[:600]}",
+            where=str(path),
+            remedy="report it with the source model: the export is not usable",
+        ) from error
+
+
+@cache
+def newest_opset() -> int:
+    """Return the newest opset of the default domain that the installed ONNX Runtime opens, found by asking it."""
+    import onnx
+
+    for opset in range(min(onnx.defs.onnx_opset_version(), _FIRST_UNKNOWN_OPSET), OLDEST_OPSET, -1):
+        value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+        result = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
+        graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "probe", [value], [result])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _FATAL_ONLY
+        try:
+            onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        except Exception:
+            continue
+        return opset
+    return OLDEST_OPSET
+
+
+def _ort_value(array: NDArray[Any]) -> Any:
+    if array.dtype == ml_dtypes.bfloat16:
+        bits = np.ascontiguousarray(array).view(np.uint16)
+        return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(bits, TensorProto.BFLOAT16)
+    return onnxruntime.OrtValue.ortvalue_from_numpy(array)
+
+
+def _from_ort_value(value: Any) -> Any:
+    if value.is_tensor() and "bfloat16" in value.data_type():
+        return np.frombuffer(bytes(_raw(value)), ml_dtypes.bfloat16).reshape(value.shape()).copy()
+    return value.numpy() if value.is_tensor() else value
+
+
+def _raw(value: Any) -> Any:
+    import ctypes
+
+    size = int(np.prod(value.shape())) * 2
+    return (ctypes.c_ubyte * size).from_address(value.data_ptr())

@@ -1,0 +1,160 @@
+"""verify(): compare two models of any two frameworks, without converting anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from modelport import equivalence, sample_files, samples
+from modelport.domains import Domain, domains_of
+from modelport.errors import InvalidSignature
+from modelport.pipeline import PROOF_SECONDS, find_plugin, signature_of
+from modelport.plugins import Plugin, parse_options
+from modelport.report import Proof
+from modelport.signature import Signature, TensorSpec, parse_inputs
+from modelport.spec import HUB, Options
+
+
+class _Side:
+    """One of the two models: loaded, with its signature."""
+
+    def __init__(self, source: Any, from_: str | None, given: Mapping[str, Any]) -> None:
+        self.plugin: Plugin = find_plugin(source, from_)
+        self.plugin.require("run")
+        self.options = Options(parse_options(self.plugin.framework, {}), **given)
+        self.path = Path(source) if isinstance(source, str | Path) else None
+        loaded = self.path is not None
+        self.model = self.plugin.call("load", source=self.path, options=self.options) if loaded else source
+        self.signature = signature_of(self.plugin, self.model, self.options)
+        name = self.path.name if self.path else type(source).__qualname__
+        self.title = f"{name} ({self.plugin.framework.title})"
+
+    def run(self, arrays: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Run the model on arrays named as in its own signature."""
+        values: Mapping[str, Any] = self.plugin.call(
+            "run", model=self.model, signature=self.signature, inputs=arrays, options=self.options
+        )
+        return values
+
+    @property
+    def domains(self) -> dict[str, Domain]:
+        """What the graph admits, where the model is an ONNX file."""
+        return domains_of(self.path) if self.plugin.key == HUB and self.path else {}
+
+    def samples(self, seed: int) -> Any:
+        """Ask the plugin for samples."""
+        if not self.plugin.has("samples"):
+            return None
+        return self.plugin.call("samples", model=self.model, signature=self.signature, seed=seed)
+
+
+def verify(
+    a: Any,
+    b: Any,
+    *,
+    samples: Any = None,
+    inputs: Sequence[str] = (),
+    from_: tuple[str | None, str | None] = (None, None),
+    rtol: float = equivalence.RTOL,
+    atol: float = equivalence.ATOL,
+    trust: bool = False,
+    factory: str | None = None,
+    proof_seconds: float = PROOF_SECONDS,
+) -> Proof:
+    """Compare two models of any two frameworks on the same inputs; `a` is the reference.
+
+    Inputs and outputs are matched by name; where the names differ, by position, and the proof's notes say so.
+
+    Args:
+        a, b: paths, or models in memory.
+        samples: as for `modelport.convert`.
+        inputs: the --input notation, for models that do not say their inputs.
+        from_: the frameworks of the two.
+        rtol, atol: the tolerance for floating-point outputs.
+        trust: allow code inside the models to run.
+        factory: ``module:factory`` that builds the model which weights are loaded into.
+        proof_seconds: the budget for cases beyond the minimum.
+
+    Returns:
+        The proof; its verdict says whether the two agree. Nothing is raised for models that differ.
+
+    Raises:
+        InvalidSignature: when the numbers, dtypes or ranks of inputs or outputs differ.
+        ModelportError: when a model cannot be loaded.
+    """
+    specs, examples = parse_inputs(inputs)
+    user = sample_files.read(samples) if samples is not None else None
+    given = {"inputs": specs, "examples": examples, "trust": trust, "factory": factory}
+    given["samples"] = user.specs if user else ()
+    left, right = (_Side(source, key, given) for source, key in zip((a, b), from_, strict=True))
+    notes: list[str] = []
+    to_right = _match("inputs", left.signature.inputs, right.signature.inputs, notes)
+    to_left = _match_outputs(left.signature, right.signature, notes)
+    plan = _plan(left, right, to_right, user)
+    plan.notes.extend(notes)
+    seen = equivalence.observe(left.title, left.run, plan, seconds=proof_seconds)
+
+    def candidate(arrays: Mapping[str, Any]) -> Mapping[str, Any]:
+        return to_left(right.run({to_right[name]: array for name, array in arrays.items()}))
+
+    return equivalence.judge(seen, right.title, candidate, equivalence.Tolerance(rtol, atol), seconds=proof_seconds)
+
+
+def _plan(left: _Side, right: _Side, to_right: Mapping[str, str], user: sample_files.Samples | None) -> samples.Plan:
+    domains = left.domains or {name: found for name, other in to_right.items() if (found := right.domains.get(other))}
+    signature = _common(left.signature, right.signature, to_right)
+    fitted = sample_files.fit(user, signature) if user else None
+    return samples.plan(signature, domains, user=fitted, plugin=left.samples)
+
+
+def _common(left: Signature, right: Signature, to_right: Mapping[str, str]) -> Signature:
+    """Fix the dimensions of the left signature that the right one fixes."""
+    others = {spec.name: spec for spec in right.inputs}
+    fixed: dict[str, int] = {}
+    for spec in left.inputs:
+        other = others[to_right[spec.name]]
+        for mine, theirs in zip(spec.shape or (), other.shape or (), strict=False):
+            if isinstance(mine, str) and isinstance(theirs, int):
+                fixed[mine] = theirs
+    inputs = tuple(
+        TensorSpec(s.name, s.dtype, tuple(fixed.get(d, d) if isinstance(d, str) else d for d in s.shape or ()), s.kind, s.columns, s.nan)
+        for s in left.inputs
+    )
+    return Signature(inputs, left.outputs, left.examples)
+
+
+def _match(
+    title: str, left: Sequence[TensorSpec], right: Sequence[TensorSpec], notes: list[str]
+) -> dict[str, str]:
+    """Map the names on the left to those on the right."""
+    if len(left) != len(right):
+        have = "; ".join(", ".join(map(str, side)) for side in (left, right))
+        raise InvalidSignature(
+            f"the models have {len(left)} and {len(right)} {title}: {have}", remedy="compare models of one signature"
+        )
+    if {spec.name for spec in left} == {spec.name for spec in right}:
+        pairs = {spec.name: spec.name for spec in left}
+    else:
+        pairs = {mine.name: theirs.name for mine, theirs in zip(left, right, strict=True)}
+        renamed = ", ".join(f"{mine} = {theirs}" for mine, theirs in pairs.items())
+        notes.append(f"{title} matched by position, as their names differ: {renamed}")
+    others = {spec.name: spec for spec in right}
+    for spec in left:
+        other = others[pairs[spec.name]]
+        ranks = {len(side.shape) for side in (spec, other) if side.shape is not None}
+        if title == "inputs" and ((spec.dtype and other.dtype and spec.dtype != other.dtype) or len(ranks) > 1):
+            raise InvalidSignature(f"the input '{spec}' does not fit '{other}'", remedy="compare models of one signature")
+    return pairs
+
+
+def _match_outputs(
+    left: Signature, right: Signature, notes: list[str]
+) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """Return what renames the right side's outputs as the left side's; outputs nobody declared are matched as they come."""
+    if not left.outputs or not right.outputs:
+        return lambda values: values
+    back = {theirs: mine for mine, theirs in _match("outputs", left.outputs, right.outputs, notes).items()}
+    return lambda values: {back.get(name, name): value for name, value in values.items()}
+
+
