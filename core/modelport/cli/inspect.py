@@ -1,0 +1,42 @@
+"""``modelport inspect``: what a model file is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from modelport.errors import FrameworkNotInstalled
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("-f", "--from", "from_", metavar="KEY", help="Its framework, when detection should not decide.")
+@click.option("--input", "inputs", multiple=True, metavar="NAME:DTYPE[DIMS]", help="For models that do not say their inputs.")
+@click.option("--model", "factory", metavar="MODULE:FACTORY", help="Builds the model that weights are loaded into.")
+@click.option("--trust", is_flag=True, help="Allow code inside the file to run.")
+@click.option("--netron", is_flag=True, help="Open it in Netron, if that is installed.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def inspect(path: Path, netron: bool, as_json: bool, debug: bool, **rest: Any) -> None:
+    """Say what the model file PATH is: framework, inputs, outputs, opset, operators, parameters, size, provenance."""
+    from modelport.cli.output import print_inspection, print_json
+    from modelport.inspection import inspect as run
+
+    found = run(path, **rest)
+    if as_json:
+        print_json(found)
+    else:
+        print_inspection(found)
+    if netron:
+        _open_netron(path)
+
+
+def _open_netron(path: Path) -> None:
+    try:
+        import netron
+    except ModuleNotFoundError:
+        raise FrameworkNotInstalled("inspect --netron", "netron", "pip install netron") from None
+    netron.start(str(path))
+    netron.wait()

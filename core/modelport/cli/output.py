@@ -1,0 +1,165 @@
+"""What the terminal shows: progress and summaries on stderr, results asked for on stdout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from modelport.inspection import Inspection
+    from modelport.report import Figures, Proof, Report
+
+_STYLES = {"proven": "green", "failed": "red", "incomplete": "red", "unproven": "yellow"}
+_UNITS = ("bytes", "kB", "MB", "GB")
+
+
+class Progress:
+    """One line a stage on stderr, with a spinner while it runs on a terminal."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._console = Console(stderr=True, quiet=quiet, highlight=False)
+        self._status = self._console.status("")
+
+    def __enter__(self) -> Self:
+        self._status.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._status.__exit__(kind, error, trace)
+
+    def __call__(self, stage: str, seconds: float | None) -> None:
+        """Show that a stage starts or, with its seconds, that it has ended."""
+        if seconds is None:
+            self._status.update(stage)
+        else:
+            self._console.print(f"[green]✓[/] {stage:<10} {seconds:7.2f} s")
+
+
+def print_json(record: Any) -> None:
+    """Print a record on stdout as JSON."""
+    text = msgspec.json.format(msgspec.json.encode(record), indent=2)
+    sys.stdout.write(text.decode() + "\n")
+
+
+def print_report(report: Report) -> None:
+    """Print what a conversion delivered and how it was proven."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for proof in report.proofs:
+        _print_proof(console, proof)
+    for note in (*report.notes, *report.warnings):
+        console.print(f"note: {note}", markup=False)
+    if report.verdict == "unproven":
+        console.print("[yellow]unproven[/]: the proof was skipped with --no-verify, and the file says so")
+    where = ", ".join(report.files) or "memory"
+    opset = f", opset {report.opset}" if report.opset else ""
+    console.print(f"{' -> '.join(report.route)}: {where} ({_size(report.size_bytes or 0)}{opset})", markup=False)
+
+
+def print_proof(proof: Proof) -> None:
+    """Print a proof on stdout."""
+    _print_proof(Console(highlight=False, soft_wrap=True), proof)
+
+
+def print_inspection(found: Inspection) -> None:
+    """Print what a model file is on stdout."""
+    console = Console(highlight=False, soft_wrap=True)
+    rows: list[tuple[str, str]] = [
+        ("file", found.path),
+        ("framework", f"{found.framework} ({found.evidence})"),
+        ("size", _size(found.size_bytes)),
+        ("sha256", found.sha256),
+        ("inputs", "\n".join(found.inputs) or f"unknown: {found.unread}"),
+        ("outputs", "\n".join(found.outputs) or "unknown"),
+    ]
+    if found.ir_version is not None:
+        rows += [
+            ("producer", found.producer or "unknown"),
+            ("IR version", str(found.ir_version)),
+            ("opsets", ", ".join(f"{domain} {version}" for domain, version in found.opsets.items())),
+            ("parameters", f"{found.parameters:,}"),
+            ("operators", ", ".join(f"{name} {count}" for name, count in found.operators.items())),
+            ("provenance", "\n".join(f"{key}: {value}" for key, value in found.provenance.items()) or "none"),
+        ]
+    table = Table.grid(padding=(0, 2))
+    for title, text in rows:
+        table.add_row(f"[bold]{title}[/]", _plain(text))
+    console.print(table)
+
+
+def print_plugins(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print the table of plugins on stdout."""
+    console = Console(highlight=False)
+    table = Table("key", "plugin", "from", "to", "framework", box=None, pad_edge=False)
+    for row in rows:
+        plugin = f"{row['distribution']} {row['version']}".strip()
+        if "error" in row:
+            table.add_row(row["key"], plugin, "", "", f"[red]broken[/]: {_plain(row['error'])}")
+            continue
+        versions = ", ".join(f"{name} {number}" for name, number in row["versions"].items())
+        state = versions if row["installed"] else f"not installed: {row['install']}"
+        arrows = ["yes" if hook in row["directions"] else "-" for hook in ("to_onnx", "from_onnx")]
+        table.add_row(row["key"], plugin, *arrows, _plain(state))
+    console.print(table)
+
+
+def print_options(row: Mapping[str, Any]) -> None:
+    """Print one plugin with its options on stdout."""
+    console = Console(highlight=False, soft_wrap=True)
+    names = ", ".join([row["key"], *row["aliases"]])
+    console.print(f"{row['title']} ({names}), from {row['distribution']} {row['version']}", markup=False)
+    can = " and ".join(direction.replace("_", " ") for direction in row["directions"]) or "nothing"
+    console.print(f"can convert {can}; files: {', '.join(row['suffixes']) or 'folders'}", markup=False)
+    if not row["installed"]:
+        console.print(f"not installed ({', '.join(row['missing'])}): {row['install']}", markup=False)
+    if not row["options"]:
+        console.print("no options")
+        return
+    table = Table("-O", "type", "default", "help", box=None, pad_edge=False)
+    for option in row["options"]:
+        kind = "|".join(option["choices"]) or option["type"]
+        table.add_row(option["name"], kind, str(option["default"]), _plain(option["help"]))
+    console.print(table)
+
+
+def _print_proof(console: Console, proof: Proof) -> None:
+    style = _STYLES[proof.verdict]
+    console.print(
+        f"[bold {style}]{proof.verdict}[/] {_plain(proof.candidate)} against {_plain(proof.reference)}, {len(proof.cases)} cases, "
+        f"rtol {proof.rtol:g}, atol {proof.atol:g}"
+    )
+    for dtype, (rtol, atol) in proof.widened.items():
+        console.print(f"  {dtype} outputs: rtol {rtol:g}, atol {atol:g}")
+    table = Table("output", "values", "max abs", "max rel", "cosine", "flips", box=None, pad_edge=False, padding=(0, 2))
+    for figures in proof.outputs:
+        table.add_row(*_cells(figures), style=None if figures.passed else "red")
+    console.print(table)
+    for note in proof.notes:
+        console.print(f"  note: {note}", markup=False)
+
+
+def _cells(figures: Figures) -> list[str]:
+    shown = [figures.max_abs, figures.max_rel]
+    cosine = "-" if figures.cosine is None else f"{figures.cosine:.6f}"
+    flips = str(figures.flips) if figures.max_abs is None else "-"
+    numbers = ["-" if number is None else f"{number:.2e}" for number in shown]
+    return [_plain(figures.output), f"{figures.elements:,}", *numbers, cosine, flips]
+
+
+def _plain(text: str) -> str:
+    """Keep square brackets from being read as markup."""
+    return text.replace("[", "\\[")
+
+
+def _size(count: int) -> str:
+    size = float(count)
+    for unit in _UNITS:
+        if size < 1000 or unit == _UNITS[-1]:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError

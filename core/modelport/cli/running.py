@@ -1,0 +1,84 @@
+"""Running a command: errors for the person at the terminal, exit statuses, signals."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from modelport.errors import ModelportError
+
+INTERRUPTED = 130
+_TERMINATED = 143
+_BUG = 1
+
+
+def run(command: click.Command, name: str, arguments: Sequence[str] | None) -> NoReturn:
+    """Run a command and leave the process with its exit status; no traceback is shown unless --debug is given."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    if not debug:
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        command.main(words, prog_name=name, standalone_mode=False)
+        status = 0
+    except click.exceptions.Exit as error:
+        status = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        echo("interrupted: nothing was written")
+        status = INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except ModelportError as error:
+        if debug:
+            raise
+        echo(f"error: {error}")
+        status = error.exit_status
+    except Exception as error:
+        if debug:
+            raise
+        echo(f"error: a bug of modelport: {type(error).__name__}: {error}")
+        echo("  what to do: run it again with --debug and report the traceback, with the output of `modelport plugins`")
+        status = _BUG
+    sys.exit(status)
+
+
+def echo(text: str) -> None:
+    """Write one line to stderr."""
+    click.echo(text, err=True)
+
+
+def split_options(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[str, Any]:
+    """Read ``-O key=value`` pairs, as a click callback."""
+    pairs = {}
+    for text in values:
+        key, separator, value = text.partition("=")
+        if not separator or not key.strip():
+            raise click.BadParameter(f"{text!r} is not KEY=VALUE", context, parameter)
+        pairs[key.strip()] = value
+    return pairs
+
+
+def complete_framework(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Offer the registered frameworks to the shell, from metadata alone."""
+    from modelport.plugins import registry
+
+    return [key for key in registry().keys if key.startswith(incomplete)]
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """Leave as on Ctrl-C, so that no half-written file stays."""
+    sys.exit(_TERMINATED)

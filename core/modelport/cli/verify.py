@@ -1,0 +1,38 @@
+"""``modelport verify``: two models of any two frameworks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+@click.option("--from-a", metavar="KEY", help="Framework of A.")
+@click.option("--from-b", metavar="KEY", help="Framework of B.")
+@click.option("--input", "inputs", multiple=True, metavar="NAME:DTYPE[DIMS]", help="For models that do not say their inputs.")
+@click.option("--samples", type=click.Path(path_type=Path), help="Compare on these: .npz, .npy, .csv or a folder of images.")
+@click.option("--model", "factory", metavar="MODULE:FACTORY", help="Builds the model that weights are loaded into.")
+@click.option("--rtol", type=float, default=1e-3, show_default=True, help="Relative tolerance.")
+@click.option("--atol", type=float, default=1e-5, show_default=True, help="Absolute tolerance.")
+@click.option("--proof-seconds", type=float, default=30.0, show_default=True, help="Budget for cases beyond the minimum.")
+@click.option("--trust", is_flag=True, help="Allow code inside the models to run.")
+@click.option("--json", "as_json", is_flag=True, help="Print the proof as JSON on stdout.")
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def verify(a: Path, b: Path, from_a: str | None, from_b: str | None, as_json: bool, quiet: bool, debug: bool,
+           **rest: Any) -> None:  # fmt: skip
+    """Compare the models A and B on the same inputs; A is the reference. The exit status is 0 when they agree, else 5."""
+    from modelport import equivalence
+    from modelport.cli.output import print_json, print_proof
+    from modelport.verification import verify as run
+
+    proof = run(a, b, from_=(from_a, from_b), **rest)
+    if as_json:
+        print_json(proof)
+    if not quiet:
+        print_proof(proof)
+    equivalence.require(proof, where=f"{a}, {b}")
