@@ -65,7 +65,9 @@ def _check_opset(model: onnx.ModelProto, opset: int, path: Path) -> None:
     if imports and imports != [opset]:
         found = " and ".join(map(str, imports))
         raise CheckFailed(
-            f"the model carries opset {found}, not {opset}", where=str(path), remedy="report it: the exporter missed the opset"
+            f"the model carries opset {found}, not {opset}",
+            where=str(path),
+            remedy="report it: the exporter missed the opset",
         )
 
 

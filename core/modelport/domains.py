@@ -16,10 +16,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import AttributeProto, GraphProto, NodeProto, numpy_helper
 
-_KEEP_VALUES = frozenset(
-    "Identity Cast CastLike Reshape Unsqueeze Squeeze Flatten Transpose Expand Slice Concat Split Tile Clip Where Pad "
-    "Gather GatherElements GatherND Max Min Mod StringNormalizer".split()
-)
+_KEEP_VALUES = frozenset({
+    "Identity", "Cast", "CastLike", "Reshape", "Unsqueeze", "Squeeze", "Flatten", "Transpose", "Expand", "Slice", "Concat",
+    "Split", "Tile", "Clip", "Where", "Pad", "Gather", "GatherElements", "GatherND", "Max", "Min", "Mod", "StringNormalizer",
+})  # fmt: skip
 _INDEXED = {"Gather": 1, "GatherElements": 1, "GatherND": 1, "Scatter": 1, "ScatterElements": 1, "ScatterND": 1}
 # The operands that are sizes, counts or positions rather than data: large values there mean gigabytes or errors.
 _SIZES = {
@@ -27,6 +27,7 @@ _SIZES = {
     "Slice": (1, 2, 3, 4), "Pad": (1, 3), "Resize": (3,), "Split": (1,), "Trilu": (1,), "Unsqueeze": (1,), "Squeeze": (1,),
     "Loop": (0,), "CenterCropPad": (1,), "DFT": (1, 2), "EyeLike": (), "CumSum": (1,),
 }  # fmt: skip
+_DIVISORS = {"Div": 1, "Mod": 1}
 _VOCABULARIES = ("keys_strings", "cats_strings", "classes_strings", "pool_strings", "string_vocabulary")
 _INTEGER_VOCABULARIES = ("keys_int64s", "cats_int64s", "int64_vocabulary")
 
@@ -83,7 +84,7 @@ class _Walker:
                 self.shapes[value.name] = tuple(d.dim_value if d.HasField("dim_value") else None for d in dims)
         for node in graph.node:
             if node.op_type == "Constant":
-                self.constants.update({node.output[0]: a.t for a in node.attribute if a.name == "value"})
+                self.constants.update([(node.output[0], a.t) for a in node.attribute if a.name == "value"])
             for position, name in enumerate(node.input):
                 self.consumers.setdefault(name, []).append((node, position))
 
@@ -124,6 +125,8 @@ class _Walker:
                 found.narrow(-shift, rows - shift)
         elif position in _SIZES.get(node.op_type, ()):
             found.narrow(1, 5)
+        elif _DIVISORS.get(node.op_type) == position:  # dividing an integer by zero has no defined result
+            found.narrow(1 - shift, 128 - shift)
         attributes = {attribute.name: attribute for attribute in node.attribute}
         if node.op_type.startswith("TreeEnsemble") and columns:
             _add_thresholds(found, attributes)

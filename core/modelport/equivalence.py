@@ -41,7 +41,7 @@ class Tolerance:
         """Return (rtol, atol) for a dtype: float16 and bfloat16 add their machine epsilon to both."""
         if dtype not in _NARROW:
             return self.rtol, self.atol
-        epsilon = float(ml_dtypes.finfo(_NARROW[dtype]).eps)
+        epsilon = float(ml_dtypes.finfo(_NARROW[dtype]).eps)  # type: ignore[no-untyped-call]
         return self.rtol + epsilon, self.atol + epsilon
 
 
@@ -75,7 +75,7 @@ def observe(reference: str, run: Runner, plan: Plan, *, seconds: float) -> Obser
         plan: the cases, from `modelport.samples`.
         seconds: the budget of the whole proof.
     """
-    seen = Observations(reference, notes=list(plan.notes))
+    seen = Observations(reference)
     start = time.perf_counter()
     for slot in plan.required:
         if not any(_answer(case, run, seen) for case in slot.alternatives):
@@ -84,6 +84,7 @@ def observe(reference: str, run: Runner, plan: Plan, *, seconds: float) -> Obser
         if time.perf_counter() - start > seconds / 2:
             break
         _answer(case, run, seen)
+    seen.notes += plan.notes  # written while the cases were made
     return seen
 
 
@@ -206,10 +207,13 @@ def _compare_maps(output: str, expected: Sequence[Any], got: Sequence[Any], tole
         if not isinstance(e, dict) or not isinstance(g, dict) or list(e) != list(g):
             have, want = (list(m) if isinstance(m, dict) else type(m).__name__ for m in (g, e))
             return Figures(output, 0, reason=f"map {index} has the keys {have} instead of {want}")
-    wanted = np.asarray([list(e.values()) for e, _ in pairs])
-    given = np.asarray([list(g.values()) for _, g in pairs])
-    # A map's values are plain Python numbers, which carry no dtype to compare.
-    return _compare_arrays(output, wanted, given.astype(wanted.dtype), tolerance)
+    wanted, given = (
+        np.asarray([value for item in side for value in item.values()]) for side in zip(*pairs, strict=True)
+    )
+    if {wanted.dtype.kind, given.dtype.kind} <= set("biuf"):  # plain Python numbers carry no dtype to compare
+        common = np.result_type(wanted, given)
+        wanted, given = wanted.astype(common), given.astype(common)
+    return _compare_arrays(output, wanted, given, tolerance)
 
 
 def _compare_arrays(output: str, expected: NDArray[Any], got: NDArray[Any], tolerance: Tolerance) -> Figures:

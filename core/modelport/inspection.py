@@ -45,7 +45,12 @@ class Inspection(msgspec.Struct):
 
 
 def inspect(
-    path: str | Path, *, from_: str | None = None, trust: bool = False, inputs: tuple[str, ...] = (), factory: str | None = None
+    path: str | Path,
+    *,
+    from_: str | None = None,
+    trust: bool = False,
+    inputs: tuple[str, ...] = (),
+    factory: str | None = None,
 ) -> Inspection:
     """Describe a model file.
 

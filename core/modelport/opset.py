@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import onnx
+import onnx.inliner
 import onnx_ir as ir
 from onnx import version_converter
 
@@ -75,11 +76,13 @@ def _detach(model: ir.Model) -> dict[str, ir.Value]:
     """Turn every large initializer into a graph input without data."""
     graph = model.graph
     own_inputs = set(graph.inputs)
-    weights = {name: value for name, value in graph.initializers.items() if _is_large(value) and value not in own_inputs}
+    weights = {
+        name: value for name, value in graph.initializers.items() if _is_large(value) and value not in own_inputs
+    }
     for name, value in weights.items():
         del graph.initializers[name]
         if value.shape is None and value.const_value is not None:
-            value.shape = value.const_value.shape
+            value.shape = ir.Shape(value.const_value.shape.numpy())
         if value.dtype is None and value.const_value is not None:
             value.dtype = value.const_value.dtype
         graph.inputs.append(value)

@@ -17,9 +17,9 @@ import onnx_ir as ir
 
 from modelport import __version__, artifact, check, equivalence, opset, report, sample_files, samples, session
 from modelport.domains import domains_of
-from modelport.errors import BadInput, InvalidSamples, InvalidSignature, ModelportError, SignatureNeeded
+from modelport.errors import ModelportError, SignatureNeeded
 from modelport.plugins import Plugin, parse_options, registry
-from modelport.signature import Signature, TensorSpec, parse_inputs
+from modelport.signature import Signature, parse_inputs
 from modelport.spec import HUB, Options
 
 Progress = Callable[[str, float | None], None]
@@ -124,7 +124,9 @@ def convert(
     request = {"opset": opset, "verify": verify, "seconds": proof_seconds, "external": external_data}
     record = report.Report(source=_describe(source), modelport=__version__, target=str(output) if output else None)
     try:
-        job = _prepare(source, to, output, from_, inputs, samples, trust, factory, options or {}, request, record, progress)
+        job = _prepare(
+            source, to, output, from_, inputs, samples, trust, factory, options or {}, request, record, progress
+        )
         job.tolerance = equivalence.Tolerance(rtol, atol)
         conversion = _run(job, source, Path(output) if output else None)
         record.status = "delivered"
@@ -166,7 +168,9 @@ def _prepare(
 def _run(job: _Job, source: Any, output: Path | None) -> Conversion:
     record = job.report
     direct = job.target.key == HUB
-    with artifact.Workspace(output, _HUB_FILE if direct else f"model{(*job.target.framework.suffixes, '')[0]}") as workspace:
+    with artifact.Workspace(
+        output, _HUB_FILE if direct else f"model{(*job.target.framework.suffixes, '')[0]}"
+    ) as workspace:
         path = workspace.path if direct else workspace.scratch(_HUB_FILE)
         loaded = isinstance(source, str | Path)
         _load(job, source)
@@ -247,7 +251,7 @@ def _plugin_samples(job: _Job) -> Callable[[int], Any] | None:
 
 
 def _judge(job: _Job, candidate: str, run: equivalence.Runner, seen: equivalence.Observations | None = None) -> None:
-    """Compare a candidate with what was observed (the source, unless said otherwise), record the proof, and demand that it holds."""
+    """Compare a candidate with what was observed of the source, or with `seen`; record the proof and demand that it holds."""
     seen = seen or job.observed
     assert seen is not None
     proof = equivalence.judge(seen, candidate, run, job.tolerance, seconds=job.request["seconds"])
@@ -278,7 +282,9 @@ def _translate(job: _Job, path: Path, opened: session.Session, workspace: artifa
             return values
 
         with job.stage("prove"):
-            answers = [(case, opened.run(case.inputs)) for case, _ in job.observed.answers]
+            answers: list[tuple[samples.Case, Mapping[str, Any]]] = [
+                (case, opened.run(case.inputs)) for case, _ in job.observed.answers
+            ]
             hub = equivalence.Observations(f"ONNX ({opened.engine})", answers)
             _judge(job, target.framework.title, candidate, hub)
             _judge(job, target.framework.title, candidate)
@@ -308,7 +314,9 @@ def signature_of(plugin: Plugin, model: Any, options: Options) -> Signature:
     """Ask a plugin for a model's signature and apply the user's --input to it; raises InvalidSignature, SignatureNeeded."""
     known: Signature = plugin.call("signature", model=model, options=options)
     if not known.inputs and not options.inputs:
-        raise SignatureNeeded("the model has no inputs", remedy="a model without inputs is a constant: nothing to convert")
+        raise SignatureNeeded(
+            "the model has no inputs", remedy="a model without inputs is a constant: nothing to convert"
+        )
     return known.refined_by(options.inputs, options.examples)
 
 
@@ -332,9 +340,7 @@ def _find_target(to: str | None, output: Any) -> Plugin:
     return registry().for_suffix(Path(output))
 
 
-def _split_options(
-    origin: Plugin, target: Plugin, given: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _split_options(origin: Plugin, target: Plugin, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Give each plugin the options that are its own; an option that neither has is refused."""
     known = {plugin.key: {option.name for option in plugin.framework.options} for plugin in (origin, target)}
     stray = {name: value for name, value in given.items() if not any(name in names for names in known.values())}
@@ -353,7 +359,10 @@ def _describe(source: Any) -> str:
 
 
 def _versions(*plugins: Plugin) -> dict[str, str]:
-    versions = {"python": platform.python_version(), **{name: version(name) for name in ("onnx", "onnxruntime", "numpy")}}
+    versions = {
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("onnx", "onnxruntime", "numpy")},
+    }
     for plugin in plugins:
         versions.update(plugin.versions())
     return versions

@@ -199,7 +199,9 @@ class Registry:
             UnknownFormat, AmbiguousSource: when nobody claims it, or two do so equally.
         """
         check_readable(source)
-        claims = [(plugin, claim) for plugin in self.all() if plugin.has("detect") and (claim := _claim(plugin, source))]
+        claims = [
+            (plugin, claim) for plugin in self.all() if plugin.has("detect") and (claim := _claim(plugin, source))
+        ]
         if not claims:
             raise UnknownFormat(
                 "no plugin recognises the source" + (" folder" if source.is_dir() else ""),
@@ -284,7 +286,9 @@ def check_readable(source: Path) -> None:
         raise SourceNotFound("there is no such file", where=str(source), remedy="check the path")
     if source.is_dir():
         if not any(source.iterdir()):
-            raise SourceUnreadable("the folder is empty", where=str(source), remedy="pass the folder that holds the model")
+            raise SourceUnreadable(
+                "the folder is empty", where=str(source), remedy="pass the folder that holds the model"
+            )
     elif source.stat().st_size == 0:
         raise SourceUnreadable("the file is empty", where=str(source), remedy="save the model again")
 

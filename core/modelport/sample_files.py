@@ -36,7 +36,9 @@ class Samples:
     @property
     def specs(self) -> tuple[TensorSpec, ...]:
         """What a plugin may learn from the samples: the name, dtype and shape of each, rows being symbolic."""
-        return tuple(TensorSpec(name, dtype_name(array), ("N", *array.shape[1:])) for name, array in self.columns.items())
+        return tuple(
+            TensorSpec(name, dtype_name(array), ("N", *array.shape[1:])) for name, array in self.columns.items()
+        )
 
 
 def read(samples: Any) -> Samples:
@@ -71,7 +73,9 @@ def fit(samples: Samples, signature: Signature) -> Columns:
     leads = {spec.shape[0] for spec in signature.inputs if spec.shape}
     if len(rows) > 1 and len(leads) == 1:
         counts = ", ".join(f"{name}: {len(array)}" for name, array in arrays.items())
-        raise InvalidSamples(f"the samples have different numbers of rows ({counts})", where=samples.where, remedy="give equal ones")
+        raise InvalidSamples(
+            f"the samples have different numbers of rows ({counts})", where=samples.where, remedy="give equal ones"
+        )
     if rows == {0}:
         raise InvalidSamples("there are no samples", where=samples.where, remedy="give at least one row")
     return arrays
@@ -134,12 +138,18 @@ def _cast(array: NDArray[Any], spec: TensorSpec, where: str) -> NDArray[Any]:
     if spec.shape is not None and array.ndim == rank - 1:
         array = array[np.newaxis]  # one sample without its batch axis
     if spec.shape is not None and array.ndim != rank:
-        raise InvalidSamples(f"the samples have {array.ndim} dimensions, not {rank}", where=at, remedy=f"shape them like '{spec}'")
+        raise InvalidSamples(
+            f"the samples have {array.ndim} dimensions, not {rank}", where=at, remedy=f"shape them like '{spec}'"
+        )
     for axis, (size, dim) in enumerate(zip(array.shape, spec.shape or array.shape, strict=True)):
         if isinstance(dim, int) and size != dim and axis > 0:
-            raise InvalidSamples(f"axis {axis} of the samples is {size}, not {dim}", where=at, remedy=f"shape them like '{spec}'")
+            raise InvalidSamples(
+                f"axis {axis} of the samples is {size}, not {dim}", where=at, remedy=f"shape them like '{spec}'"
+            )
     if (dtype_name(array) == "string") != (spec.dtype == "string") or (array.dtype.kind == "f" and "int" in spec.dtype):
-        raise InvalidSamples(f"the samples are {dtype_name(array)}, the model takes {spec.dtype}", where=at, remedy="convert them")
+        raise InvalidSamples(
+            f"the samples are {dtype_name(array)}, the model takes {spec.dtype}", where=at, remedy="convert them"
+        )
     if array.dtype.kind == "f" and np.isnan(array).any() and not spec.nan:
         rows = np.flatnonzero(np.isnan(array).reshape(len(array), -1).any(axis=1))
         raise InvalidSamples(
@@ -170,7 +180,9 @@ def _read_path(path: Path) -> Samples:
     except (OSError, ValueError, EOFError, csv.Error) as error:
         raise InvalidSamples(f"cannot read the samples: {error}", where=str(path), remedy="write them again") from error
     raise InvalidSamples(
-        f"cannot read samples of the kind {path.suffix!r}", where=str(path), remedy="give .npz, .npy, .csv or a folder of images"
+        f"cannot read samples of the kind {path.suffix!r}",
+        where=str(path),
+        remedy="give .npz, .npy, .csv or a folder of images",
     )
 
 
@@ -199,7 +211,9 @@ def _parse_column(texts: Sequence[str]) -> NDArray[Any]:
 def _list_images(folder: Path) -> Samples:
     images = sorted(path for path in folder.iterdir() if path.suffix.lower() in _IMAGES)
     if not images:
-        raise InvalidSamples("the folder holds no images", where=str(folder), remedy=f"give files of {', '.join(sorted(_IMAGES))}")
+        raise InvalidSamples(
+            "the folder holds no images", where=str(folder), remedy=f"give files of {', '.join(sorted(_IMAGES))}"
+        )
     return Samples({}, table=False, where=str(folder), images=images)
 
 
@@ -224,7 +238,9 @@ def _read_images(samples: Samples, signature: Signature) -> NDArray[Any]:
             with Image.open(path) as image:
                 pixels = np.asarray(image.convert("L" if shape[channels_at] == 1 else "RGB").resize((width, height)))
         except (UnidentifiedImageError, OSError) as error:
-            raise InvalidSamples(f"cannot read the image: {error}", where=str(path), remedy="remove or repair it") from error
+            raise InvalidSamples(
+                f"cannot read the image: {error}", where=str(path), remedy="remove or repair it"
+            ) from error
         pixels = pixels.reshape(height, width, -1)
         arrays.append(pixels.transpose(2, 0, 1) if channels_at == 1 else pixels)
     stacked = np.stack(arrays)

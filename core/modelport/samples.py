@@ -30,8 +30,11 @@ _UNKNOWN = "\u2603 not in any vocabulary"
 _FALLBACK_SIZES = (64, 224, 16, 8, 128, 4, 2, 1)
 """Sizes tried for dimensions that nobody has sized, when the reference refuses the guess."""
 
-_THRESHOLD_STEPS = np.asarray([-1.0, -0.5, -0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0])
-"""Where a tree is probed, in float32 spacings around each threshold: a threshold rounded to float32 moves by up to a half."""
+_THRESHOLD_STEPS = np.asarray([0.0, *(sign * 2.0**-power for sign in (-1, 1) for power in (0, 1, 2, 4, 8, 16, 28))])
+"""Where a tree is probed, in float32 spacings around each threshold.
+
+Rounding to float32 moves a threshold by up to a half of one, and by as little as 2**-29, a float64 spacing: steps that shrink
+geometrically fall between the two however near they are."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,15 @@ class _Maker:
 
     def _other_sizes(self, symbol: str) -> Iterator[int]:
         example = self.sizes[symbol]
-        others = [1, 2 * example if example > 8 else example + 2, example + 1, 2 * example, example // 2, 4 * example, example // 4]
+        others = [
+            1,
+            2 * example if example > 8 else example + 2,
+            example + 1,
+            2 * example,
+            example // 2,
+            4 * example,
+            example // 4,
+        ]
         return iter([size for size in dict.fromkeys(others) if size > 0 and size != example])
 
     def _resized(self, label: str, symbol: str, size: int) -> Case:
@@ -188,9 +199,13 @@ class _Maker:
         rows = min(len(array) for array in user.values())
         size = lead if isinstance(lead, int) else min(rows, _ROWS)
         batches = [{name: array[at : at + size] for name, array in user.items()} for at in range(0, rows, max(size, 1))]
-        whole = [batch for batch in batches if isinstance(lead, str) or all(len(array) == size for array in batch.values())]
+        whole = [
+            batch for batch in batches if isinstance(lead, str) or all(len(array) == size for array in batch.values())
+        ]
         if len(whole) < len(batches):
-            self.notes.append(f"the last {rows % size} samples do not fill the model's batch of {size} and were left out")
+            self.notes.append(
+                f"the last {rows % size} samples do not fill the model's batch of {size} and were left out"
+            )
         yield from whole
 
 
@@ -279,6 +294,8 @@ def _draw_at_thresholds(shape: tuple[int, ...], domain: Domain, rng: np.random.G
     for feature, thresholds in domain.thresholds.items():
         if shape and feature < shape[-1]:
             at = rng.choice(thresholds, shape[:-1])
-            step = rng.choice(_THRESHOLD_STEPS, shape[:-1]) * np.abs(np.spacing(at.astype(np.float32))).astype(np.float64)
+            step = rng.choice(_THRESHOLD_STEPS, shape[:-1]) * np.abs(np.spacing(at.astype(np.float32))).astype(
+                np.float64
+            )
             values[..., feature] = at + step
     return values

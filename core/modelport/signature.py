@@ -22,7 +22,14 @@ DTYPES: tuple[str, ...] = (
     "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
     "bool", "string", "complex64", "complex128",
 )  # fmt: skip
-_ALIASES = {"float": "float32", "double": "float64", "half": "float16", "int": "int64", "str": "string", "object": "string"}
+_ALIASES = {
+    "float": "float32",
+    "double": "float64",
+    "half": "float16",
+    "int": "int64",
+    "str": "string",
+    "object": "string",
+}
 
 _SPEC = re.compile(r"^(?P<name>[^:\[\]]+?)(?::(?P<dtype>[A-Za-z0-9_]+))?(?:\[(?P<dims>[^\[\]]*)\])?$")
 _DIM = re.compile(r"^(?:(?P<size>\d+)|(?P<any>\?)|(?P<name>[A-Za-z_][\w.]*)(?:=(?P<example>\d+))?)$")
@@ -119,7 +126,9 @@ def parse_inputs(texts: Iterable[str]) -> tuple[tuple[TensorSpec, ...], dict[str
     for text in texts:
         spec, sizes = _parse(text)
         if spec.name in specs:
-            raise InvalidSignature(f"the input {spec.name!r} is given twice", where=f"--input '{text}'", remedy="keep one")
+            raise InvalidSignature(
+                f"the input {spec.name!r} is given twice", where=f"--input '{text}'", remedy="keep one"
+            )
         for symbol, size in sizes.items():
             if examples.setdefault(symbol, size) != size:
                 raise InvalidSignature(

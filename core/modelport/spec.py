@@ -161,7 +161,7 @@ class Hooks:
 
     @hookspec
     def detect(self, source: Path) -> Detection | None:
-        """Claim an existing, non-empty file or folder by suffix, magic bytes, zip listing or contents. Reads little, runs nothing.
+        """Claim a non-empty file or folder by suffix, magic bytes, zip listing or contents; reads little, runs nothing.
 
         Every plugin is asked; the highest confidence wins, and a tie is `AmbiguousSource`.
         """

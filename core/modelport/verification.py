@@ -118,15 +118,20 @@ def _common(left: Signature, right: Signature, to_right: Mapping[str, str]) -> S
             if isinstance(mine, str) and isinstance(theirs, int):
                 fixed[mine] = theirs
     inputs = tuple(
-        TensorSpec(s.name, s.dtype, tuple(fixed.get(d, d) if isinstance(d, str) else d for d in s.shape or ()), s.kind, s.columns, s.nan)
+        TensorSpec(
+            s.name,
+            s.dtype,
+            tuple(fixed.get(d, d) if isinstance(d, str) else d for d in s.shape or ()),
+            s.kind,
+            s.columns,
+            s.nan,
+        )
         for s in left.inputs
     )
     return Signature(inputs, left.outputs, left.examples)
 
 
-def _match(
-    title: str, left: Sequence[TensorSpec], right: Sequence[TensorSpec], notes: list[str]
-) -> dict[str, str]:
+def _match(title: str, left: Sequence[TensorSpec], right: Sequence[TensorSpec], notes: list[str]) -> dict[str, str]:
     """Map the names on the left to those on the right."""
     if len(left) != len(right):
         have = "; ".join(", ".join(map(str, side)) for side in (left, right))
@@ -144,7 +149,9 @@ def _match(
         other = others[pairs[spec.name]]
         ranks = {len(side.shape) for side in (spec, other) if side.shape is not None}
         if title == "inputs" and ((spec.dtype and other.dtype and spec.dtype != other.dtype) or len(ranks) > 1):
-            raise InvalidSignature(f"the input '{spec}' does not fit '{other}'", remedy="compare models of one signature")
+            raise InvalidSignature(
+                f"the input '{spec}' does not fit '{other}'", remedy="compare models of one signature"
+            )
     return pairs
 
 
@@ -156,5 +163,3 @@ def _match_outputs(
         return lambda values: values
     back = {theirs: mine for mine, theirs in _match("outputs", left.outputs, right.outputs, notes).items()}
     return lambda values: {back.get(name, name): value for name, value in values.items()}
-
-

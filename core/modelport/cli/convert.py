@@ -12,18 +12,30 @@ from modelport.cli.running import complete_framework, split_options
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("source", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Target; by default SOURCE with the target's suffix.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Target; by default SOURCE with the target's suffix."
+)
 @click.option("-f", "--from", "from_", metavar="KEY", shell_complete=complete_framework, help="Source framework.")
-@click.option("-t", "--to", metavar="KEY", shell_complete=complete_framework, help="Target framework; else by -o, else onnx.")
-@click.option("--input", "inputs", multiple=True, metavar="NAME:DTYPE[DIMS]", help="As 'x:float32[N,3,224,224]'; repeatable.")
-@click.option("--samples", type=click.Path(path_type=Path), help="Prove with these: .npz, .npy, .csv or a folder of images.")
+@click.option(
+    "-t", "--to", metavar="KEY", shell_complete=complete_framework, help="Target framework; else by -o, else onnx."
+)
+@click.option(
+    "--input", "inputs", multiple=True, metavar="NAME:DTYPE[DIMS]", help="As 'x:float32[N,3,224,224]'; repeatable."
+)
+@click.option(
+    "--samples", type=click.Path(path_type=Path), help="Prove with these: .npz, .npy, .csv or a folder of images."
+)
 @click.option("--opset", type=int, help="ONNX opset of the result; 20 by default.")
 @click.option("--model", "factory", metavar="MODULE:FACTORY", help="Builds the model that weights are loaded into.")
-@click.option("-O", "options", multiple=True, metavar="KEY=VALUE", callback=split_options, help="A plugin's option; repeatable.")
+@click.option(
+    "-O", "options", multiple=True, metavar="KEY=VALUE", callback=split_options, help="A plugin's option; repeatable."
+)
 @click.option("--rtol", type=float, default=1e-3, show_default=True, help="Relative tolerance of the proof.")
 @click.option("--atol", type=float, default=1e-5, show_default=True, help="Absolute tolerance of the proof.")
 @click.option("--no-verify", is_flag=True, help="Skip the proof; the result is recorded as unproven.")
-@click.option("--proof-seconds", type=float, default=30.0, show_default=True, help="Budget for cases beyond the minimum.")
+@click.option(
+    "--proof-seconds", type=float, default=30.0, show_default=True, help="Budget for cases beyond the minimum."
+)
 @click.option("--external-data", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
               help="Keep the weights of an ONNX result in a file of their own.")  # fmt: skip
 @click.option("--trust", is_flag=True, help="Allow code inside SOURCE to run (pickle, Lambda layers).")

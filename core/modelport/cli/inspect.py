@@ -13,7 +13,9 @@ from modelport.errors import FrameworkNotInstalled
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("-f", "--from", "from_", metavar="KEY", help="Its framework, when detection should not decide.")
-@click.option("--input", "inputs", multiple=True, metavar="NAME:DTYPE[DIMS]", help="For models that do not say their inputs.")
+@click.option(
+    "--input", "inputs", multiple=True, metavar="NAME:DTYPE[DIMS]", help="For models that do not say their inputs."
+)
 @click.option("--model", "factory", metavar="MODULE:FACTORY", help="Builds the model that weights are loaded into.")
 @click.option("--trust", is_flag=True, help="Allow code inside the file to run.")
 @click.option("--netron", is_flag=True, help="Open it in Netron, if that is installed.")

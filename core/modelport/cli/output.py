@@ -30,7 +30,9 @@ class Progress:
         self._status.__enter__()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._status.__exit__(kind, error, trace)
 
     def __call__(self, stage: str, seconds: float | None) -> None:
@@ -130,8 +132,8 @@ def print_options(row: Mapping[str, Any]) -> None:
 def _print_proof(console: Console, proof: Proof) -> None:
     style = _STYLES[proof.verdict]
     console.print(
-        f"[bold {style}]{proof.verdict}[/] {_plain(proof.candidate)} against {_plain(proof.reference)}, {len(proof.cases)} cases, "
-        f"rtol {proof.rtol:g}, atol {proof.atol:g}"
+        f"[bold {style}]{proof.verdict}[/] {_plain(proof.candidate)} against {_plain(proof.reference)}, "
+        f"{len(proof.cases)} cases, rtol {proof.rtol:g}, atol {proof.atol:g}"
     )
     for dtype, (rtol, atol) in proof.widened.items():
         console.print(f"  {dtype} outputs: rtol {rtol:g}, atol {atol:g}")

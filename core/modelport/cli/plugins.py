@@ -42,7 +42,9 @@ def _describe_all() -> list[dict[str, Any]]:
             rows.append(loaded[name])
             continue
         distribution, version = registry().describe(name)
-        rows.append({"key": name, "distribution": distribution, "version": version, "error": registry().broken[name].what})
+        rows.append(
+            {"key": name, "distribution": distribution, "version": version, "error": registry().broken[name].what}
+        )
     return rows
 
 

@@ -13,12 +13,18 @@ import click
 @click.argument("b", type=click.Path(path_type=Path))
 @click.option("--from-a", metavar="KEY", help="Framework of A.")
 @click.option("--from-b", metavar="KEY", help="Framework of B.")
-@click.option("--input", "inputs", multiple=True, metavar="NAME:DTYPE[DIMS]", help="For models that do not say their inputs.")
-@click.option("--samples", type=click.Path(path_type=Path), help="Compare on these: .npz, .npy, .csv or a folder of images.")
+@click.option(
+    "--input", "inputs", multiple=True, metavar="NAME:DTYPE[DIMS]", help="For models that do not say their inputs."
+)
+@click.option(
+    "--samples", type=click.Path(path_type=Path), help="Compare on these: .npz, .npy, .csv or a folder of images."
+)
 @click.option("--model", "factory", metavar="MODULE:FACTORY", help="Builds the model that weights are loaded into.")
 @click.option("--rtol", type=float, default=1e-3, show_default=True, help="Relative tolerance.")
 @click.option("--atol", type=float, default=1e-5, show_default=True, help="Absolute tolerance.")
-@click.option("--proof-seconds", type=float, default=30.0, show_default=True, help="Budget for cases beyond the minimum.")
+@click.option(
+    "--proof-seconds", type=float, default=30.0, show_default=True, help="Budget for cases beyond the minimum."
+)
 @click.option("--trust", is_flag=True, help="Allow code inside the models to run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the proof as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
