@@ -175,18 +175,18 @@ def _replace_all(moves: Sequence[tuple[Path, Path]], folder: Path) -> list[Path]
         for made, target in moves:
             kept = aside / target.name if target.exists() else None
             if kept is not None and (target.is_dir() or len(moves) > 1):
+                undo.append((target, kept))  # first, so that an interrupt between the two loses nothing
                 target.replace(kept)
-                undo.append((target, kept))
             elif kept is None:
                 undo.append((target, None))
             made.replace(target)
     except BaseException:
         for target, kept in reversed(undo):
-            if kept is not None:
+            if kept is None:
+                _remove(target)
+            elif kept.exists():
                 _remove(target)
                 kept.replace(target)
-            else:
-                _remove(target)
         raise
     return [target for _, target in moves]
 

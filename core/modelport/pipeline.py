@@ -161,6 +161,7 @@ def _prepare(
     common = Options(mine, specs, examples, user.specs if user else (), factory, trust)
     record.route = list(dict.fromkeys([origin.key, HUB, target.key]))
     record.versions = _versions(origin, target)
+    record.notes = common.notes
     their_options = Options(theirs, trust=trust, notes=common.notes)
     return _Job(request, record, origin, target, common, their_options, user, equivalence.Tolerance(), progress)
 
@@ -239,8 +240,7 @@ def _observe(job: _Job, path: Path) -> None:
     with job.stage("reference"):
         user = sample_files.fit(job.samples, job.signature) if job.samples is not None else None
         cases = samples.plan(job.signature, domains_of(path), user=user, plugin=_plugin_samples(job))
-        title = f"{job.source.framework.title} ({', '.join(f'{k} {v}' for k, v in job.source.versions().items())})"
-        job.observed = equivalence.observe(title, reference, cases, seconds=job.request["seconds"])
+        job.observed = equivalence.observe(job.source.title, reference, cases, seconds=job.request["seconds"])
 
 
 def _plugin_samples(job: _Job) -> Callable[[int], Any] | None:
@@ -286,15 +286,14 @@ def _translate(job: _Job, path: Path, opened: session.Session, workspace: artifa
                 (case, opened.run(case.inputs)) for case, _ in job.observed.answers
             ]
             hub = equivalence.Observations(f"ONNX ({opened.engine})", answers)
-            _judge(job, target.framework.title, candidate, hub)
-            _judge(job, target.framework.title, candidate)
+            _judge(job, target.title, candidate, hub)
+            _judge(job, target.title, candidate)
     return files, model
 
 
 def _deliver(job: _Job, workspace: artifact.Workspace, files: Sequence[Path], result: Any) -> Conversion:
     record = job.report
     direct = job.target.key == HUB
-    record.notes = list(job.options.notes)
     with job.stage("deliver"):
         if direct:
             artifact.append_provenance(files[0], _provenance(record))

@@ -37,6 +37,7 @@ from modelport.errors import (
 )
 from modelport.spec import GROUP, PROJECT, Detection, Framework, Hooks, Option
 
+_NEED_NO_FRAMEWORK = frozenset({"framework", "detect", "conversion_finished"})
 _TRANSLATED: Mapping[str, type[ModelportError]] = {
     "load": SourceUnreadable,
     "to_onnx": CannotConvert,
@@ -77,14 +78,21 @@ class Plugin:
                 found[name] = version(name)
         return found
 
+    @property
+    def title(self) -> str:
+        """The framework with its version, for reports."""
+        return " ".join([self.framework.title, *list(self.versions().values())[:1]])
+
     def require(self, hook: str) -> None:
-        """Raise DirectionNotSupported, naming what the plugin can do, when it lacks the hook."""
+        """Raise DirectionNotSupported when the plugin lacks the hook, FrameworkNotInstalled when the hook lacks its framework."""
         if not self.has(hook):
             can = " and ".join(d.replace("_", " ") for d in self.directions) or "no conversion"
             raise DirectionNotSupported(
                 f"the {self.key} plugin cannot do {hook!r}; it can do {can}",
                 remedy="`modelport plugins` lists what each framework can do",
             )
+        if hook not in _NEED_NO_FRAMEWORK and self.missing:
+            raise FrameworkNotInstalled(self.key, self.missing[0], self.framework.install)
 
     def call(self, hook: str, **arguments: Any) -> Any:
         """Call one hook of this plugin alone, with exceptions translated as the specification says.
@@ -313,6 +321,8 @@ def parse_options(framework: Framework, given: Mapping[str, Any]) -> dict[str, A
 
 
 def _read(option: Option, value: Any) -> Any:
+    if value is None and option.default is None:
+        return None
     try:
         result = _typed(option, value)
     except (ValueError, KeyError):
@@ -325,7 +335,9 @@ def _read(option: Option, value: Any) -> Any:
 
 def _typed(option: Option, value: Any) -> Any:
     if not isinstance(value, str):
-        return value
+        kinds = {"str": str, "int": int, "float": int | float, "bool": bool}[option.type]
+        right = isinstance(value, kinds) and isinstance(value, bool) == (option.type == "bool")
+        return (float(value) if option.type == "float" else value) if right else None
     if option.type == "bool":
         return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[value.lower()]
     return {"str": str, "int": int, "float": float}[option.type](value)

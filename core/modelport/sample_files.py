@@ -72,7 +72,7 @@ def fit(samples: Samples, signature: Signature) -> Columns:
     rows = {len(array) for spec in signature.inputs if (array := arrays[spec.name]).ndim}
     leads = {spec.shape[0] for spec in signature.inputs if spec.shape}
     if len(rows) > 1 and len(leads) == 1:
-        counts = ", ".join(f"{name}: {len(array)}" for name, array in arrays.items())
+        counts = ", ".join(f"{name}: {len(array)}" for name, array in arrays.items() if array.ndim)
         raise InvalidSamples(
             f"the samples have different numbers of rows ({counts})", where=samples.where, remedy="give equal ones"
         )
@@ -134,7 +134,7 @@ def _cast(array: NDArray[Any], spec: TensorSpec, where: str) -> NDArray[Any]:
     at = f"{where}, input {spec.name!r}"
     rank = len(spec.shape or ())
     if array.ndim == 1 and rank == 2:
-        array = array.reshape(-1, 1)
+        array = array.reshape((1, -1) if spec.shape and spec.shape[1] == len(array) > 1 else (-1, 1))
     if spec.shape is not None and array.ndim == rank - 1:
         array = array[np.newaxis]  # one sample without its batch axis
     if spec.shape is not None and array.ndim != rank:
@@ -151,7 +151,7 @@ def _cast(array: NDArray[Any], spec: TensorSpec, where: str) -> NDArray[Any]:
             f"the samples are {dtype_name(array)}, the model takes {spec.dtype}", where=at, remedy="convert them"
         )
     if array.dtype.kind == "f" and np.isnan(array).any() and not spec.nan:
-        rows = np.flatnonzero(np.isnan(array).reshape(len(array), -1).any(axis=1))
+        rows = np.unique(np.argwhere(np.isnan(np.atleast_1d(array)))[:, 0])
         raise InvalidSamples(
             f"{len(rows)} samples hold NaN, the first in row {rows[0]}",
             where=at,
@@ -159,6 +159,12 @@ def _cast(array: NDArray[Any], spec: TensorSpec, where: str) -> NDArray[Any]:
         )
     if spec.dtype == "string":
         return np.asarray([str(item) for item in array.reshape(-1)], object).reshape(array.shape)
+    if "int" in spec.dtype and array.size:
+        info = np.iinfo(spec.dtype)
+        if int(array.min()) < info.min or int(array.max()) > info.max:
+            raise InvalidSamples(
+                f"the samples exceed the range of {spec.dtype}", where=at, remedy="give values within it"
+            )
     import ml_dtypes
 
     return array.astype(ml_dtypes.bfloat16 if spec.dtype == "bfloat16" else spec.dtype)
@@ -191,11 +197,13 @@ def _read_csv(path: Path) -> Columns:
         rows = [row for row in csv.reader(file) if row]
     if len(rows) < 2:
         raise ValueError("it needs a header line and at least one row")
-    header, body = rows[0], rows[1:]
+    header, body = [name.strip() for name in rows[0]], rows[1:]
+    if len(set(header)) < len(header):
+        raise ValueError("two columns have the same name")
     for number, row in enumerate(body, start=2):
         if len(row) != len(header):
             raise ValueError(f"line {number} has {len(row)} fields, the header has {len(header)}")
-    return {name.strip(): _parse_column([row[at] for row in body]) for at, name in enumerate(header)}
+    return {name: _parse_column([row[at] for row in body]) for at, name in enumerate(header)}
 
 
 def _parse_column(texts: Sequence[str]) -> NDArray[Any]:

@@ -22,19 +22,25 @@ from modelport.signature import Signature, TensorSpec
 Arrays = Mapping[str, NDArray[Any]]
 
 _ROWS = 256
-"""User samples run in batches of at most this many rows."""
+_BATCH_BYTES = 16 * 2**20
+"""User samples run in batches of at most this many rows and bytes: a network's activations are many times its input."""
 
 _TREE_ROWS = 512
+_TABLE_ROWS = 64
+_TABLE_COLUMNS = 1024
 _WORDS = ("modelport", "alpha", "beta", "gamma", "delta", "")
 _UNKNOWN = "\u2603 not in any vocabulary"
 _FALLBACK_SIZES = (64, 224, 16, 8, 128, 4, 2, 1)
 """Sizes tried for dimensions that nobody has sized, when the reference refuses the guess."""
 
-_THRESHOLD_STEPS = np.asarray([0.0, *(sign * 2.0**-power for sign in (-1, 1) for power in (0, 1, 2, 4, 8, 16, 28))])
+_STEPS = np.asarray(
+    [near + sign * 2.0**-power for near in (0, -0.5, 0.5) for sign in (-1, 1) for power in (2, 4, 8, 16, 28)]
+)
+_THRESHOLD_STEPS = np.concatenate([[-1.0, -0.5, 0.0, 0.5, 1.0], _STEPS])
 """Where a tree is probed, in float32 spacings around each threshold.
 
-Rounding to float32 moves a threshold by up to a half of one, and by as little as 2**-29, a float64 spacing: steps that shrink
-geometrically fall between the two however near they are."""
+Rounding to float32 moves a threshold by up to a half of one and by as little as 2**-29, a float64 spacing, and a feature across
+the middle between two float32 numbers: steps that close in on 0 and 1/2 geometrically fall between, however near they are."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,8 @@ class _Maker:
     def user_slots(self, user: Arrays) -> Iterator[Slot]:
         """Yield all of the user's rows in batches, then the other sizes of every symbolic dimension."""
         for number, batch in enumerate(self._batches(user)):
+            if number == 0:  # the other sizes are made of one batch, not of all rows
+                self.base, self.sizes = batch, {**self.sizes, **sizes_in(self.signature, batch)}
             case = Case(f"your samples, batch {number + 1}", sizes_in(self.signature, batch), batch, required=True)
             yield Slot([case], "the source refuses your samples")
         slots = self.slots("your samples")
@@ -137,14 +145,35 @@ class _Maker:
         """Yield cases beyond the minimum: values at decision thresholds first, then other seeds and distributions."""
         if any(domain.thresholds for domain in self.domains.values()):
             yield self._case("at the thresholds of trees", self.sizes, 7, "thresholds")
+        sizes = self._ample()
         for seed, distribution in enumerate(("normal", "uniform", "small", "sparse"), start=1):
-            yield self._case(f"{distribution}, seed {seed}", self.sizes, seed, distribution)
+            yield self._case(f"{distribution}, seed {seed}", sizes, seed, distribution)
         dtypes = {spec.dtype for spec in self.signature.inputs}
         if any("int" in dtype for dtype in dtypes):
             for seed, distribution in enumerate(("signed", "wide"), start=11):
-                yield self._case(f"{distribution} integers", self.sizes, seed, distribution)
+                yield self._case(f"{distribution} integers", sizes, seed, distribution)
         if "string" in dtypes:
-            yield self._case("strings outside the vocabulary", self.sizes, 21, "unknown")
+            yield self._case("strings outside the vocabulary", sizes, 21, "unknown")
+
+    def _ample(self) -> dict[str, int]:
+        """Return the example's sizes, with more rows where they cost nothing: a few rows of a table rarely meet every label."""
+        shapes = [spec.shape or () for spec in self.signature.inputs]
+        columns = [shape[1] if len(shape) == 2 else 1 for shape in shapes]
+        fixed = [size for size in columns if isinstance(size, int)]
+        leads = {shape[0] if shape and len(shape) <= 2 else None for shape in shapes}
+        lead = next(iter(leads))
+        tokens = any(
+            domain.high is not None for domain in self.domains.values()
+        )  # rows of token ids cost what texts cost
+        if (
+            tokens
+            or len(leads) > 1
+            or not isinstance(lead, str)
+            or len(fixed) < len(columns)
+            or sum(fixed) > _TABLE_COLUMNS
+        ):
+            return dict(self.sizes)
+        return {**self.sizes, lead: max(_TABLE_ROWS, self.sizes[lead])}
 
     def _at_example(self, label: str) -> Iterator[Case]:
         yield self._sized(label, dict(self.sizes))
@@ -197,7 +226,8 @@ class _Maker:
             return
         lead = leads.pop()
         rows = min(len(array) for array in user.values())
-        size = lead if isinstance(lead, int) else min(rows, _ROWS)
+        row_bytes = sum(array.nbytes // max(len(array), 1) for array in user.values())
+        size = lead if isinstance(lead, int) else min(rows, _ROWS, max(_BATCH_BYTES // max(row_bytes, 1), 1))
         batches = [{name: array[at : at + size] for name, array in user.items()} for at in range(0, rows, max(size, 1))]
         whole = [
             batch for batch in batches if isinstance(lead, str) or all(len(array) == size for array in batch.values())

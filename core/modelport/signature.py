@@ -98,7 +98,7 @@ class Signature:
     def refined_by(self, wanted: Sequence[TensorSpec], examples: Mapping[str, int] | None = None) -> Signature:
         """Return this signature with the user's --input applied.
 
-        The user may name symbolic dimensions and fix them to sizes.
+        The user may name symbolic dimensions and fix them to sizes; inputs (and outputs) that share a dimension follow.
 
         Raises:
             InvalidSignature: for an unknown name, another dtype, another rank, or a dimension that the model fixes.
@@ -109,7 +109,18 @@ class Signature:
                 raise _unknown_input(spec.name, known)
         by_name = {spec.name: spec for spec in wanted}
         inputs = tuple(_refine(spec, by_name.get(spec.name)) for spec in self.inputs)
-        return replace(self, inputs=inputs, examples={**self.examples, **(examples or {})})
+        named: dict[str, Dim] = {}
+        for before, after in zip(self.inputs, inputs, strict=True):
+            for have, want in zip(before.shape or (), after.shape or (), strict=False):
+                if isinstance(have, str) and have != want:
+                    named.setdefault(have, want)
+        said = {spec.name for spec in wanted if spec.shape is not None}
+        inputs = tuple(spec if spec.name in said else _rename(spec, named) for spec in inputs)
+        outputs = tuple(_rename(spec, named) for spec in self.outputs)
+        kept = {
+            want: self.examples[have] for have, want in named.items() if isinstance(want, str) and have in self.examples
+        }
+        return Signature(inputs, outputs, {**self.examples, **kept, **(examples or {})})
 
 
 def parse_inputs(texts: Iterable[str]) -> tuple[tuple[TensorSpec, ...], dict[str, int]]:
@@ -130,12 +141,7 @@ def parse_inputs(texts: Iterable[str]) -> tuple[tuple[TensorSpec, ...], dict[str
                 f"the input {spec.name!r} is given twice", where=f"--input '{text}'", remedy="keep one"
             )
         for symbol, size in sizes.items():
-            if examples.setdefault(symbol, size) != size:
-                raise InvalidSignature(
-                    f"the dimension {symbol} has two sizes, {examples[symbol]} and {size}",
-                    where=f"--input '{text}'",
-                    remedy="equal names mean equal sizes: give one size, or two names",
-                )
+            _note_example(examples, symbol, size, text)
         specs[spec.name] = spec
     return tuple(specs.values()), examples
 
@@ -176,8 +182,17 @@ def _parse(text: str) -> tuple[TensorSpec, dict[str, int]]:
             dim, example = _parse_dim(item, name, axis, text)
             shape.append(dim)
             if example is not None and isinstance(dim, str):
-                examples[dim] = example
+                _note_example(examples, dim, example, text)
     return TensorSpec(name, dtype, None if shape is None else tuple(shape)), examples
+
+
+def _note_example(examples: dict[str, int], symbol: str, size: int, text: str) -> None:
+    if examples.setdefault(symbol, size) != size:
+        raise InvalidSignature(
+            f"the dimension {symbol} has two sizes, {examples[symbol]} and {size}",
+            where=f"--input '{text}'",
+            remedy="equal names mean equal sizes: give one size, or two names",
+        )
 
 
 def _parse_dim(item: str, name: str, axis: int, text: str) -> tuple[Dim, int | None]:
@@ -203,6 +218,12 @@ def _unknown_input(name: str, known: Mapping[str, TensorSpec]) -> InvalidSignatu
         where=f"--input '{name}'",
         remedy=f"{hint}its inputs are {', '.join(map(str, known.values()))}",
     )
+
+
+def _rename(spec: TensorSpec, named: Mapping[str, Dim]) -> TensorSpec:
+    if spec.shape is None:
+        return spec
+    return replace(spec, shape=tuple(named.get(dim, dim) if isinstance(dim, str) else dim for dim in spec.shape))
 
 
 def _refine(spec: TensorSpec, wanted: TensorSpec | None) -> TensorSpec:
