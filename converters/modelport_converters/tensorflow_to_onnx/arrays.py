@@ -1,0 +1,25 @@
+"""NumPy arrays to TensorFlow tensors and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def to_tensor(array: NDArray[Any], dtype: str) -> tf.Tensor:
+    """Return a tensor of the dtype; strings may be object arrays of str."""
+    return tf.constant(array.tolist() if dtype == "string" else array, dtype=tf.as_dtype(dtype), shape=array.shape)
+
+
+def to_array(tensor: tf.Tensor) -> NDArray[Any]:
+    """Return an array; strings become an object array of str, bfloat16 is `ml_dtypes.bfloat16`."""
+    array = np.asarray(tensor)
+    if tensor.dtype != tf.string:
+        return array
+    texts = [item.decode("utf-8", "surrogateescape") for item in array.ravel().tolist()]
+    return np.array(texts, dtype=object).reshape(array.shape)

@@ -1,0 +1,303 @@
+"""A TensorFlow computation to ONNX, on tf2onnx.
+
+tf2onnx's own `from_function` is not used: it takes constants that a function captures for inputs of the model, knows no
+lookup tables, and reports success when operators are left over. The stages below are the ones that it goes through.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import tensorflow as tf
+from onnx import defs
+from tf2onnx import constants, optimizer, tf_loader, tfonnx
+
+from modelport.errors import CannotConvert, UnsupportedOps
+from modelport_converters.tensorflow_to_onnx import handlers as handlers  # registers them
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from modelport_converters.tensorflow_to_onnx.structure import Port
+
+NEWEST_OPSET = max(constants.OPSET_TO_IR_VERSION)
+"""The newest opset that tf2onnx writes."""
+
+FREEZABLE_BYTES = 2**30
+"""Weights up to this size are frozen into the graph; TensorFlow cannot hold a graph of 2 GB."""
+
+_PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A weight that stays outside the graph and is read when the model is written.
+
+    Attributes:
+        name: the initializer's name.
+        dtype: such as "float32".
+        shape: its sizes.
+        read: returns the array.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    read: Callable[[], NDArray[Any]]
+
+
+def export(
+    call: Callable[..., Sequence[tf.Tensor]],
+    inputs: Sequence[Port],
+    outputs: Sequence[Port],
+    *,
+    opset: int,
+    owner: Any,
+    weights: Sequence[Weight] = (),
+) -> onnx.ModelProto | ir.Model:
+    """Trace a flat callable and translate it.
+
+    Args:
+        call: takes one tensor for each input, then one for each weight; returns one tensor for each output.
+        inputs: traced with their sizes; a symbolic dimension is of unknown size.
+        outputs: their names, and names for dimensions that the trace leaves open.
+        opset: of the default domain, lowered to `NEWEST_OPSET`.
+        owner: the trackable object that holds the variables and lookup tables of `call`.
+        weights: what is attached after the translation, lazily.
+
+    Raises:
+        UnsupportedOps: with every operator that has no ONNX form.
+        CannotConvert: for a frozen graph of 2 GB.
+    """
+    with _quiet() as failures, tf.device("/cpu:0"):
+        function = _trace(call, [*inputs, *weights])
+        _refuse_python(function.graph.as_graph_def())
+        names = [port.name for port in [*inputs, *weights]]
+        graph = _translate(function, names, [port.name for port in outputs], min(opset, NEWEST_OPSET), owner)
+        model = graph.make_model("", graph_name="model")
+    _refuse_unmapped(model, failures)
+    _set_interface(model, function, inputs, outputs, names)
+    return _attach(model, weights) if weights else model
+
+
+def _trace(call: Callable[..., Sequence[tf.Tensor]], ports: Sequence[Port]) -> Any:
+    # identities keep apart outputs that are inputs, or that are one tensor
+    def flat(*tensors: tf.Tensor) -> list[tf.Tensor]:
+        return [tf.identity(tensor) for tensor in call(*tensors)]
+
+    return tf.function(flat, autograph=False).get_concrete_function(*map(tensor_spec, ports))
+
+
+def tensor_spec(port: Port) -> tf.TensorSpec:
+    """Return TensorFlow's specification of an input, symbolic dimensions of unknown size."""
+    shape = None if port.shape is None else [None if isinstance(size, str) else size for size in port.shape]
+    return tf.TensorSpec(shape, tf.as_dtype(port.dtype))
+
+
+def _translate(function: Any, inputs: list[str], outputs: list[str], opset: int, owner: Any) -> Any:
+    sources = [tensor.name for tensor in function.inputs[: len(inputs)]]
+    targets = [tensor.name for tensor in function.outputs]
+    names = dict(zip([*sources, *targets], [*inputs, *outputs], strict=True))
+    try:
+        frozen, tables = tf_loader.from_trackable(owner, function, sources, targets, False)
+    except ValueError as error:
+        if "2GB" not in str(error):
+            raise
+        raise CannotConvert(
+            "the weights exceed 2 GB, which TensorFlow cannot freeze into one graph",
+            remedy="convert the Keras model that it was exported from, or store the weights as float16",
+        ) from error
+
+    _refuse_bfloat16(frozen)
+    frozen = _inlined(frozen, sources, targets)
+
+    def process() -> Any:
+        with tf.Graph().as_default() as graph:
+            tf.import_graph_def(frozen, name="")
+            return tfonnx.process_tf_graph(
+                graph,
+                continue_on_error=True,  # so that all operators without a form are found, not only the first
+                opset=opset,
+                input_names=sources,
+                output_names=targets,
+                tensors_to_rename=names,
+                initialized_tables=tables,
+            )
+
+    return _optimized(process)
+
+
+def _inlined(graph: Any, sources: list[str], targets: list[str]) -> Any:
+    """Inline functions compiled with XLA, which TensorFlow keeps as calls (Keras compiles grouped convolutions)."""
+    compiled = [item for item in (*_node_defs(graph), *graph.library.function) if "_XlaMustCompile" in item.attr]
+    if not compiled:
+        return graph
+    for item in compiled:
+        del item.attr["_XlaMustCompile"]
+        if "_noinline" in item.attr:
+            del item.attr["_noinline"]
+    with tf.Graph().as_default():
+        tf.import_graph_def(graph, name="")
+        return tf_loader.tf_optimize(sources, targets, graph)
+
+
+def _optimized(process: Callable[[], Any]) -> Any:
+    """Run tf2onnx's optimizers in place; if one fails, run them on a new graph, each on a copy, and leave that one out."""
+    try:
+        return optimizer.optimize_graph(process(), catch_errors=False)
+    except Exception:  # whatever an optimizer raises: optimizing is optional
+        return optimizer.optimize_graph(process(), catch_errors=True)
+
+
+def _node_defs(graph: Any) -> Iterator[Any]:
+    """Yield every node of a GraphDef, those of its functions included."""
+    yield from graph.node
+    for function in graph.library.function:
+        yield from function.node_def
+
+
+def _refuse_python(graph: Any) -> None:
+    found = [f"{node.op}, node {node.name!r}: runs Python code" for node in _node_defs(graph) if node.op in _PYTHON_OPS]
+    if found:
+        remedy = "replace tf.py_function and tf.numpy_function by TensorFlow operations"
+        raise UnsupportedOps(found, remedy=remedy)
+
+
+def _refuse_bfloat16(graph: Any) -> None:
+    """Refuse what tf2onnx would compute in float16, which has another range."""
+    bfloat16 = tf.bfloat16.as_datatype_enum
+    found = [node.name for node in _node_defs(graph) if any(value.type == bfloat16 for value in node.attr.values())]
+    if found:
+        raise CannotConvert(
+            "the model computes in bfloat16, for which tf2onnx has no form",
+            where=f"{len(found)} nodes, the first of them {found[0]!r}",
+            remedy="build the model with the dtype policy float32 or mixed_float16 and load the same weights",
+        )
+
+
+def _refuse_unmapped(model: onnx.ModelProto, failures: Mapping[str, str]) -> None:
+    versions = {opset.domain: opset.version for opset in model.opset_import}
+    unmapped = {
+        node.name: f"{node.op_type}, node {node.name!r}: no ONNX form is known for this TensorFlow operator"
+        for node in _nodes(model.graph)
+        if node.domain not in versions or not defs.has(node.op_type, versions[node.domain], node.domain)
+    }
+    failed = {name: f"node {name!r}: {reason}" for name, reason in failures.items()}
+    if unmapped or failed:
+        raise UnsupportedOps(
+            list({**unmapped, **failed}.values()),
+            remedy="a node's name says which layer it belongs to: use another layer there",
+        )
+
+
+def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for body in [attribute.g, *attribute.graphs]:
+                yield from _nodes(body)
+
+
+def _set_interface(
+    model: onnx.ModelProto, function: Any, inputs: Sequence[Port], outputs: Sequence[Port], order: Sequence[str]
+) -> None:
+    """Give inputs and outputs their order and dimensions, and put back inputs that the computation does not use."""
+    leading = {port.shape[0] for port in inputs if port.shape}
+    batch = leading.pop() if len(leading) == 1 else None
+    present = {value.name: value for value in model.graph.input}
+    dims = {port.name: port.shape for port in inputs}
+    values = []
+    for name, tensor in zip(order, function.inputs, strict=False):
+        value = present.get(name) or _value(name, tensor)
+        if dims.get(name) is not None:
+            _set_dims(value, dims[name] or ())
+        values.append(value)
+    del model.graph.input[:]
+    model.graph.input.extend(values)
+    for value, port, tensor in zip(model.graph.output, outputs, function.outputs, strict=True):
+        if tensor.shape.rank is not None:
+            _set_dims(value, _output_dims(port, tensor.shape.as_list(), batch))
+
+
+def _output_dims(port: Port, traced: Sequence[int | None], batch: int | str | None) -> list[int | str]:
+    """Return the traced sizes; an open one is the batch of the inputs, or what the signature calls it."""
+    wanted = port.shape if port.shape is not None and len(port.shape) == len(traced) else [None] * len(traced)
+    dims: list[int | str] = []
+    for axis, (size, name) in enumerate(zip(traced, wanted, strict=True)):
+        symbol = batch if axis == 0 and isinstance(batch, str) else name
+        dims.append(size if size is not None else symbol if isinstance(symbol, str) else f"{port.name}_{axis}")
+    return dims
+
+
+def _value(name: str, tensor: tf.Tensor) -> onnx.ValueInfoProto:
+    elem_type = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype.as_numpy_dtype))
+    return onnx.helper.make_tensor_value_info(name, elem_type, tensor.shape.as_list())
+
+
+def _set_dims(value: onnx.ValueInfoProto, dims: Iterable[int | str]) -> None:
+    shape = value.type.tensor_type.shape
+    del shape.dim[:]
+    shape.SetInParent()  # a scalar has a shape without dimensions
+    for size in dims:
+        shape.dim.add(**({"dim_param": size} if isinstance(size, str) else {"dim_value": size}))
+
+
+def _attach(proto: onnx.ModelProto, weights: Sequence[Weight]) -> ir.Model:
+    """Turn the inputs that stand for weights into lazily read initializers."""
+    model = ir.from_proto(proto)
+    by_name = {weight.name: weight for weight in weights}
+    for value in [value for value in model.graph.inputs if value.name in by_name]:
+        weight = by_name[value.name or ""]
+        model.graph.inputs.remove(value)
+        if not value.uses():
+            continue
+        value.const_value = ir.LazyTensor(
+            partial(_read, weight),
+            dtype=ir.DataType.from_numpy(np.dtype(tf.as_dtype(weight.dtype).as_numpy_dtype)),
+            shape=ir.Shape(weight.shape),
+            name=weight.name,
+        )
+        model.graph.register_initializer(value)
+    return model
+
+
+def _read(weight: Weight) -> ir.TensorProtocol:
+    return ir.tensor(weight.read(), name=weight.name)
+
+
+class _Failures(logging.Handler):
+    """Collects the nodes that tf2onnx could not convert: it logs them and carries on."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.reasons: dict[str, str] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "Failed to convert node" in record.msg and isinstance(record.args, tuple):
+            error = record.exc_info[1] if record.exc_info else None
+            self.reasons[str(record.args[0])] = (str(error) or repr(error)).splitlines()[0]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[Mapping[str, str]]:
+    """Keep the logs of tf2onnx and TensorFlow off the terminal and yield the nodes that failed, with reasons."""
+    log, tf_log, collector = logging.getLogger("tf2onnx"), tf.get_logger(), _Failures()
+    kept, tf_level = (log.level, log.propagate, log.handlers[:]), tf_log.level
+    log.setLevel(logging.ERROR)
+    log.propagate, log.handlers = False, [collector]
+    tf_log.setLevel(logging.ERROR)
+    try:
+        yield collector.reasons
+    finally:
+        log.setLevel(kept[0])
+        log.propagate, log.handlers = kept[1:]
+        tf_log.setLevel(tf_level)

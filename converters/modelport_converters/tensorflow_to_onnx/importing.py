@@ -1,0 +1,43 @@
+"""Importing TensorFlow without its start-up messages."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def import_tensorflow() -> Any:
+    """Import TensorFlow, with nothing on stderr unless the import fails, and return it."""
+    if "tensorflow" in sys.modules:
+        return sys.modules["tensorflow"]
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _stderr_held_back():
+        tensorflow = importlib.import_module("tensorflow")
+        tensorflow.config.list_physical_devices()  # looks for CUDA, and says so, on first use
+    tensorflow.get_logger().setLevel("ERROR")  # warns of retracing when a model is run on several shapes
+    return tensorflow
+
+
+@contextlib.contextmanager
+def _stderr_held_back() -> Iterator[None]:
+    """Hold back what native code writes to stderr: TensorFlow's first messages precede its own log-level settings."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,60 @@
+"""Exporting a Keras model: as it is, or with its large weights left outside the graph."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from modelport_converters.tensorflow_to_onnx.exporting import FREEZABLE_BYTES, Weight, export
+from modelport_converters.tensorflow_to_onnx.structure import unique
+from modelport_plugins.keras.loading import import_keras
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from modelport.signature import Signature
+    from modelport.spec import OnnxModel
+    from modelport_plugins.keras.interface import Interface
+
+DETACHED_BYTES = 2**20
+"""In a model too large to be frozen, weights from this size on stay outside the graph."""
+
+
+def exported(called: Interface, signature: Signature, opset: int) -> OnnxModel:
+    """Translate a model; one of more than `FREEZABLE_BYTES` gets its large weights as lazily read initializers."""
+    variables = _variables(called.model)
+    large = sum(map(_bytes, variables)) > FREEZABLE_BYTES
+    detached = [variable for variable in variables if large and _bytes(variable) >= DETACHED_BYTES]
+    taken = [spec.name for spec in (*signature.inputs, *signature.outputs)]
+    names = unique((variable.path for variable in detached), taken)
+    weights = [
+        Weight(name, variable.dtype, tuple(variable.shape), partial(np.asarray, variable.value))
+        for name, variable in zip(names, detached, strict=True)
+    ]
+    call = _with_weights(called, detached) if detached else lambda *tensors: called.call(tensors)
+    return export(call, signature.inputs, signature.outputs, opset=opset, owner=called.model, weights=weights)
+
+
+def _with_weights(called: Interface, variables: Sequence[Any]) -> Callable[..., list[Any]]:
+    """Return the model as a function of its inputs and of the values of some variables."""
+    keras, count = import_keras(), len(called.inputs)
+
+    def call(*tensors: Any) -> list[Any]:
+        with keras.StatelessScope(state_mapping=list(zip(variables, tensors[count:], strict=True))):
+            return called.call(tensors[:count])
+
+    return call
+
+
+def _variables(model: Any) -> list[Any]:
+    """Return each variable of the model once."""
+    return list({id(variable): variable for variable in model.variables}.values())
+
+
+def _bytes(variable: Any) -> int:
+    import tensorflow as tf
+
+    return int(math.prod(variable.shape) * tf.as_dtype(variable.dtype).size)

@@ -1,0 +1,209 @@
+"""How a Keras model is called: its inputs and outputs by name, flat, and the structures they come in."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from modelport.errors import CannotConvert, SignatureNeeded
+from modelport.signature import Signature, TensorSpec
+from modelport_converters.tensorflow_to_onnx.structure import path_name, symbolic, unique
+from modelport_plugins.keras.loading import import_keras
+
+if TYPE_CHECKING:
+    from modelport.spec import Options
+
+
+@dataclass(frozen=True)
+class _Leaf:
+    """An input; opaque to keras.tree, unlike the tuple that is its shape."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Interface:
+    """A model as a flat function.
+
+    Attributes:
+        model: the Keras model.
+        inputs: one entry for each tensor, in the order of `call`.
+        keywords: the name of each argument of the model; None for a positional one.
+        structures: the nested structure of each argument.
+    """
+
+    model: Any
+    inputs: tuple[TensorSpec, ...]
+    keywords: tuple[str | None, ...]
+    structures: tuple[Any, ...]
+
+    def call(self, tensors: Sequence[Any]) -> list[Any]:
+        """Run the model in inference mode on one tensor for each input; return its output tensors in order."""
+        return list(import_keras().tree.flatten(self.structured(tensors)))
+
+    def structured(self, tensors: Sequence[Any]) -> Any:
+        """Run the model in inference mode and return its outputs as nested as the model returns them."""
+        packed = import_keras().tree.pack_sequence_as(list(self.structures), list(tensors))
+        arguments = [value for keyword, value in zip(self.keywords, packed, strict=True) if keyword is None]
+        keywords = {keyword: value for keyword, value in zip(self.keywords, packed, strict=True) if keyword is not None}
+        return self.model(*arguments, **keywords, training=False)
+
+
+def interface(model: Any, options: Options) -> Interface:
+    """Find out how a model is called; raises SignatureNeeded for one that was never built."""
+    keras = import_keras()
+    _refuse_state(model)
+    declared = _declared(keras, model)
+    if declared is not None:
+        arguments: dict[str | None, Any] = {None: declared}
+    else:
+        arguments = _called_arguments(model, options)
+    leaves = keras.tree.flatten(list(arguments.values()))
+    names = unique(leaf.name for leaf in leaves)
+    inputs = [
+        TensorSpec(name, leaf.dtype, symbolic(name, leaf.shape)) for name, leaf in zip(names, leaves, strict=True)
+    ]
+    if declared is None:  # the sizes a model was built with are only an example
+        inputs = [_as_given(spec, options) for spec in inputs]
+    return Interface(model, tuple(inputs), tuple(arguments), tuple(arguments.values()))
+
+
+def signature_of(called: Interface) -> Signature:
+    """Return the signature. Outputs are named after their dictionary keys, else after their layers."""
+    keras, model = import_keras(), called.model
+    if _is_functional(model):
+        outputs, layers = model.output, model.output_names
+    elif isinstance(model, keras.Sequential):
+        outputs, layers = _only(model.outputs), [model.layers[-1].name]
+    else:
+        outputs, layers = _traced(called), ()
+    leaves = keras.tree.flatten_with_path(outputs)
+    names = unique(
+        (_output_name(path, index, layers) for index, (path, _) in enumerate(leaves)),
+        taken=[spec.name for spec in called.inputs],
+    )
+    batch = (None,) if isinstance(model, keras.Sequential) else ()  # built by a call, it has that call's batch size
+    specs = [
+        TensorSpec(
+            name, keras.backend.standardize_dtype(leaf.dtype), symbolic(name, (*batch, *leaf.shape[len(batch) :]))
+        )
+        for name, (_, leaf) in zip(names, leaves, strict=True)
+    ]
+    return Signature(called.inputs, tuple(specs))
+
+
+def _refuse_state(model: Any) -> None:
+    """Refuse layers that remember the previous call: an ONNX graph does not, and calling the model changes it."""
+    for layer in getattr(model, "layers", ()):
+        if getattr(layer, "stateful", False):
+            raise CannotConvert(
+                "the layer is stateful: its output depends on the calls before",
+                where=f"the layer {layer.name!r}",
+                remedy="rebuild it with stateful=False and load the same weights",
+            )
+        _refuse_state(layer)
+
+
+def _output_name(path: tuple[Any, ...], index: int, layers: Sequence[str]) -> str:
+    keyed = any(isinstance(key, str) for key in path)
+    return layers[index] if index < len(layers) and not keyed else path_name(path, "output")
+
+
+def _is_functional(model: Any) -> bool:
+    return hasattr(model, "output_names")
+
+
+def _only(tensors: Sequence[Any]) -> Any:
+    return tensors[0] if len(tensors) == 1 else tensors
+
+
+def _declared(keras: Any, model: Any) -> Any:
+    """Return the inputs of a functional or Sequential model as it declares them, None for any other."""
+    if _is_functional(model):
+        return keras.tree.map_structure(lambda tensor: _declared_leaf(tensor, fixed=True), model.input)
+    if not isinstance(model, keras.Sequential) or not model.built:
+        return None
+    return keras.tree.map_structure(lambda tensor: _declared_leaf(tensor, fixed=False), _only(model.inputs))
+
+
+def _declared_leaf(tensor: Any, *, fixed: bool) -> _Leaf:
+    """Describe a symbolic tensor, with the batch size it declares or with an open one."""
+    history = getattr(tensor, "_keras_history", None)  # the layer's name is saved with the model, the tensor's is not
+    name = history.operation.name if history is not None else tensor.name
+    shape = tuple(tensor.shape)
+    return _Leaf(name, tensor.dtype, shape if fixed else (None, *shape[1:]))
+
+
+def _parameters(model: Any, options: Options) -> list[str]:
+    """Return the parameters of `call` that take tensors: the first, those without a default and those the user gives."""
+    parameters = inspect.signature(model.call).parameters.values()
+    given = {spec.name for spec in options.inputs}
+    named = [item for item in parameters if item.kind not in (item.VAR_POSITIONAL, item.VAR_KEYWORD)]
+    tensors = [item for item in named if item.name not in ("training", "mask")]
+    wanted = [item.name for item in tensors if item is tensors[0] or item.default is item.empty or item.name in given]
+    if not wanted:
+        raise CannotConvert(
+            "the model's call method names no inputs",
+            where=type(model).__name__,
+            remedy="write call(self, x, ...) in place of call(self, *args)",
+        )
+    return wanted
+
+
+def _called_arguments(model: Any, options: Options) -> dict[str | None, Any]:
+    """Return the arguments of a subclassed model: what it was built with, and what the user says of the others."""
+    parameters = _parameters(model, options)
+    recorded: dict[str, Any] = (model.get_build_config() or {}) if model.built else {}
+    shapes = recorded.get("shapes_dict") or {f"{parameters[0]}_shape": recorded.get("input_shape")}
+    given = {spec.name: spec for spec in options.inputs}
+    if len(parameters) == 1 and len(given) == 1:
+        given = {parameters[0]: next(iter(given.values()))}
+    arguments: dict[str | None, Any] = {}
+    for name in parameters:
+        shape = shapes.get(f"{name}_shape")
+        if shape is not None:
+            arguments[name] = _recorded_leaves(shape, (), name, model.input_dtype)
+        elif name in given and given[name].shape is not None:
+            arguments[name] = _given_leaf(given[name])
+        else:
+            raise SignatureNeeded(
+                f"the model does not say what its argument {name!r} is",
+                where=type(model).__name__,
+                remedy=f"pass --input '{name}:float32[N,...]', one for each of: {', '.join(parameters)}",
+            )
+    return arguments
+
+
+def _recorded_leaves(shape: Any, path: tuple[Any, ...], name: str, dtype: str) -> Any:
+    """Turn nested shapes into leaves, with the batch left open."""
+    if isinstance(shape, Mapping):
+        return {key: _recorded_leaves(value, (*path, key), name, dtype) for key, value in shape.items()}
+    if all(size is None or isinstance(size, int) for size in shape):
+        return _Leaf(path_name(path, name), dtype, (None, *shape[1:]))
+    return [_recorded_leaves(value, (*path, index), name, dtype) for index, value in enumerate(shape)]
+
+
+def _given_leaf(spec: TensorSpec) -> _Leaf:
+    shape = tuple(size if isinstance(size, int) else None for size in spec.shape or ())
+    return _Leaf(spec.name, spec.dtype or "float32", shape)
+
+
+def _as_given(spec: TensorSpec, options: Options) -> TensorSpec:
+    """Take the user's dtype and dimensions for an input that only its example is known of."""
+    for given in options.inputs:
+        if given.name == spec.name and given.shape is not None and len(given.shape) == len(spec.shape or ()):
+            return replace(spec, dtype=given.dtype or spec.dtype, shape=given.shape)
+    return spec
+
+
+def _traced(called: Interface) -> Any:
+    import tensorflow as tf
+
+    from modelport_converters.tensorflow_to_onnx.exporting import tensor_spec
+
+    function = tf.function(lambda *tensors: called.structured(tensors), autograph=False)
+    return function.get_concrete_function(*map(tensor_spec, called.inputs)).structured_outputs

@@ -1,0 +1,124 @@
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import onnxruntime
+import pytest
+import tensorflow as tf
+
+from modelport.errors import CannotConvert, UnsupportedOps
+from modelport_converters.tensorflow_to_onnx.arrays import to_array, to_tensor
+from modelport_converters.tensorflow_to_onnx.exporting import NEWEST_OPSET, Weight, export
+from modelport_converters.tensorflow_to_onnx.structure import path_name, symbolic, unique
+
+
+@dataclass(frozen=True)
+class Value:
+    name: str
+    dtype: str
+    shape: tuple[int | str, ...] | None
+
+
+X = Value("x", "float32", ("N", 4))
+Y = Value("y", "float32", ("N", 4))
+
+
+def floats(*shape):
+    return np.random.default_rng(3).normal(size=shape).astype("float32")
+
+
+def exported(call, inputs=(X,), outputs=(Y,), weights=(), opset=NEWEST_OPSET):
+    return export(call, inputs, outputs, opset=opset, owner=tf.Module(), weights=weights)
+
+
+def ran(model, **inputs):
+    proto = ir.to_proto(model) if isinstance(model, ir.Model) else model
+    onnx.checker.check_model(proto, full_check=True)
+    return onnxruntime.InferenceSession(proto.SerializeToString()).run(None, inputs)
+
+
+def test_erfc_agrees_with_the_math_module():
+    x = np.linspace(-4, 4, 36, dtype="float32").reshape(9, 4)
+    (y,) = ran(exported(lambda value: [tf.math.erfc(value)]), x=x)
+    np.testing.assert_allclose(y, np.vectorize(math.erfc)(x), atol=1e-6)
+
+
+def test_functions_compiled_with_xla_are_inlined():
+    compiled = tf.function(lambda value: value * 3, jit_compile=True)
+    (y,) = ran(exported(lambda value: [compiled(value) + 1]), x=floats(2, 4))
+    np.testing.assert_allclose(y, floats(2, 4) * 3 + 1, rtol=1e-6)
+
+
+def test_weights_become_initializers_and_are_not_read_by_the_export():
+    reads = []
+    weight = Weight("weight", "float32", (4, 3), lambda: reads.append(1) or floats(4, 3))
+    output = Value("y", "float32", ("N", 3))
+    model = exported(lambda value, w: [value @ w], outputs=(output,), weights=[weight])
+    assert reads == []
+    assert [value.name for value in model.graph.inputs] == ["x"]
+    assert list(model.graph.initializers) == ["weight"]
+    np.testing.assert_allclose(ran(model, x=floats(2, 4))[0], floats(2, 4) @ floats(4, 3), rtol=1e-5)
+
+
+def test_the_dimensions_of_the_inputs_are_those_asked_for():
+    inputs = (Value("a", "float32", ("rows", "columns")), Value("b", "float32", (3, "columns")))
+    model = exported(lambda a, b: [tf.matmul(a, b, transpose_b=True)], inputs, (Value("y", "float32", ("rows", 3)),))
+    shapes = {value.name: value.type.tensor_type.shape.dim for value in [*model.graph.input, *model.graph.output]}
+    named = {name: [dim.dim_param or dim.dim_value for dim in dims] for name, dims in shapes.items()}
+    assert named == {"a": ["rows", "columns"], "b": [3, "columns"], "y": ["rows", 3]}
+
+
+def test_a_fixed_size_reaches_the_output():
+    model = exported(lambda value: [value + 1], (Value("x", "float32", (2, 4)),))
+    assert [dim.dim_value for dim in model.graph.output[0].type.tensor_type.shape.dim] == [2, 4]
+
+
+def test_every_open_size_of_an_output_has_a_symbol():
+    output = Value("y", "float32", None)
+    model = exported(lambda value: [tf.boolean_mask(tf.transpose(value), value[0] > 0)], outputs=(output,))
+    named = [dim.dim_param for dim in model.graph.output[0].type.tensor_type.shape.dim]
+    assert len(set(named)) == 2
+    assert all(named)
+
+
+def test_a_scalar_has_a_shape_without_dimensions():
+    model = exported(lambda value: [tf.reduce_sum(value)], outputs=(Value("y", "float32", ()),))
+    assert model.graph.output[0].type.tensor_type.HasField("shape")
+    np.testing.assert_allclose(ran(model, x=floats(2, 4))[0], floats(2, 4).sum(), rtol=1e-5)
+
+
+def test_an_unknown_operator_inside_a_loop_is_found():
+    def call(value):
+        return tf.while_loop(lambda i, v: i < 3, lambda i, v: (i + 1, tf.math.lgamma(v)), (0, value))[1:]
+
+    with pytest.raises(UnsupportedOps, match="Lgamma"):
+        exported(call)
+
+
+def test_bfloat16_inside_the_graph_is_refused():
+    with pytest.raises(CannotConvert, match="bfloat16"):
+        exported(lambda value: [tf.cast(tf.cast(value, tf.bfloat16) * 2, tf.float32)])
+
+
+def test_strings_survive_the_way_to_tensorflow_and_back():
+    text = np.array([["a", "ü"]], dtype=object)
+    assert to_array(to_tensor(text, "string")).tolist() == text.tolist()
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [((), "output"), ((0,), "output_0"), (("a",), "a"), (("a", 1), "a_1"), ((0, "a"), "a"), ((1, 0), "output_1_0")],
+)
+def test_leaves_are_named_after_their_paths(path, name):
+    assert path_name(path, "output") == name
+
+
+def test_repeated_names_are_numbered():
+    assert unique(["a", "a", "b", "a_1"], taken=["b"]) == ["a", "a_1", "b_1", "a_1_1"]
+
+
+def test_unknown_sizes_become_valid_symbols():
+    assert symbolic("in/put:0", (None, 3, None)) == ("N", 3, "in_put_0_2")
+    assert symbolic("0", (2, None)) == (2, "dim_0_1")
