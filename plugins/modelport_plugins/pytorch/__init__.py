@@ -1,0 +1,84 @@
+"""The PyTorch plugin: modules, exported programs, TorchScript and state dicts to ONNX."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from modelport.spec import Detection, Framework, Option, Options, hookimpl
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import onnx_ir
+
+    from modelport.signature import Signature
+    from modelport.spec import Arrays
+
+
+@hookimpl
+def framework() -> Framework:
+    """Describe PyTorch."""
+    return Framework(
+        key="pytorch",
+        title="PyTorch",
+        suffixes=(".pt2", ".pt", ".pth", ".ckpt", ".safetensors"),
+        requires=("torch", "onnxscript", "safetensors"),
+        install="pip install 'modelport[pytorch]'",
+        modules=("torch",),
+        aliases=("torch",),
+        options=(
+            Option(
+                "exporter",
+                "str",
+                "auto",
+                "how to export: by torch.export (dynamo), by TorchScript, or by the first of them that works",
+                choices=("auto", "dynamo", "torchscript"),
+            ),
+            Option("state_dict_key", "str", None, "where a checkpoint keeps its state dict; dots reach deeper"),
+        ),
+        distributions=("torch", "onnxscript"),
+    )
+
+
+@hookimpl
+def detect(source: Path) -> Detection | None:
+    """Claim what torch.export.save, torch.jit.save, torch.save and safetensors write."""
+    from modelport_plugins.pytorch import detecting
+
+    return detecting.detect(source)
+
+
+@hookimpl
+def load(source: Path, options: Options) -> Any:
+    """Load a file in evaluation mode; returns an ExportedProgram, a ScriptModule or an nn.Module."""
+    from modelport_plugins.pytorch import loading
+
+    return loading.load(source, options)
+
+
+@hookimpl
+def signature(model: Any, options: Options) -> Signature:
+    """Take the inputs from --input or from the exported program; run the model once to learn the outputs."""
+    from modelport_plugins.pytorch import describing
+
+    return describing.signature(model, options)
+
+
+@hookimpl
+def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> onnx_ir.Model:
+    """Export in inference mode; weights are shared with the model, which is left as it was."""
+    from modelport_plugins.pytorch import exporting
+
+    return exporting.to_onnx(model, signature, opset, options)
+
+
+@hookimpl
+def run(model: Any, signature: Signature, inputs: Arrays) -> Arrays:
+    """Run in evaluation mode, without gradients."""
+    from modelport_plugins.pytorch.arrays import to_array, to_tensor
+    from modelport_plugins.pytorch.calling import device_of, module_of, results
+
+    names = [spec.name for spec in signature.inputs]
+    device = device_of(module_of(model))
+    outputs = results(model, names, [to_tensor(inputs[name], device) for name in names])
+    return {spec.name: to_array(tensor) for spec, (_, tensor) in zip(signature.outputs, outputs, strict=True)}

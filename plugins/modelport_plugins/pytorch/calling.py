@@ -1,0 +1,245 @@
+"""Calling a model the same way whatever it is: tensors in the signature's order in, a flat tuple of tensors out."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import inspect
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from inspect import Parameter
+from typing import TYPE_CHECKING, Any
+
+from modelport.errors import CannotConvert
+
+if TYPE_CHECKING:
+    import torch
+
+_programs: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+
+
+def is_program(model: object) -> bool:
+    """Whether the model is a torch.export.ExportedProgram."""
+    import torch
+
+    return isinstance(model, torch.export.ExportedProgram)
+
+
+def module_of(model: Any) -> torch.nn.Module:
+    """Return the module behind a model: of an exported program (made once), of a DataParallel, or the model itself.
+
+    Raises:
+        CannotConvert: for a model that is none of these.
+    """
+    import torch
+
+    if is_program(model):
+        if model not in _programs:
+            _programs[model] = model.module()
+        return _programs[model]
+    if isinstance(model, (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)):
+        return model.module
+    if not isinstance(model, torch.nn.Module):
+        raise CannotConvert(
+            f"{type(model).__name__} is no model that PyTorch exports",
+            remedy="pass a torch.nn.Module, a torch.jit.ScriptModule or a torch.export.ExportedProgram",
+        )
+    return model
+
+
+def parameters(module: torch.nn.Module) -> dict[str, Parameter]:
+    """Return the parameters of a module's forward, by name and in order."""
+    import torch
+
+    if not isinstance(module, torch.jit.ScriptModule):
+        return dict(inspect.signature(module.forward).parameters)
+    kinds = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+    return {
+        argument.name: Parameter(
+            argument.name,
+            kinds[argument.kwarg_only],
+            default=argument.default_value if argument.has_default_value() else Parameter.empty,
+        )
+        for argument in module.forward.schema.arguments[1:]
+    }
+
+
+@dataclass(frozen=True)
+class Call:
+    """How named inputs reach a forward.
+
+    Attributes:
+        positional: how many of the inputs are passed by position; they come first.
+        keywords: the parameter names of the others.
+    """
+
+    positional: int
+    keywords: tuple[str, ...]
+
+    def arguments(self, tensors: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Split the inputs, in the signature's order, into positional and keyword arguments."""
+        rest = tensors[self.positional :]
+        return tuple(tensors[: self.positional]), dict(zip(self.keywords, rest, strict=True))
+
+
+def call_for(module: torch.nn.Module, names: Sequence[str]) -> Call:
+    """Pass inputs, given in forward's order, by keyword, and by position where that is the only way."""
+    params = parameters(module)
+    spread = next((param.name for param in params.values() if param.kind is Parameter.VAR_POSITIONAL), None)
+    if spread is not None and any(name not in params for name in names):
+        by_keyword = [name for name in names if name in params and params[name].kind is Parameter.KEYWORD_ONLY]
+    else:
+        leading = {param.name for param in params.values() if param.kind is Parameter.POSITIONAL_ONLY}
+        by_keyword = [name for name in names if name not in leading]
+    return Call(len(names) - len(by_keyword), tuple(by_keyword))
+
+
+def in_forward_order(module: torch.nn.Module, names: Sequence[str]) -> list[str]:
+    """Sort input names as forward lists them; those that *args or **kwargs take keep their order, at that place."""
+    params = parameters(module)
+    order = {name: index for index, name in enumerate(params)}
+    takes_more = [order[param.name] for param in params.values() if param.kind is Parameter.VAR_POSITIONAL]
+    elsewhere = takes_more[0] if takes_more else len(order)
+    return sorted(names, key=lambda name: order.get(name, elsewhere))
+
+
+def arguments_for(
+    model: Any, names: Sequence[str]
+) -> Callable[[Sequence[Any]], tuple[tuple[Any, ...], dict[str, Any]]]:
+    """Return what splits the named inputs' tensors, in order, into positional and keyword arguments of forward."""
+    return _program_arguments(model) if is_program(model) else call_for(module_of(model), names).arguments
+
+
+def positional(model: Any, names: Sequence[str]) -> torch.nn.Module:
+    """Wrap a model so that it takes the named inputs by position and returns a flat tuple of tensors.
+
+    The model is the wrapper's submodule ``module``.
+    """
+    import torch
+
+    arguments = arguments_for(model, names)
+
+    class Positional(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.module = module_of(model)
+
+        def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            args, kwargs = arguments(tensors)
+            return tuple(tensor for _, tensor in named_tensors(self.module(*args, **kwargs)))
+
+    return Positional().eval()
+
+
+def results(model: Any, names: Sequence[str], tensors: Sequence[Any]) -> list[tuple[tuple[str | int, ...], Any]]:
+    """Run a model on the named inputs' tensors in evaluation mode; returns what `named_tensors` makes of the result."""
+    args, kwargs = arguments_for(model, names)(tensors)
+    with evaluating(model):
+        return list(named_tensors(module_of(model)(*args, **kwargs)))
+
+
+def _program_arguments(program: Any) -> Callable[[Sequence[Any]], tuple[tuple[Any, ...], dict[str, Any]]]:
+    """Return what arranges an exported program's inputs as it was exported with, its constants filled in."""
+    from torch.utils import _pytree
+
+    slots = [spec.arg for spec in program.graph_signature.input_specs if spec.kind.name == "USER_INPUT"]
+
+    def arguments(tensors: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        remaining = iter(tensors)
+        leaves = [slot.value if hasattr(slot, "value") else next(remaining) for slot in slots]
+        args, kwargs = _pytree.tree_unflatten(leaves, program.call_spec.in_spec)
+        return args, kwargs
+
+    return arguments
+
+
+def named_tensors(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Flatten what a forward returns, in order, into tensors with the keys and positions that lead to them.
+
+    Mappings, sequences and dataclasses nest; None is left out; numbers become scalars (int64, float32 or bool).
+
+    Raises:
+        CannotConvert: for anything else, which no ONNX output can hold.
+    """
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        if value.layout is not torch.strided or value.is_quantized:
+            raise _no_output(f"a {value.layout} or quantized tensor", path)
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from named_tensors(item, (*path, str(key)))
+    elif isinstance(value, (tuple, list)):
+        for index, item in enumerate(value):
+            yield from named_tensors(item, (*path, index))
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from named_tensors(getattr(value, field.name), (*path, field.name))
+    elif isinstance(value, (bool, torch.SymBool)):
+        yield path, torch.scalar_tensor(value, dtype=torch.bool)
+    elif isinstance(value, (int, torch.SymInt)):
+        yield path, torch.scalar_tensor(value, dtype=torch.int64)
+    elif isinstance(value, (float, torch.SymFloat)):
+        yield path, torch.scalar_tensor(value, dtype=torch.float32)
+    elif value is not None:
+        raise _no_output(f"a {type(value).__name__}", path)
+
+
+def _no_output(what: str, path: tuple[str | int, ...]) -> CannotConvert:
+    place = ".".join(map(str, path)) or "the result"
+    return CannotConvert(
+        f"the model returns {what}, which no ONNX output can hold",
+        where=f"{place} of forward",
+        remedy="return tensors, or tuples, lists and dicts of tensors",
+    )
+
+
+@contextlib.contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    """Put a model in evaluation mode without gradients, with a fixed random state, and leave it afterwards as it was.
+
+    Training flags of all submodules, buffers (running statistics, caches) and the random state are restored, also on
+    failure.
+    Uses no_grad, since a tensor that forward caches under inference_mode could not be exported later.
+    """
+    import torch
+
+    module = module_of(model)
+    flags = [(part, part.training) for part in module.modules() if hasattr(part, "training")]
+    buffers = [(name, buffer, buffer._version, buffer.detach().clone()) for name, buffer in module.named_buffers()]
+    try:
+        if not is_program(model):
+            module.eval()
+        with torch.no_grad(), torch.random.fork_rng(devices=()):
+            torch.manual_seed(0)
+            yield
+    finally:
+        for part, training in flags:
+            part.training = training
+        _restore(module, buffers)
+
+
+def _restore(module: torch.nn.Module, buffers: Sequence[tuple[str, torch.Tensor, int, torch.Tensor]]) -> None:
+    import torch
+
+    parts = dict(module.named_modules())  # get_submodule is not there on ScriptModules
+    for name, buffer, version, value in buffers:
+        path, _, leaf = name.rpartition(".")
+        owner = parts[path]
+        if getattr(owner, leaf) is not buffer:
+            setattr(owner, leaf, buffer)
+        if buffer._version != version:
+            with torch.no_grad():
+                buffer.copy_(value)
+
+
+def device_of(module: torch.nn.Module) -> torch.device:
+    """Return the device of a module's first parameter or buffer; the CPU when it has none."""
+    import torch
+
+    for tensors in (module.parameters(), module.buffers()):
+        for tensor in tensors:
+            return tensor.device
+    return torch.device("cpu")

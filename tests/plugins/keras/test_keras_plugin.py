@@ -1,0 +1,463 @@
+import os
+import subprocess
+import sys
+import zipfile
+
+import keras
+import numpy as np
+import onnx
+import onnx_ir as ir
+import onnxruntime
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from modelport import errors
+from modelport.plugins import parse_options, registry
+from modelport.signature import parse_inputs
+from modelport.spec import Options
+from modelport_plugins.keras import exporting
+
+# Keras turns its variables into arrays in a way that NumPy 2 deprecates
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+)
+
+
+@pytest.fixture(scope="module")
+def plugin():
+    return registry().get("keras")
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    keras.utils.set_random_seed(7)
+
+
+def options(plugin, *inputs, **given):
+    values = parse_options(plugin.framework, given.pop("values", {}))
+    specs, examples = parse_inputs(inputs)
+    return Options(values, inputs=specs, examples=examples, **given)
+
+
+def floats(*shape, dtype="float32"):
+    return np.random.default_rng(3).normal(size=shape).astype(dtype)
+
+
+def converted(plugin, model, chosen, opset=18):
+    signature = plugin.call("signature", model=model, options=chosen)
+    result = plugin.call("to_onnx", model=model, signature=signature, opset=opset, options=chosen)
+    proto = ir.to_proto(result) if isinstance(result, ir.Model) else result
+    onnx.checker.check_model(proto, full_check=True)
+    return signature, proto
+
+
+def assert_onnx_agrees(plugin, model, inputs, expected, chosen=None, rtol=1e-4, atol=1e-5):
+    """Compare ONNX Runtime, and the plugin's own run, with what Keras returned; return the signature."""
+    chosen = chosen or options(plugin)
+    signature, proto = converted(plugin, model, chosen)
+    session = onnxruntime.InferenceSession(proto.SerializeToString())
+    assert [value.name for value in session.get_inputs()] == [spec.name for spec in signature.inputs]
+    assert (
+        [value.name for value in session.get_outputs()] == [spec.name for spec in signature.outputs] == list(expected)
+    )
+    results = dict(zip(expected, session.run(None, inputs), strict=True))
+    ran = plugin.call("run", model=model, signature=signature, inputs=inputs, options=chosen)
+    for name, value in expected.items():
+        reference = np.asarray(value)
+        assert results[name].dtype == ran[name].dtype == reference.dtype
+        np.testing.assert_allclose(results[name], reference, rtol=rtol, atol=atol)
+        np.testing.assert_array_equal(ran[name], reference)
+    return signature
+
+
+def small_cnn():
+    return keras.Sequential(
+        [
+            keras.Input((12, 12, 4), name="image"),
+            layers.Conv2D(8, 3, activation="gelu"),
+            layers.BatchNormalization(moving_mean_initializer="random_normal"),
+            layers.Conv2D(8, 3, groups=2, padding="same", strides=2),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(5, activation="softmax", name="classes"),
+        ]
+    )
+
+
+def small_dense():
+    return keras.Sequential([keras.Input((4,), name="x"), layers.Dense(3, name="y")])
+
+
+def test_a_sequential_cnn_keeps_its_names_and_its_values(plugin):
+    model, image = small_cnn(), floats(3, 12, 12, 4)
+    signature = assert_onnx_agrees(plugin, model, {"image": image}, {"classes": model(image, training=False)})
+    assert str(signature.inputs[0]) == "image:float32[N,12,12,4]"
+    assert str(signature.outputs[0]) == "classes:float32[N,5]"
+
+
+def test_a_functional_model_with_dictionaries_is_named_after_their_keys(plugin):
+    left, right = keras.Input((4,), name="left"), keras.Input((3,), name="right")
+    joined = layers.Concatenate()([left, right])
+    model = keras.Model(
+        {"right": right, "left": left}, {"score": layers.Dense(1)(joined), "code": layers.Dense(2)(joined)}
+    )
+    inputs = {"left": floats(2, 4), "right": floats(2, 3)}
+    results = model(inputs, training=False)
+    assert_onnx_agrees(plugin, model, inputs, {"code": results["code"], "score": results["score"]})
+
+
+def test_a_functional_model_with_lists_is_named_after_its_layers(plugin):
+    left, right = keras.Input((4,), name="left"), keras.Input((4,), name="right")
+    dense = layers.Dense(2, name="shared")
+    model = keras.Model([left, right], [dense(left), dense(right)])
+    inputs = {"left": floats(2, 4), "right": -floats(2, 4)}
+    first, second = model(list(inputs.values()), training=False)
+    assert_onnx_agrees(plugin, model, inputs, {"shared": first, "shared_1": second})
+
+
+def test_an_unused_input_and_one_tensor_returned_twice_stay_in_place(plugin):
+    used, unused = keras.Input((4,), name="used"), keras.Input((3,), name="unused")
+    y = layers.Dense(2, name="y")(used)
+    model = keras.Model([used, unused], [y, y, used])
+    inputs = {"used": floats(2, 4), "unused": floats(2, 3)}
+    first, second, third = model(list(inputs.values()), training=False)
+    assert_onnx_agrees(plugin, model, inputs, {"y": first, "y_1": second, "used_1": third})
+
+
+@pytest.mark.parametrize("recurrent", [layers.LSTM, layers.GRU])
+def test_recurrent_layers_take_sequences_of_any_length(plugin, recurrent):
+    x = keras.Input((None, 3), name="x")
+    model = keras.Model(x, layers.Bidirectional(recurrent(4, return_sequences=True), name="y")(x))
+    for length in (1, 7):
+        sequence = floats(2, length, 3)
+        signature = assert_onnx_agrees(plugin, model, {"x": sequence}, {"y": model(sequence, training=False)})
+    assert str(signature.inputs[0]) == "x:float32[N,x_1,3]"
+
+
+def test_an_embedding_takes_integers(plugin):
+    ids = keras.Input((6,), dtype="int32", name="ids")
+    model = keras.Model(ids, layers.Dense(2, name="y")(layers.Embedding(11, 4)(ids)))
+    array = np.random.default_rng(0).integers(0, 11, (3, 6)).astype("int32")
+    assert_onnx_agrees(plugin, model, {"ids": array}, {"y": model(array, training=False)})
+
+
+def test_normalization_keeps_its_constants(plugin):
+    normalization = layers.Normalization(name="y")
+    normalization.adapt(floats(50, 4) * 3 + 1)
+    x = keras.Input((4,), name="x")
+    model, array = keras.Model(x, normalization(x)), floats(3, 4)
+    assert_onnx_agrees(plugin, model, {"x": array}, {"y": model(array)})
+
+
+def test_a_string_lookup_takes_strings(plugin):
+    text = keras.Input((2,), dtype="string", name="text")
+    model = keras.Model(text, layers.StringLookup(vocabulary=["a", "b"], name="y")(text))
+    array = np.array([["a", "b"], ["b", "unknown"]], dtype=object)
+    assert_onnx_agrees(plugin, model, {"text": array}, {"y": model(tf.constant(array.tolist()))})
+
+
+@pytest.mark.parametrize(
+    ("policy", "dtype", "rtol"), [("mixed_float16", "float16", 5e-3), ("float64", "float64", 1e-12)]
+)
+def test_the_precision_of_the_model_is_kept(plugin, policy, dtype, rtol):
+    x = keras.Input((4,), name="x", dtype="float64" if policy == "float64" else "float32")
+    model = keras.Model(x, layers.Dense(3, dtype=policy, name="y")(x))
+    array = floats(5, 4, dtype=x.dtype)
+    assert model(array).dtype == dtype
+    assert_onnx_agrees(plugin, model, {"x": array}, {"y": model(array)}, rtol=rtol, atol=rtol)
+
+
+class TwoParts(keras.Model):
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.dense = layers.Dense(3)
+
+    def call(self, parts, training=False):
+        return {"sum": self.dense(parts["a"]) + parts["b"], "a": parts["a"]}
+
+
+class Scaled(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(3)
+
+    def call(self, x, scale):
+        return self.dense(x) * scale
+
+
+def test_a_subclassed_model_that_was_called_says_its_own_inputs(plugin):
+    model, inputs = TwoParts(), {"a": floats(2, 4), "b": floats(2, 3)}
+    results = model(inputs)
+    signature = assert_onnx_agrees(plugin, model, inputs, {"a_1": results["a"], "sum": results["sum"]})
+    assert str(signature.inputs[0]) == "a:float32[N,4]"
+
+
+def test_a_subclassed_model_takes_its_inputs_from_the_user(plugin):
+    model, x, scale = Scaled(), floats(2, 4), floats(2, 1)
+    chosen = options(plugin, "x:float32[B,4]", "scale:float32[B,1]")
+    signature = assert_onnx_agrees(plugin, model, {"x": x, "scale": scale}, {"output": model(x, scale)}, chosen)
+    assert signature.symbols == ("B",)
+
+
+def test_a_subclassed_model_without_known_inputs_needs_a_signature(plugin):
+    with pytest.raises(errors.SignatureNeeded, match="--input 'x:float32"):
+        plugin.call("signature", model=Scaled(), options=options(plugin))
+
+
+class Starred(keras.Model):
+    def call(self, *tensors):
+        return tensors[0]
+
+
+def test_a_call_method_that_names_no_inputs_is_refused(plugin):
+    with pytest.raises(errors.CannotConvert, match="names no inputs"):
+        plugin.call("signature", model=Starred(), options=options(plugin))
+
+
+def test_a_loaded_subclassed_model_keeps_its_inputs(plugin, tmp_path):
+    model, inputs = TwoParts(), {"a": floats(2, 4), "b": floats(2, 3)}
+    results = model(inputs)
+    model.save(tmp_path / "model.keras")
+    with keras.saving.custom_object_scope({"TwoParts": TwoParts}):
+        loaded = plugin.call("load", source=tmp_path / "model.keras", options=options(plugin))
+    assert_onnx_agrees(plugin, loaded, inputs, {"a_1": results["a"], "sum": results["sum"]})
+
+
+def test_a_sequential_model_built_by_a_call_has_an_open_batch(plugin):
+    model = keras.Sequential([layers.Dense(3), layers.Dense(2, name="y")])
+    model(floats(2, 4))
+    array = floats(5, 4)
+    (name,) = [spec.name for spec in plugin.call("signature", model=model, options=options(plugin)).inputs]
+    assert_onnx_agrees(plugin, model, {name: array}, {"y": model(array)})
+
+
+def test_the_users_dimensions_reach_the_graph(plugin):
+    model, chosen = small_dense(), options(plugin)
+    signature = plugin.call("signature", model=model, options=chosen)
+    specs, _ = parse_inputs(["x[batch,4]"])
+    proto = plugin.call("to_onnx", model=model, signature=signature.refined_by(specs), opset=18, options=chosen)
+    values = [*proto.graph.input, *proto.graph.output]
+    assert [value.type.tensor_type.shape.dim[0].dim_param for value in values] == ["batch", "batch"]
+
+
+def test_the_export_leaves_the_model_as_it_was(plugin):
+    model = small_cnn()
+    before = [variable.numpy() for variable in model.variables]
+    converted(plugin, model, options(plugin))
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+QUIET = """
+import sys
+from pathlib import Path
+from modelport.plugins import registry
+from modelport.spec import Options
+plugin, options = registry().get("keras"), Options({"custom_objects": None})
+model = plugin.call("load", source=Path(sys.argv[1]), options=options)
+signature = plugin.call("signature", model=model, options=options)
+plugin.call("to_onnx", model=model, signature=signature, opset=18, options=options)
+"""
+
+
+def test_importing_loading_and_exporting_print_nothing(tmp_path):
+    small_cnn().save(tmp_path / "model.keras")
+    command = [sys.executable, "-c", QUIET, str(tmp_path / "model.keras")]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    result = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert (result.stdout, result.stderr) == ("", "")
+
+
+@pytest.mark.parametrize("opset", [13, 18, 20])
+def test_the_opset_is_the_one_asked_for_or_the_newest_of_the_exporter(plugin, opset):
+    _, proto = converted(plugin, small_dense(), options(plugin), opset)
+    assert {entry.domain: entry.version for entry in proto.opset_import}[""] == min(opset, 18)
+
+
+def test_large_weights_stay_outside_the_graph_and_are_read_lazily(plugin, monkeypatch):
+    monkeypatch.setattr(exporting, "FREEZABLE_BYTES", 100)
+    monkeypatch.setattr(exporting, "DETACHED_BYTES", 40)
+    model, image = small_cnn(), floats(3, 12, 12, 4)
+    chosen = options(plugin)
+    signature = plugin.call("signature", model=model, options=chosen)
+    result = plugin.call("to_onnx", model=model, signature=signature, opset=18, options=chosen)
+    lazy = [name for name, value in result.graph.initializers.items() if isinstance(value.const_value, ir.LazyTensor)]
+    assert any(name.endswith("classes/kernel") for name in lazy)
+    assert_onnx_agrees(plugin, model, {"image": image}, {"classes": model(image, training=False)})
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_saved_model_loads_with_its_names_and_its_values(plugin, tmp_path, suffix):
+    model, array, path = small_dense(), floats(2, 4), tmp_path / f"model{suffix}"
+    model.save(path)
+    assert registry().detect(path)[0].key == "keras"
+    loaded = plugin.call("load", source=path, options=options(plugin))
+    assert_onnx_agrees(plugin, loaded, {"x": array}, {"y": model(array)})
+
+
+def test_other_archives_and_folders_are_not_claimed(plugin, tmp_path):
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("config.json", "{}")
+    assert plugin.call("detect", source=tmp_path / "other.zip") in (None, [])
+    assert plugin.call("detect", source=tmp_path) in (None, [])
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_truncated_file_is_unreadable(plugin, tmp_path, suffix):
+    path = tmp_path / f"model{suffix}"
+    keras.saving.save_model(small_dense(), tmp_path / "whole.keras")
+    small_dense().save_weights(tmp_path / "whole.weights.h5")
+    whole = tmp_path / ("whole.keras" if suffix == ".keras" else "whole.weights.h5")
+    path.write_bytes(whole.read_bytes()[:1500])
+    with pytest.raises(errors.SourceUnreadable, match="truncated"):
+        plugin.call("load", source=path, options=options(plugin))
+
+
+def test_an_archive_without_weights_is_unreadable(plugin, tmp_path):
+    small_dense().save(tmp_path / "whole.keras")
+    with zipfile.ZipFile(tmp_path / "whole.keras") as whole, zipfile.ZipFile(tmp_path / "part.keras", "w") as part:
+        for name in ("config.json", "metadata.json"):
+            part.writestr(name, whole.read(name))
+    with pytest.raises(errors.SourceUnreadable, match="Keras cannot load"):
+        plugin.call("load", source=tmp_path / "part.keras", options=options(plugin))
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_lambda_is_refused_unless_the_file_is_trusted(plugin, tmp_path, suffix):
+    x = keras.Input((4,), name="x")
+    model, path = keras.Model(x, layers.Lambda(lambda t: t * 3, name="y")(x)), tmp_path / f"model{suffix}"
+    model.save(path)
+    with pytest.raises(errors.UnsafeSource, match="--trust") as caught:
+        plugin.call("load", source=path, options=options(plugin))
+    assert caught.value.exit_status == 7
+    loaded = plugin.call("load", source=path, options=options(plugin, trust=True))
+    np.testing.assert_allclose(loaded(floats(2, 4)), floats(2, 4) * 3)
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """Write a module into the current folder, and forget it afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    written = []
+
+    def write(name, text):
+        (tmp_path / f"{name}.py").write_text(text)
+        written.append(name)
+
+    yield write
+    for name in written:
+        sys.modules.pop(name, None)
+
+
+CUSTOM = """
+import keras
+class Tripled(keras.layers.Layer):
+    def call(self, x):
+        return x * 3
+"""
+
+
+def test_a_custom_class_is_found_in_the_module_that_the_user_names(plugin, tmp_path, module):
+    module("my_layers", CUSTOM)
+    sys.path.insert(0, str(tmp_path))
+    import my_layers
+
+    x = keras.Input((4,), name="x")
+    keras.Model(x, my_layers.Tripled()(x)).save(tmp_path / "model.keras")
+    with pytest.raises(errors.BadInput, match="-O custom_objects=module"):
+        plugin.call("load", source=tmp_path / "model.keras", options=options(plugin))
+    chosen = options(plugin, values={"custom_objects": "my_layers"})
+    loaded = plugin.call("load", source=tmp_path / "model.keras", options=chosen)
+    np.testing.assert_allclose(loaded(floats(2, 4)), floats(2, 4) * 3)
+
+
+def test_a_module_of_custom_objects_that_is_missing_is_an_invalid_option(plugin, tmp_path):
+    small_dense().save(tmp_path / "model.keras")
+    chosen = options(plugin, values={"custom_objects": "there_is_none"})
+    with pytest.raises(errors.InvalidOption, match="there_is_none"):
+        plugin.call("load", source=tmp_path / "model.keras", options=chosen)
+
+
+FACTORY = """
+import keras
+def right():
+    return keras.Sequential([keras.Input((4,), name="x"), keras.layers.Dense(3, name="y")])
+def wrong_sizes():
+    return keras.Sequential([keras.Input((4,), name="x"), keras.layers.Dense(7, name="y")])
+def raising():
+    raise RuntimeError("no such checkpoint")
+def no_model():
+    return 3
+def not_built():
+    return keras.Sequential([keras.layers.Dense(3)])
+"""
+
+
+@pytest.fixture
+def weights(tmp_path, module):
+    module("mynets", FACTORY)
+    model = small_dense()
+    model.save_weights(tmp_path / "only.weights.h5")
+    return model, tmp_path / "only.weights.h5"
+
+
+def test_weights_alone_are_loaded_into_the_model_of_the_factory(plugin, weights):
+    model, path = weights
+    loaded = plugin.call("load", source=path, options=options(plugin, factory="mynets:right"))
+    np.testing.assert_array_equal(loaded(floats(2, 4)), model(floats(2, 4)))
+
+
+def test_weights_alone_need_a_factory(plugin, weights):
+    with pytest.raises(errors.BadInput, match="--model module:factory"):
+        plugin.call("load", source=weights[1], options=options(plugin))
+
+
+@pytest.mark.parametrize(
+    ("factory", "error", "message"),
+    [
+        ("mynets:wrong_sizes", errors.StateDictMismatch, "does not fit"),
+        ("mynets:raising", errors.FactoryFailed, "no such checkpoint"),
+        ("mynets:no_model", errors.FactoryFailed, "returned int"),
+        ("mynets:not_built", errors.FactoryFailed, "not built"),
+        ("mynets:absent", errors.FactoryFailed, "absent"),
+        ("nowhere:absent", errors.FactoryFailed, "nowhere"),
+    ],
+)
+def test_a_factory_that_does_not_fit_is_refused(plugin, weights, factory, error, message):
+    with pytest.raises(error, match=message):
+        plugin.call("load", source=weights[1], options=options(plugin, factory=factory))
+
+
+# --- what cannot be converted --------------------------------------------------------------------
+
+
+def test_operators_without_a_form_are_all_reported_with_their_layers(plugin):
+    text = keras.Input((2,), dtype="string", name="text")
+    model = keras.Model(text, [layers.Hashing(4, name="first")(text), layers.Hashing(5, name="second")(text)])
+    with pytest.raises(errors.UnsupportedOps) as caught:
+        converted(plugin, model, options(plugin))
+    first, second = sorted(caught.value.ops)
+    assert "/first" in first
+    assert "/second" in second
+
+
+def test_a_stateful_layer_is_refused_by_name(plugin):
+    model = keras.Sequential([keras.Input(batch_shape=(2, 5, 3)), layers.LSTM(4, stateful=True, name="memory")])
+    with pytest.raises(errors.CannotConvert, match="memory"):
+        plugin.call("signature", model=model, options=options(plugin))
+
+
+def test_bfloat16_is_refused(plugin):
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, dtype="mixed_bfloat16")])
+    with pytest.raises(errors.CannotConvert, match="bfloat16"):
+        converted(plugin, model, options(plugin))
+
+
+def test_another_backend_is_refused(plugin, monkeypatch):
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    with pytest.raises(errors.CannotConvert, match="KERAS_BACKEND=tensorflow"):
+        plugin.call("signature", model=small_dense(), options=options(plugin))
