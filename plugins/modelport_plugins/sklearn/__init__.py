@@ -1,0 +1,107 @@
+"""The scikit-learn plugin: fitted estimators and pipelines to ONNX, on skl2onnx."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modelport import Detection, Framework, Option, Options, Signature, TensorSpec, hookimpl
+from modelport.errors import InvalidOption
+
+from . import files, inputs, outputs, sampling
+from .steps import last_step
+
+if TYPE_CHECKING:
+    import numpy as np
+    import onnx
+    from numpy.typing import NDArray
+
+
+@hookimpl
+def framework() -> Framework:
+    """Describe scikit-learn."""
+    return Framework(
+        key="sklearn",
+        title="scikit-learn",
+        suffixes=(".skops", ".joblib", ".pkl", ".pickle"),
+        requires=("sklearn", "skl2onnx", "skops", "joblib", "pandas"),
+        install="pip install 'modelport[sklearn]'",
+        modules=("sklearn",),
+        aliases=("scikit-learn",),
+        distributions=("scikit-learn", "skl2onnx", "skops"),
+        options=(
+            Option("zipmap", "bool", False, "Give probabilities as one map from label to probability for each row."),
+            Option("outputs", "str", "all", "The outputs to keep, by name with commas between: label,probabilities."),
+        ),
+    )
+
+
+@hookimpl
+def detect(source: Path) -> Detection | None:
+    """Claim skops archives by their listing, and pickles by their first bytes and their suffix."""
+    return files.detect(source)
+
+
+@hookimpl
+def load(source: Path, options: Options) -> Any:
+    """Load a fitted estimator; raises UnsafeSource, SourceUnreadable, BadInput (not fitted)."""
+    return files.load(source, options.trust)
+
+
+@hookimpl
+def signature(model: Any, options: Options) -> Signature:
+    """One matrix ``X[N,k]``, or a column ``name[N,1]`` for each column that a ColumnTransformer was fitted on."""
+    files.check_fitted(model, where=None)
+    found = inputs.of(model, options.inputs, options.samples)
+    every = outputs.of(model, found, zipmap=options["zipmap"])
+    return Signature(found, _selected(every, options["outputs"]), dict(options.examples))
+
+
+@hookimpl
+def samples(model: Any, signature: Signature, seed: int) -> dict[str, NDArray[Any]] | None:
+    """Rows around what the estimator has learnt: thresholds, categories, words, support vectors, centres."""
+    return sampling.rows(model, signature, seed)
+
+
+@hookimpl
+def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> onnx.ModelProto:
+    """Translate with skl2onnx; raises UnsupportedOps for estimators without a converter."""
+    from modelport_converters import sklearn_to_onnx
+
+    zipmap = options["zipmap"]
+    if sampling.isolates(last_step(model)):
+        options.note("the result is not for missing values: skl2onnx sends them another way than IsolationForest does")
+    proto = sklearn_to_onnx.convert(model, inputs.initial_types(model, signature.inputs), opset, zipmap=zipmap)
+    every = outputs.of(model, signature.inputs, zipmap=zipmap)
+    sklearn_to_onnx.name_outputs(
+        proto, [(spec.name, spec.dtype) for spec in every], binary_scores=outputs.has_binary_scores(model)
+    )
+    return sklearn_to_onnx.keep(proto, _shapes(signature.inputs), _shapes(signature.outputs))
+
+
+@hookimpl
+def run(
+    model: Any, signature: Signature, inputs: dict[str, NDArray[np.generic]], options: Options
+) -> dict[str, NDArray[Any] | list[Any]]:
+    """Call the estimator's own predict, predict_proba, decision_function and transform."""
+    return outputs.predict(model, signature, inputs)
+
+
+def _shapes(specs: tuple[TensorSpec, ...]) -> dict[str, tuple[int | str, ...] | None]:
+    return {spec.name: spec.shape for spec in specs}
+
+
+def _selected(every: tuple[TensorSpec, ...], wanted: str) -> tuple[TensorSpec, ...]:
+    """Apply ``-O outputs=...``; raises InvalidOption for a name that the estimator does not give."""
+    if wanted == "all":
+        return every
+    names = [name.strip() for name in wanted.split(",")]
+    known = [spec.name for spec in every]
+    for name in names:
+        if name not in known:
+            raise InvalidOption(
+                f"this estimator has no output {name!r}",
+                where=f"-O outputs={wanted}",
+                remedy=f"it has {', '.join(known)}",
+            )
+    return tuple(spec for spec in every if spec.name in names)
