@@ -19,7 +19,7 @@ from typing import Literal, Self
 import onnx
 import onnx_ir as ir
 
-from modelport.errors import OutputNotWritable
+from modelport.errors import ModelportError, OutputNotWritable
 from modelport.opset import initializers
 
 ExternalData = Literal["auto", "always", "never"]
@@ -58,6 +58,10 @@ class Workspace:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, ModelportError):  # the reader knows the target, not the workspace
+            made, wanted = str(self.path), str(self.target or "the model in memory")
+            error.what = error.what.replace(made, wanted)
+            error.where = error.where and error.where.replace(made, wanted)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def scratch(self, name: str) -> Path:
@@ -100,7 +104,11 @@ def write_onnx(model: ir.Model | onnx.ModelProto, path: Path, external: External
         for key in [key for key in model.metadata_props if key.startswith(_PREFIX)]:
             del model.metadata_props[key]
         outside = _outside(sum(tensor.nbytes for tensor in initializers(model)), external)
+        if not outside:  # else the file would refer to the source's own external data
+            model = ir.external_data.load_to_model(model)
         ir.save(model, path, external_data=data.name if outside else None)
+        if data.exists() and data.stat().st_size == 0:  # no single weight was large enough to go there
+            data.unlink()
     return [path, data] if data.exists() else [path]
 
 

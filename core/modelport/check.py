@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import onnx
 from onnx.checker import ValidationError
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
-from modelport.errors import CheckFailed, UnsafeSource
+from modelport.domains import graphs_of
+from modelport.errors import CheckFailed, ModelportError, UnsafeSource
 from modelport.signature import Signature
 
 
@@ -39,9 +41,9 @@ def check_model(path: Path, *, opset: int, signature: Signature) -> None:
         ) from error
 
 
-def check_external_data(model: onnx.ModelProto, path: Path) -> None:
-    """Raise UnsafeSource for weights outside the model's folder, and CheckFailed for missing ones."""
-    for tensor in model.graph.initializer:
+def check_external_data(model: onnx.ModelProto, path: Path, missing: type[ModelportError] = CheckFailed) -> None:
+    """Raise UnsafeSource for weights outside the model's folder, and `missing` for weights whose file is not there."""
+    for tensor in _tensors(model.graph):
         if not uses_external_data(tensor):
             continue
         location = ExternalDataInfo(tensor).location
@@ -53,11 +55,20 @@ def check_external_data(model: onnx.ModelProto, path: Path) -> None:
                 remedy="save the model again with its external data beside it",
             )
         if not (path.parent / location).is_file():
-            raise CheckFailed(
+            raise missing(
                 f"the external data {location!r} of {tensor.name!r} is missing",
                 where=str(path),
                 remedy="keep the external-data file beside the model",
             )
+
+
+def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """Yield every tensor of a graph: weights and constants, those of its branches and loop bodies too."""
+    for inner in graphs_of(graph):
+        yield from inner.initializer
+        for node in inner.node:
+            for attribute in node.attribute:
+                yield from (attribute.t, *attribute.tensors) if attribute.HasField("t") else attribute.tensors
 
 
 def _check_opset(model: onnx.ModelProto, opset: int, path: Path) -> None:

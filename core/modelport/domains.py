@@ -73,7 +73,7 @@ class _Walker:
         self.constants: dict[str, onnx.TensorProto] = {}
         self.shapes: dict[str, tuple[int | None, ...]] = {}
         self.consumers: dict[str, list[tuple[NodeProto, int]]] = {}
-        for inner in _graphs(graph):
+        for inner in graphs_of(graph):
             self._read(inner)
 
     def _read(self, graph: GraphProto) -> None:
@@ -84,7 +84,7 @@ class _Walker:
                 self.shapes[value.name] = tuple(d.dim_value if d.HasField("dim_value") else None for d in dims)
         for node in graph.node:
             if node.op_type == "Constant":
-                self.constants.update([(node.output[0], a.t) for a in node.attribute if a.name == "value"])
+                self.constants.update([(node.output[0], t) for a in node.attribute if (t := _constant(a)) is not None])
             for position, name in enumerate(node.input):
                 self.consumers.setdefault(name, []).append((node, position))
 
@@ -108,8 +108,10 @@ class _Walker:
 
     def _passes(self, node: NodeProto, position: int) -> int | None:
         """Return the constant that the node adds to the value it passes on, or None where it passes nothing on."""
-        if node.op_type in ("Add", "Sub") and position == 0 and len(node.input) > 1 and node.input[1] in self.constants:
-            constant = numpy_helper.to_array(self.constants[node.input[1]])
+        adds = node.op_type == "Add" or (node.op_type == "Sub" and position == 0)
+        other = node.input[1 - position] if adds else ""
+        if other in self.constants:
+            constant = numpy_helper.to_array(self.constants[other])
             if constant.size == 1 and constant.dtype.kind in "iu":
                 return int(constant.reshape(-1)[0]) * (1 if node.op_type == "Add" else -1)
         if node.op_type == "Tokenizer":
@@ -157,6 +159,16 @@ class _Walker:
         return shape[axis] if -len(shape) <= axis < len(shape) else None
 
 
+def _constant(attribute: AttributeProto) -> onnx.TensorProto | None:
+    """Return the tensor in an attribute of a Constant node, in whichever of its forms."""
+    if attribute.name == "value":
+        return attribute.t
+    if attribute.name == "sparse_value":
+        return None
+    value = np.asarray(onnx.helper.get_attribute_value(attribute))
+    return numpy_helper.from_array(value.astype(object) if value.dtype.kind == "S" else value)
+
+
 def _add_keys(found: Domain, keys: NDArray[Any]) -> None:
     flat = keys.reshape(-1)
     if flat.dtype.kind in "OSU":
@@ -183,7 +195,8 @@ def _add_thresholds(found: Domain, attributes: Mapping[str, AttributeProto]) -> 
         found.thresholds[int(feature)] = np.unique(np.concatenate([known, values[ids == feature]]))
 
 
-def _graphs(graph: GraphProto) -> Iterator[GraphProto]:
+def graphs_of(graph: GraphProto) -> Iterator[GraphProto]:
+    """Yield a graph and every graph within its nodes."""
     pending = [graph]
     while pending:
         current = pending.pop()

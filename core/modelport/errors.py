@@ -12,7 +12,7 @@ status meaning
 5      not equivalent, or not provable
 6      framework (or plugin) not installed
 7      refused as unsafe
-130    interrupted
+130    interrupted (143: terminated)
 ====== =============================================
 """
 

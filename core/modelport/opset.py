@@ -46,12 +46,12 @@ def to_opset(model: ir.Model | onnx.ModelProto, opset: int) -> ir.Model | onnx.M
     current = opset_of(model)
     if current is None or current == opset:
         return model
+    if isinstance(model, onnx.ModelProto) and _yields_maps(model):
+        return _convert(model, current, opset)
     converted = ir.from_proto(model) if isinstance(model, onnx.ModelProto) else model
     weights = _detach(converted)
     try:
         proto = ir.to_proto(converted)
-        if proto.functions:
-            proto = onnx.inliner.inline_local_functions(proto)
         result = ir.from_proto(_convert(proto, current, opset))
     finally:
         _attach(converted, weights)
@@ -63,6 +63,8 @@ def to_opset(model: ir.Model | onnx.ModelProto, opset: int) -> ir.Model | onnx.M
 
 def _convert(proto: onnx.ModelProto, current: int, opset: int) -> onnx.ModelProto:
     try:
+        if proto.functions:
+            proto = onnx.inliner.inline_local_functions(proto)
         return version_converter.convert_version(proto, opset)
     except Exception as error:
         text = " ".join(str(error).split())
@@ -70,6 +72,12 @@ def _convert(proto: onnx.ModelProto, current: int, opset: int) -> onnx.ModelProt
             f"the model cannot be carried from opset {current} to {opset}: {text[:400]}",
             remedy=f"choose another --opset; {current} is what the exporter reaches by itself",
         ) from error
+
+
+def _yields_maps(model: onnx.ModelProto) -> bool:
+    """Whether an output holds maps (ZipMap): onnx_ir has no type for them, and the classifiers that do so are small."""
+    types = (value.type for value in model.graph.output)
+    return any(t.HasField("map_type") or t.sequence_type.elem_type.HasField("map_type") for t in types)
 
 
 def _detach(model: ir.Model) -> dict[str, ir.Value]:

@@ -290,7 +290,13 @@ def registry() -> Registry:
 
 def check_readable(source: Path) -> None:
     """Raise SourceNotFound for a missing path and SourceUnreadable for an empty file or folder."""
-    if not source.exists():
+    try:
+        exists = source.exists()
+    except OSError as error:
+        raise SourceNotFound(
+            f"cannot look for the file: {error.strerror}", where=str(source), remedy="check the path"
+        ) from error
+    if not exists:
         raise SourceNotFound("there is no such file", where=str(source), remedy="check the path")
     if source.is_dir():
         if not any(source.iterdir()):

@@ -149,7 +149,7 @@ def failure(error: BaseException) -> Failure:
     """Describe an error as a record."""
     if isinstance(error, ModelportError):
         return Failure(type(error).__name__, error.exit_status, error.what, error.where, error.remedy)
-    status = 130 if isinstance(error, KeyboardInterrupt) else 1
+    status = 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_status", 1)
     return Failure(type(error).__name__, status, str(error) or type(error).__name__)
 
 

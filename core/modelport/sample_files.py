@@ -6,6 +6,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,7 +184,7 @@ def _read_path(path: Path) -> Samples:
                 return Samples({name: archive[name] for name in archive.files}, table=False, where=str(path))
         if path.suffix == ".csv":
             return Samples(_read_csv(path), table=True, where=str(path))
-    except (OSError, ValueError, EOFError, csv.Error) as error:
+    except (OSError, ValueError, EOFError, csv.Error, BadZipFile) as error:
         raise InvalidSamples(f"cannot read the samples: {error}", where=str(path), remedy="write them again") from error
     raise InvalidSamples(
         f"cannot read samples of the kind {path.suffix!r}",

@@ -34,7 +34,7 @@ _FALLBACK_SIZES = (64, 224, 16, 8, 128, 4, 2, 1)
 """Sizes tried for dimensions that nobody has sized, when the reference refuses the guess."""
 
 _STEPS = np.asarray(
-    [near + sign * 2.0**-power for near in (0, -0.5, 0.5) for sign in (-1, 1) for power in (2, 4, 8, 16, 28)]
+    [near + sign * 2.0**-power for near in (0, -0.5, 0.5) for sign in (-1, 1) for power in (2, 4, 8, 16, 29)]
 )
 _THRESHOLD_STEPS = np.concatenate([[-1.0, -0.5, 0.0, 0.5, 1.0], _STEPS])
 """Where a tree is probed, in float32 spacings around each threshold.

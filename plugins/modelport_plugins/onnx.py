@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelport import Detection, Framework, Options, Signature, TensorSpec, hookimpl
+from modelport import Detection, Framework, Signature, TensorSpec, hookimpl
 from modelport.errors import SourceUnreadable
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def load(source: Path) -> OnnxFile:
         ) from error
     if not proto.graph.node and not proto.graph.output:
         raise SourceUnreadable("the file holds no graph", where=str(source), remedy="export or download it again")
-    check_external_data(proto, source)
+    check_external_data(proto, source, missing=SourceUnreadable)
     del proto
     return OnnxFile(source, ir.load(source))
 

@@ -69,8 +69,9 @@ def convert(source: Path, output: Path | None, to: str | None, as_json: bool, qu
 
 def _default_target(source: Path, to: str | None) -> Path:
     """Name the target after the source; never one that exists, which only -o may replace."""
-    from modelport.plugins import registry
+    from modelport.plugins import check_readable, registry
 
+    check_readable(source)
     suffix = (*registry().get(to).framework.suffixes, "")[0] if to else ".onnx"
     target = source.with_name(source.name.removesuffix(source.suffix) + suffix)
     if target.exists():

@@ -16,8 +16,13 @@ import click
 from modelport.errors import ModelportError
 
 INTERRUPTED = 130
-_TERMINATED = 143
 _BUG = 1
+
+
+class _Terminated(BaseException):
+    """SIGTERM came: everything is cleaned up on the way out, as on Ctrl-C."""
+
+    exit_status = 143
 
 
 def run(command: click.Command, name: str, arguments: Sequence[str] | None) -> NoReturn:
@@ -39,6 +44,9 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None) -> N
     except (KeyboardInterrupt, click.exceptions.Abort):
         echo("interrupted: nothing was written")
         status = INTERRUPTED
+    except _Terminated as error:
+        echo("terminated: nothing was written")
+        status = error.exit_status
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
@@ -80,5 +88,4 @@ def complete_framework(context: click.Context, parameter: click.Parameter, incom
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    """Leave as on Ctrl-C, so that no half-written file stays."""
-    sys.exit(_TERMINATED)
+    raise _Terminated

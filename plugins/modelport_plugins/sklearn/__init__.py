@@ -69,7 +69,7 @@ def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> o
     from modelport_converters import sklearn_to_onnx
 
     zipmap = options["zipmap"]
-    if sampling.isolates(last_step(model)):
+    if type(last_step(model)).__name__ == "IsolationForest":
         options.note("the result is not for missing values: skl2onnx sends them another way than IsolationForest does")
     proto = sklearn_to_onnx.convert(model, inputs.initial_types(model, signature.inputs), opset, zipmap=zipmap)
     every = outputs.of(model, signature.inputs, zipmap=zipmap)

@@ -9,6 +9,8 @@ from typing import Any
 from modelport import Detection
 from modelport.errors import CannotConvert, SourceUnreadable, UnsafeSource
 
+from . import trees
+
 _PICKLES = (".joblib", ".pkl", ".pickle")
 _HEAD_BYTES = 4096
 
@@ -82,9 +84,10 @@ def _load_skops(source: Path, trust: bool) -> Any:
             "this is no complete skops archive", where=str(source), remedy="write it again with skops.io.dump"
         )
     try:
-        untrusted = io.get_untrusted_types(file=source)
+        found = io.get_untrusted_types(file=source)
     except Exception as error:
         raise _damaged(source, error) from error
+    untrusted = [name for name in found if name != trees.TREE]
     if untrusted and not trust:
         raise UnsafeSource(
             f"the file holds types that skops does not know to be safe: {', '.join(untrusted)}",
@@ -92,7 +95,9 @@ def _load_skops(source: Path, trust: bool) -> Any:
             remedy="pass --trust if you know where the file comes from",
         )
     try:
-        return io.load(source, trusted=untrusted)
+        model = io.load(source, trusted=found)
+        trees.check(model)
+        return model
     except Exception as error:
         raise _damaged(source, error) from error
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from modelport import TensorSpec
 from modelport.errors import InvalidSignature, SignatureNeeded, nearest
 
-from .steps import first_step
+from .steps import first_step, takes_missing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,23 +67,28 @@ def _matrix(model: Any, wanted: Sequence[TensorSpec], samples: Sequence[TensorSp
             where=" ".join(f"--input '{spec}'" for spec in wanted),
             remedy=f"write '{MATRIX}:{dtype}[{BATCH},{width or '?'}]'",
         )
+    names = tuple(map(str, getattr(model, "feature_names_in_", ())))
+    shape = (BATCH, int(width) if width else f"{BATCH}_width")
+    own = TensorSpec("", dtype, shape, columns=names, nan=takes_missing(model))
     if not wanted:
         if width is None:
             raise SignatureNeeded(
                 f"the {type(model).__name__} does not say how many features it was fitted on",
                 remedy=f"say it: --input '{MATRIX}:{dtype}[{BATCH},4]'",
             )
-        return TensorSpec(MATRIX, dtype, (BATCH, int(width)))
-    return _fitting(wanted[0], TensorSpec(wanted[0].name, dtype, (BATCH, int(width) if width else BATCH + "_width")))
+        return replace(own, name=MATRIX)
+    return _fitting(wanted[0], replace(own, name=wanted[0].name))
 
 
 def _columns(model: Any, wanted: Sequence[TensorSpec], samples: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
     sampled = {spec.name: spec.dtype for spec in samples}
+    steps = selected_columns(first_step(model))
+    missing = {name for step, names in steps for name in names if step == "passthrough" or takes_missing(step)}
     found = {}
     for name, learnt in used_columns(first_step(model)).items():
         dtype = sampled.get(name, "")
         usable = dtype in USABLE if learnt is None else dtype == learnt
-        found[name] = TensorSpec(name, dtype if usable else learnt or "float32", (BATCH, 1))
+        found[name] = TensorSpec(name, dtype if usable else learnt or "float32", (BATCH, 1), nan=name in missing)
     for spec in wanted:
         if spec.name not in found:
             close = nearest(spec.name, found)
@@ -174,4 +180,4 @@ def _fitting(wanted: TensorSpec, own: TensorSpec) -> TensorSpec:
             where=where,
             remedy=f"write '{TensorSpec(wanted.name, dtype, own.shape)}'",
         )
-    return TensorSpec(wanted.name, dtype, shape)
+    return replace(own, dtype=dtype, shape=shape)

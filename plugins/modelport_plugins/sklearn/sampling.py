@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from modelport import Signature, TensorSpec
 
 from .inputs import column_names, is_text, selected_columns
-from .outputs import features_of
-from .steps import first_step
+from .steps import first_step, takes_missing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
 ROWS = 64
 _UNKNOWN = "something unseen"
-_MARGIN = 1e-4
-"""Rows whose two best classes are closer than this are left out: rounding alone decides between them."""
 
 _ANCHORS = ("cluster_centers_", "support_vectors_", "_fit_X", "X_train_", "X_fit_", "means_")
 _CENTRES = (("mean_", "scale_"), ("center_", "scale_"), ("theta_", "var_"), ("mean_", "noise_variance_"))
@@ -36,20 +33,8 @@ def rows(model: Any, signature: Signature, seed: int) -> dict[str, Array] | None
     if names is None:
         (spec,) = signature.inputs
         matrix = _matrix(first_step(model), spec, generator)
-        found = None if matrix is None else {spec.name: matrix}
-    else:
-        found = _columns(first_step(model), signature, generator)
-    if found is None:
-        return None
-    decided = _decided(model, found)
-    return {name: values[decided] for name, values in found.items()} if decided.any() else None
-
-
-def isolates(step: Any) -> bool:
-    """Whether the step is an IsolationForest, whose missing values skl2onnx converts wrongly: they are not proven."""
-    from sklearn.ensemble import IsolationForest
-
-    return isinstance(step, IsolationForest)
+        return None if matrix is None else {spec.name: matrix}
+    return _columns(first_step(model), signature, generator)
 
 
 def _columns(transformer: Any, signature: Signature, generator: Generator) -> dict[str, Array]:
@@ -97,7 +82,7 @@ def _known(step: Any, width: int, generator: Generator, *, double: bool) -> Arra
     trees = [inner.tree_ for inner in _inner(step) if hasattr(inner, "tree_")]
     if trees:
         matrix = _around_thresholds(trees, width, generator, double)
-        if step.__sklearn_tags__().input_tags.allow_nan and not isolates(step):
+        if takes_missing(step):
             matrix[generator.random(matrix.shape) < 0.05] = np.nan
         return matrix
     return _numbers(step, width, generator)
@@ -188,18 +173,3 @@ def _typed(values: Array, spec: TensorSpec) -> Array:
         return values.astype(str).astype(object)
     numbers = values.astype(np.float64)
     return (np.rint(numbers) if spec.dtype.startswith("int") else numbers).astype(spec.dtype)
-
-
-def _decided(model: Any, inputs: dict[str, Array]) -> NDArray[np.bool_]:
-    """Return the rows on whose label both sides can be expected to agree."""
-    import numpy as np
-
-    every = np.ones(len(next(iter(inputs.values()))), dtype=bool)
-    method = next((name for name in ("predict_proba", "decision_function") if hasattr(model, name)), None)
-    scores = getattr(model, method)(features_of(model, inputs)) if method else None
-    if not isinstance(scores, np.ndarray) or scores.ndim > 2:
-        return every
-    if scores.ndim == 1 or scores.shape[1] == 1:
-        return np.abs(scores.reshape(-1)) > _MARGIN
-    best = np.sort(scores, axis=1)[:, -2:]
-    return np.asarray(best[:, 1] - best[:, 0] > _MARGIN)

@@ -16,6 +16,14 @@ def first_step(model: Any) -> Any:
     return model
 
 
+def takes_missing(model: Any) -> bool:
+    """Whether NaN may be fed as a missing value: where scikit-learn admits it and the conversion sends it the same way."""
+    from sklearn.ensemble import IsolationForest
+
+    first = first_step(model)
+    return not isinstance(first, IsolationForest) and bool(first.__sklearn_tags__().input_tags.allow_nan)
+
+
 def last_step(model: Any) -> Any:
     """Return the estimator whose predictions are the model's: through pipelines and searches."""
     if hasattr(model, "best_estimator_"):
