@@ -20,6 +20,7 @@ _KEEP_VALUES = frozenset({
     "Identity", "Cast", "CastLike", "Reshape", "Unsqueeze", "Squeeze", "Flatten", "Transpose", "Expand", "Slice", "Concat",
     "Split", "Tile", "Clip", "Where", "Pad", "Gather", "GatherElements", "GatherND", "Max", "Min", "Mod", "StringNormalizer",
 })  # fmt: skip
+_KEEP_COLUMNS = ("Identity", "Cast", "CastLike")
 _INDEXED = {"Gather": 1, "GatherElements": 1, "GatherND": 1, "Scatter": 1, "ScatterElements": 1, "ScatterND": 1}
 # The operands that are sizes, counts or positions rather than data: large values there mean gigabytes or errors.
 _SIZES = {
@@ -72,6 +73,7 @@ class _Walker:
     def __init__(self, graph: GraphProto) -> None:
         self.constants: dict[str, onnx.TensorProto] = {}
         self.shapes: dict[str, tuple[int | None, ...]] = {}
+        self.producers: dict[str, NodeProto] = {}
         self.consumers: dict[str, list[tuple[NodeProto, int]]] = {}
         for inner in graphs_of(graph):
             self._read(inner)
@@ -85,6 +87,7 @@ class _Walker:
         for node in graph.node:
             if node.op_type == "Constant":
                 self.constants.update([(node.output[0], t) for a in node.attribute if (t := _constant(a)) is not None])
+            self.producers.update(dict.fromkeys(node.output, node))
             for position, name in enumerate(node.input):
                 self.consumers.setdefault(name, []).append((node, position))
 
@@ -92,19 +95,35 @@ class _Walker:
         """Follow one input through the graph."""
         found = Domain()
         seen: set[tuple[str, int]] = set()
-        pending = [(name, 0, True)]
+        pending: list[tuple[str, int, int | None]] = [(name, 0, 0)]
         while pending:
             value, shift, columns = pending.pop()
             if (value, shift) in seen:
                 continue
             seen.add((value, shift))
             for node, position in self.consumers.get(value, ()):
-                self._consume(found, node, position, shift, columns)
+                self._consume(found, node, position, shift, None if columns is None else (columns, self._width(name)))
                 moved = self._passes(node, position)
                 if moved is not None:
-                    keeps_columns = columns and node.op_type in ("Identity", "Cast", "CastLike")
-                    pending += [(output, shift + moved, keeps_columns) for output in node.output]
+                    first = self._first_column(node, position, columns)
+                    pending += [(output, shift + moved, first) for output in node.output]
         return found
+
+    def _first_column(self, node: NodeProto, position: int, columns: int | None) -> int | None:
+        """Return where the input's columns begin in what the node passes on, or None where they are mixed or unknown."""
+        if columns is None or node.op_type in _KEEP_COLUMNS:
+            return columns
+        if node.op_type != "Concat" or node.attribute[0].i not in (1, -1):
+            return None
+        widths = [self._width(name) for name in node.input[:position]]
+        return None if None in widths else columns + sum(width for width in widths if width is not None)
+
+    def _width(self, name: str) -> int | None:
+        """Return the number of columns (the size of the last axis) of a value, where it is known."""
+        while name not in self.shapes and (node := self.producers.get(name)) and node.op_type in _KEEP_COLUMNS:
+            name = node.input[0]
+        shape = self.shapes.get(name)
+        return shape[-1] if shape else None
 
     def _passes(self, node: NodeProto, position: int) -> int | None:
         """Return the constant that the node adds to the value it passes on, or None where it passes nothing on."""
@@ -119,7 +138,9 @@ class _Walker:
         first_only = node.op_type not in ("Concat", "Where", "Max", "Min")
         return 0 if node.op_type in _KEEP_VALUES and not (first_only and position > 0) else None
 
-    def _consume(self, found: Domain, node: NodeProto, position: int, shift: int, columns: bool) -> None:
+    def _consume(
+        self, found: Domain, node: NodeProto, position: int, shift: int, columns: tuple[int, int | None] | None
+    ) -> None:
         """Note what one consumer expects."""
         if _INDEXED.get(node.op_type) == position:
             rows = self._rows(node)
@@ -131,7 +152,7 @@ class _Walker:
             found.narrow(1 - shift, 128 - shift)
         attributes = {attribute.name: attribute for attribute in node.attribute}
         if node.op_type.startswith("TreeEnsemble") and columns:
-            _add_thresholds(found, attributes)
+            _add_thresholds(found, attributes, *columns)
         for key in _VOCABULARIES:
             if key in attributes:
                 found.strings += [text.decode("utf-8", "replace") for text in attributes[key].strings]
@@ -177,7 +198,8 @@ def _add_keys(found: Domain, keys: NDArray[Any]) -> None:
         found.integers += [int(item) for item in flat]
 
 
-def _add_thresholds(found: Domain, attributes: Mapping[str, AttributeProto]) -> None:
+def _add_thresholds(found: Domain, attributes: Mapping[str, AttributeProto], first: int, width: int | None) -> None:
+    """Note the thresholds of the input's own features: those from column `first` of the tree's, `width` in number."""
     features = next((attributes[key].ints for key in ("nodes_featureids",) if key in attributes), ())
     values: Any = ()
     for key in ("nodes_values_as_tensor", "nodes_splits"):
@@ -191,8 +213,10 @@ def _add_thresholds(found: Domain, attributes: Mapping[str, AttributeProto]) -> 
     branch = np.asarray([mode != "LEAF" for mode in modes] if modes else [True] * len(values))
     ids, values = np.asarray(features)[branch], np.asarray(values, np.float64)[branch]
     for feature in np.unique(ids):
-        known = found.thresholds.get(int(feature), np.empty(0))
-        found.thresholds[int(feature)] = np.unique(np.concatenate([known, values[ids == feature]]))
+        column = int(feature) - first
+        if column >= 0 and (width is None or column < width):
+            known = found.thresholds.get(column, np.empty(0))
+            found.thresholds[column] = np.unique(np.concatenate([known, values[ids == feature]]))
 
 
 def graphs_of(graph: GraphProto) -> Iterator[GraphProto]:

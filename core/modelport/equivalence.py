@@ -106,7 +106,8 @@ def judge(seen: Observations, candidate: str, run: Runner, tolerance: Tolerance,
         results.append(_judge_case(case, expected, run, tolerance))
     outputs = _over_all(results)
     verdict: Verdict = "proven"
-    if seen.missing or not results:
+    missing = [*seen.missing, *_without_numbers(seen)]
+    if missing or not results:
         verdict = "incomplete"
     if not all(result.passed for result in results):
         verdict = "failed"
@@ -126,7 +127,7 @@ def judge(seen: Observations, candidate: str, run: Runner, tolerance: Tolerance,
         cases=results,
         widened=widened,
         refused=seen.refused,
-        notes=[*seen.notes, *seen.missing],
+        notes=[*seen.notes, *missing],
     )
 
 
@@ -224,7 +225,7 @@ def _compare_arrays(output: str, expected: NDArray[Any], got: NDArray[Any], tole
     if expected.dtype.kind == "c":
         parts = [_compare_arrays(output, part(expected), part(got), tolerance) for part in (np.real, np.imag)]
         return _merge(output, parts)
-    if expected.dtype.kind == "f" or _dtype(expected) in _NARROW:
+    if _is_float(expected):
         return _compare_floats(output, expected, got, tolerance)
     wrong = expected != got
     flips = int(np.count_nonzero(wrong))
@@ -260,6 +261,20 @@ def _compare_floats(output: str, expected: NDArray[Any], got: NDArray[Any], tole
             f"{figures['max_abs']:.3g}, first at {_first(beyond, expected, got)}"
         )
     return Figures(output, expected.size, out_of_tolerance=wrong, reason="; ".join(reasons), **figures)  # type: ignore[arg-type]
+
+
+def _without_numbers(seen: Observations) -> list[str]:
+    """Say which outputs of the reference are NaN or infinite throughout: two models that agree on that agree on nothing."""
+    blank: dict[str, bool] = {}
+    for _, values in seen.answers:
+        for output, value in values.items():
+            floats = not isinstance(value, list | dict) and _is_float(np.asarray(value)) and np.size(value) > 0
+            blank[output] = blank.get(output, True) and floats and not np.isfinite(np.asarray(value)).any()
+    return [f"the output {output} is NaN or infinite in every case" for output, is_blank in blank.items() if is_blank]
+
+
+def _is_float(array: NDArray[Any]) -> bool:
+    return array.dtype.kind == "f" or array.dtype.name in _NARROW
 
 
 def _over_all(results: Iterable[CaseResult]) -> list[Figures]:

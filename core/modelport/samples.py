@@ -157,23 +157,20 @@ class _Maker:
 
     def _ample(self) -> dict[str, int]:
         """Return the example's sizes, with more rows where they cost nothing: a few rows of a table rarely meet every label."""
-        shapes = [spec.shape or () for spec in self.signature.inputs]
-        columns = [shape[1] if len(shape) == 2 else 1 for shape in shapes]
-        fixed = [size for size in columns if isinstance(size, int)]
-        leads = {shape[0] if shape and len(shape) <= 2 else None for shape in shapes}
+        leads = {(spec.shape or (None,))[0] for spec in self.signature.inputs}
+        widths = [self._table_width(spec) for spec in self.signature.inputs]
+        known = [width for width in widths if width is not None]
         lead = next(iter(leads))
-        tokens = any(
-            domain.high is not None for domain in self.domains.values()
-        )  # rows of token ids cost what texts cost
-        if (
-            tokens
-            or len(leads) > 1
-            or not isinstance(lead, str)
-            or len(fixed) < len(columns)
-            or sum(fixed) > _TABLE_COLUMNS
-        ):
+        if len(leads) > 1 or not isinstance(lead, str) or len(known) < len(widths) or sum(known) > _TABLE_COLUMNS:
             return dict(self.sizes)
         return {**self.sizes, lead: max(_TABLE_ROWS, self.sizes[lead])}
+
+    def _table_width(self, spec: TensorSpec) -> int | None:
+        """Return the number of columns of a table, or None for what is none: images, texts, rows of token ids."""
+        shape = spec.shape or ()
+        width = shape[1] if len(shape) == 2 else 1
+        tokens = "int" in spec.dtype and self.domains.get(spec.name, Domain()).high is not None
+        return width if isinstance(width, int) and len(shape) <= 2 and not tokens else None
 
     def _at_example(self, label: str) -> Iterator[Case]:
         yield self._sized(label, dict(self.sizes))

@@ -25,16 +25,23 @@ def test_an_example_converts_a_scikit_learn_model_and_keeps_every_prediction(
     assert (tmp_path / target).exists()
 
 
-def test_the_demo_says_which_example_failed_and_exits_with_1(tmp_path: Path) -> None:
-    program = (
-        "import demo, sys, types\n"
-        "def main(out): raise RuntimeError('planted')\n"
-        "sys.modules['broken'] = types.SimpleNamespace(__doc__='Broken.', main=main)\n"
-        "demo.EXAMPLES = ('broken',)\n"
-        "sys.exit(demo.main())\n"
-    )
-    command = [sys.executable, "-c", program, "--out", str(tmp_path)]
+_WITH_A_FLIP = """
+import sys, types
+import common, demo, numpy as np
+
+def main(out):
+    onnx = types.SimpleNamespace(verdict="proven")
+    return common.same_labels("planted", "sklearn", onnx, np.array([0, 1]), np.array([0, 0]), np.array([1, 1]))
+
+sys.modules["planted"] = types.SimpleNamespace(__doc__="Planted.", main=main)
+demo.EXAMPLES = ("planted",)
+sys.exit(demo.main())
+"""
+
+
+def test_the_demo_exits_with_1_when_predictions_change_although_the_accuracy_does_not(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _WITH_A_FLIP, "--out", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=EXAMPLES)
     assert done.returncode == 1, done.stderr
-    assert "planted" in done.stdout
+    assert "2 of 2 predictions changed" in done.stdout
     assert "FAILED" in done.stdout.splitlines()[-1]

@@ -1,0 +1,354 @@
+"""The registry: laziness, lookup, broken plugins, detection, options, translated exceptions."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import FakeFramework, Net, ReadOnlyFramework, graph
+
+import modelport
+from modelport import Framework, errors, hookimpl, plugins
+from modelport.plugins import Registry, parse_options
+
+FIRST_PARTY = {"keras", "onnx", "pytorch", "sklearn", "tensorflow"}
+HEAVY = ("numpy", "onnx", "onnxruntime", "onnx_ir", "torch", "tensorflow", "keras", "sklearn", "pandas")
+
+
+def modules_after(code: str) -> set[str]:
+    """Return the heavy modules, and the plugin modules, that a fresh interpreter has imported after running the code."""
+    script = (
+        f"{code}\nimport sys\nprint(*[n for n in sys.modules if n in {HEAVY!r} or n.startswith('modelport_plugins.')])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import modelport", "import modelport.spec", "import modelport.plugins", "import modelport.errors",
+        "import modelport.signature", "import modelport.report",
+        "import modelport.plugins as p; r = p.registry(); r.keys; [r.describe(k) for k in r.keys]",
+    ],
+)  # fmt: skip
+def test_metadata_alone_imports_nothing_heavy_and_no_plugin(code: str) -> None:
+    assert modules_after(code) == set()
+
+
+def test_naming_a_plugin_imports_that_module_and_no_framework() -> None:
+    assert modules_after("from modelport.plugins import registry; registry().get('onnx')") == {"modelport_plugins.onnx"}
+
+
+def test_the_first_party_plugins_are_found_by_entry_point(registry: Registry) -> None:
+    assert set(registry.keys) >= FIRST_PARTY
+    assert registry.describe("onnx")[0] == "modelport"
+
+
+@pytest.mark.parametrize("name", ["fake", "fakepy", "FAKE", "FakePy"])
+def test_a_plugin_is_found_by_key_and_alias_in_any_case(name: str, fake: FakeFramework, registry: Registry) -> None:
+    assert registry.get(name).key == "fake"
+
+
+@pytest.mark.parametrize(("name", "suggestion"), [("fakke", "fake"), ("fakpy", "fakepy"), ("onx", "onnx")])
+def test_an_unknown_framework_suggests_the_nearest(name: str, suggestion: str, fake: Any, registry: Registry) -> None:
+    with pytest.raises(errors.UnknownFramework) as caught:
+        registry.get(name)
+    assert caught.value.suggestion == suggestion
+    assert caught.value.exit_status == 2
+
+
+# --- broken plugins ------------------------------------------------------------------------------
+
+
+class _WrongHook:
+    @hookimpl
+    def framework(self) -> Framework:
+        return Framework("broken", "Broken", (), (), "")
+
+    @hookimpl
+    def to_onxx(self, model: Any) -> None: ...
+
+
+class _WrongArgument:
+    @hookimpl
+    def to_onnx(self, modle: Any) -> None: ...
+
+
+class _WrongKey:
+    @hookimpl
+    def framework(self) -> Framework:
+        return Framework("other", "Other", (), (), "")
+
+
+class _Raises:
+    @hookimpl
+    def framework(self) -> Framework:
+        raise RuntimeError("no luck today")
+
+
+@pytest.mark.parametrize(
+    ("plugin", "said"),
+    [(_WrongHook, "to_onxx"), (_WrongArgument, "modle"), (_WrongKey, "'broken'"), (_Raises, "no luck today")],
+)
+def test_a_plugin_that_breaks_the_specification_is_refused_and_harms_no_other(
+    plugin: type, said: str, registry: Registry
+) -> None:
+    with pytest.raises(errors.PluginNotLoadable, match=said) as caught:
+        registry.register("broken", plugin())
+    assert caught.value.exit_status == 6
+    registry.register("fake", FakeFramework())
+    assert "broken" not in registry.keys
+    assert registry.get("fake").directions == ("to_onnx", "from_onnx")
+
+
+def test_a_plugin_that_fails_to_import_is_listed_with_its_error(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry._entries, "lost", EntryPoint("lost", "no_such_module_at_all", "modelport"))
+    found = {plugin.key for plugin in registry.all()}
+    assert "lost" in registry.keys
+    assert "lost" not in found
+    assert "onnx" in found
+    assert "no_such_module_at_all" in registry.broken["lost"].what
+    with pytest.raises(errors.PluginNotLoadable):
+        registry.get("lost")
+
+
+# --- detection -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "model.fake"
+    path.write_bytes(b"something")
+    return path
+
+
+class _Rival(FakeFramework):
+    def __init__(self, confidence: float) -> None:
+        super().__init__("rival", confidence=confidence)
+
+    @hookimpl
+    def detect(self, source: Path) -> modelport.Detection | None:
+        return modelport.Detection(self.confidence, "a guess")
+
+
+def test_the_most_confident_claim_wins(source: Path, fake: Any, registry: Registry) -> None:
+    registry.register("rival", _Rival(0.5))
+    plugin, claim = registry.detect(source)
+    assert (plugin.key, claim.evidence) == ("fake", "the suffix")
+
+
+def test_two_equal_claims_are_ambiguous(source: Path, fake: Any, registry: Registry) -> None:
+    registry.register("rival", _Rival(1.0))
+    with pytest.raises(errors.AmbiguousSource) as caught:
+        registry.detect(source)
+    assert set(caught.value.candidates) == {"fake", "rival"}
+    assert "--from fake" in str(caught.value)
+    assert "--from rival" in str(caught.value)
+
+
+def test_a_plugin_that_fails_to_detect_makes_no_claim(source: Path, fake: Any, registry: Registry) -> None:
+    class Failing(FakeFramework):
+        @hookimpl
+        def detect(self, source: Path) -> None:
+            raise RuntimeError("broken")
+
+    registry.register("failing", Failing("failing"))
+    assert registry.detect(source)[0].key == "fake"
+
+
+def test_a_source_nobody_claims_is_of_unknown_format(tmp_path: Path, registry: Registry) -> None:
+    path = tmp_path / "model.nothing"
+    path.write_text("?")
+    with pytest.raises(errors.UnknownFormat) as caught:
+        registry.detect(path)
+    assert caught.value.where == str(path)
+
+
+def test_a_missing_file_an_empty_file_and_an_empty_folder_are_told_apart(tmp_path: Path, registry: Registry) -> None:
+    (tmp_path / "empty.onnx").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(errors.SourceNotFound):
+        registry.detect(tmp_path / "missing.onnx")
+    with pytest.raises(errors.SourceUnreadable, match="file is empty"):
+        registry.detect(tmp_path / "empty.onnx")
+    with pytest.raises(errors.SourceUnreadable, match="folder is empty"):
+        registry.detect(tmp_path / "folder")
+
+
+def test_an_object_belongs_to_the_plugin_that_owns_its_class(fake: Any, registry: Registry) -> None:
+    class Derived(Net):
+        """A user's subclass, defined in a module of the user's own."""
+
+    assert registry.owner(Derived(graph("(float[N] x) => (float[N] y) { y = Relu(x) }"))).key == "fake"
+
+
+def test_an_object_nobody_owns_is_of_unknown_format(registry: Registry) -> None:
+    with pytest.raises(errors.UnknownFormat, match=r"builtins\.dict"):
+        registry.owner({})
+
+
+def test_the_targets_suffix_says_its_framework(fake: Any, registry: Registry) -> None:
+    assert registry.for_suffix(Path("out/model.FAKE")).key == "fake"
+
+
+@pytest.mark.parametrize("name", ["model", "model.xyz"])
+def test_a_suffix_that_says_nothing_asks_for_to(name: str, registry: Registry) -> None:
+    with pytest.raises(errors.UnknownFormat) as caught:
+        registry.for_suffix(Path(name))
+    assert "--to" in str(caught.value.remedy)
+
+
+# --- options -------------------------------------------------------------------------------------
+
+FRAMEWORK = FakeFramework().framework()
+
+
+def test_defaults_fill_in_what_was_not_said() -> None:
+    assert parse_options(FRAMEWORK, {}) == {"depth": 2, "mode": "fast", "strict": False, "rate": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "value"),
+    [
+        ("depth", "3", 3), ("depth", 3, 3), ("mode", "slow", "slow"), ("strict", "yes", True), ("strict", "False", False),
+        ("strict", True, True), ("rate", "0.5", 0.5), ("rate", 1, 1.0), ("rate", None, None),
+    ],
+)  # fmt: skip
+def test_an_option_is_read_as_its_declared_type(name: str, given: Any, value: Any) -> None:
+    read = parse_options(FRAMEWORK, {name: given})[name]
+    assert read == value
+    assert type(read) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("depth", "3.5"), ("depth", 3.5), ("depth", True), ("depth", None), ("mode", "medium"), ("mode", 3),
+        ("strict", "maybe"), ("strict", 1), ("rate", "often"), ("rate", False),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_type_is_refused(name: str, given: Any) -> None:
+    with pytest.raises(errors.InvalidOption, match=name) as caught:
+        parse_options(FRAMEWORK, {name: given})
+    assert caught.value.remedy
+
+
+def test_an_unknown_option_names_the_nearest() -> None:
+    with pytest.raises(errors.InvalidOption) as caught:
+        parse_options(FRAMEWORK, {"detph": 1})
+    assert "did you mean 'depth'" in str(caught.value.remedy)
+
+
+# --- calling -------------------------------------------------------------------------------------
+
+
+class _Raising(FakeFramework):
+    def __init__(self, error: Exception) -> None:
+        super().__init__("raising")
+        self.error = error
+
+    @hookimpl
+    def load(self, source: Path) -> Net:
+        raise self.error
+
+    @hookimpl
+    def to_onnx(self, model: Net) -> None:  # type: ignore[override]
+        raise self.error
+
+    @hookimpl
+    def run(self, model: Net) -> None:  # type: ignore[override]
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("hook", "kind", "status"),
+    [("load", errors.SourceUnreadable, 2), ("to_onnx", errors.CannotConvert, 3), ("run", errors.PluginFailed, 1)],
+)
+def test_an_exception_is_translated_by_the_hook_it_escapes_from(
+    hook: str, kind: type, status: int, registry: Registry
+) -> None:
+    plugin = registry.register("raising", _Raising(ValueError("one\n\ntwo")))
+    arguments = {
+        "load": {"source": Path("m"), "options": None},
+        "to_onnx": {"model": 0, "signature": 0, "opset": 0, "options": 0},
+    }
+    with pytest.raises(kind, match="ValueError: one / two") as caught:
+        plugin.call(hook, **arguments.get(hook, {"model": 0, "signature": 0, "inputs": 0, "options": 0}))
+    assert caught.value.exit_status == status
+
+
+def test_an_error_of_modelports_own_reaches_the_user_as_it_is(registry: Registry) -> None:
+    plugin = registry.register("raising", _Raising(errors.UnsafeSource("it carries code")))
+    with pytest.raises(errors.UnsafeSource, match="it carries code"):
+        plugin.call("load", source=Path("m"), options=None)
+
+
+def test_a_missing_framework_gives_the_exact_pip_line(registry: Registry) -> None:
+    class Absent:
+        @hookimpl
+        def framework(self) -> Framework:
+            return Framework("absent", "Absent", (), ("absent_framework",), "pip install 'modelport[absent]'")
+
+        @hookimpl
+        def load(self, source: Path) -> Any:
+            import absent_framework  # type: ignore[import-not-found]
+
+            return absent_framework
+
+    plugin = registry.register("absent", Absent())
+    assert plugin.missing == ("absent_framework",)
+    with pytest.raises(errors.FrameworkNotInstalled) as caught:
+        plugin.call("load", source=Path("m"), options=None)
+    assert caught.value.remedy == "pip install 'modelport[absent]'"
+    assert caught.value.exit_status == 6
+
+
+@pytest.mark.parametrize("hook", ["to_onnx", "from_onnx", "save"])
+def test_a_direction_it_lacks_is_refused_naming_what_it_can_do(hook: str, registry: Registry) -> None:
+    plugin = registry.register("readonly", ReadOnlyFramework())
+    with pytest.raises(errors.DirectionNotSupported, match="no conversion") as caught:
+        plugin.call(hook)
+    assert caught.value.exit_status == 3
+
+
+def test_what_a_framework_prints_goes_to_stderr(registry: Registry, capsys: pytest.CaptureFixture[str]) -> None:
+    class Chatty(FakeFramework):
+        @hookimpl
+        def load(self, source: Path) -> Any:
+            print("hello")  # noqa: T201
+            return 1
+
+    registry.register("chatty", Chatty("chatty")).call("load", source=Path("m"), options=None)
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "hello\n")
+
+
+def test_a_listener_that_fails_costs_a_warning_and_not_the_result(fake: FakeFramework, registry: Registry) -> None:
+    class Listener:
+        @hookimpl
+        def conversion_finished(self, report: Any) -> None:
+            raise RuntimeError("the server is away")
+
+    registry.register("listener", Listener())
+    conversion = modelport.convert(Net(graph("(float[N] x) => (float[N] y) { y = Relu(x) }")), from_="fake")
+    assert conversion.report.status == "delivered"
+    assert len(conversion.report.warnings) == 1
+    assert "the server is away" in conversion.report.warnings[0]
+    assert fake.reports == [conversion.report]
+
+
+def test_a_listener_hears_of_failures_too(fake: FakeFramework) -> None:
+    with pytest.raises(errors.BadInput):
+        modelport.convert(Net(graph("(float[N] x) => (float[N] y) { y = Relu(x) }")), from_="fake", opset=999)
+    assert fake.reports[0].error.kind == "BadInput"
+
+
+def test_the_registry_of_a_process_is_read_once() -> None:
+    assert plugins.registry() is plugins.registry()
