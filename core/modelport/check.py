@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import onnx
@@ -11,7 +11,7 @@ from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
 from modelport.domains import graphs_of
 from modelport.errors import CheckFailed, ModelportError, UnsafeSource
-from modelport.signature import Signature
+from modelport.signature import Signature, TensorSpec
 
 
 def check_model(path: Path, *, opset: int, signature: Signature) -> None:
@@ -27,7 +27,7 @@ def check_model(path: Path, *, opset: int, signature: Signature) -> None:
     """
     model = onnx.load(str(path), load_external_data=False)
     _check_opset(model, opset, path)
-    _check_names(model, signature, path)
+    _check_signature(model, signature, path)
     check_external_data(model, path)
     del model
     try:
@@ -79,6 +79,37 @@ def _check_opset(model: onnx.ModelProto, opset: int, path: Path) -> None:
             f"the model carries opset {found}, not {opset}",
             where=str(path),
             remedy="report it: the exporter missed the opset",
+        )
+
+
+def _check_signature(model: onnx.ModelProto, signature: Signature, path: Path) -> None:
+    _check_names(model, signature, path)
+    values = {value.name: value.type for value in (*model.graph.input, *model.graph.output)}
+    for spec in (*signature.inputs, *signature.outputs):
+        kind = values.get(spec.name)
+        if kind is not None and kind.HasField("tensor_type") and kind.tensor_type.elem_type:
+            _check_value(spec, kind.tensor_type, signature.symbols, path)
+
+
+def _check_value(spec: TensorSpec, kind: onnx.TypeProto.Tensor, symbols: Collection[str], path: Path) -> None:
+    """Compare dtype, rank and sizes with the signature; a symbolic dimension of the inputs must not have become a size."""
+    dtype = onnx.helper.tensor_dtype_to_string(kind.elem_type).removeprefix("TensorProto.").lower()
+    dtype = {"float": "float32", "double": "float64"}.get(dtype, dtype)
+    problems = [f"dtype {dtype} instead of {spec.dtype}"] if spec.dtype and spec.dtype != dtype else []
+    if kind.HasField("shape") and spec.shape is not None:
+        sizes = [dim.dim_value if dim.HasField("dim_value") else None for dim in kind.shape.dim]
+        if len(sizes) != len(spec.shape):
+            problems.append(f"{len(sizes)} dimensions instead of {len(spec.shape)}")
+        problems += [
+            f"axis {axis} fixed at {size} instead of {want}"
+            for axis, (size, want) in enumerate(zip(sizes, spec.shape, strict=False))
+            if size is not None and size != want and (isinstance(want, int) or want in symbols)
+        ]
+    if problems:
+        raise CheckFailed(
+            f"{spec.name!r} is not what the signature says: {', '.join(problems)}",
+            where=str(path),
+            remedy="nothing was delivered; report it: the exporter changed the signature",
         )
 
 

@@ -10,8 +10,9 @@ import onnx
 
 from modelport import artifact
 from modelport.errors import ModelportError
+from modelport.options import parse_options
 from modelport.pipeline import signature_of
-from modelport.plugins import parse_options, registry
+from modelport.plugins import registry
 from modelport.signature import parse_inputs
 from modelport.spec import HUB, Options
 

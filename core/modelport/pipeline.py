@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import itertools
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +19,8 @@ import onnx_ir as ir
 from modelport import __version__, artifact, check, equivalence, opset, report, sample_files, samples, session
 from modelport.domains import domains_of
 from modelport.errors import ModelportError, SignatureNeeded
-from modelport.plugins import Plugin, parse_options, registry
+from modelport.options import split_options
+from modelport.plugins import Plugin, registry
 from modelport.signature import Signature, parse_inputs
 from modelport.spec import HUB, Options
 
@@ -27,6 +29,8 @@ Progress = Callable[[str, float | None], None]
 
 PROOF_SECONDS = 30.0
 _HUB_FILE = "model.onnx"
+_EXAMPLE_SIZE = 512
+"""What an exporter traces with at most, however many rows the user's samples have."""
 
 
 @dataclass(frozen=True)
@@ -157,9 +161,9 @@ def _prepare(
     if output:
         artifact.check_target(Path(output), folder=target.framework.folder)
     user = sample_files.read(given) if given is not None else None
-    mine, theirs = _split_options(origin, target, options)
+    mine, theirs = split_options([origin.framework, target.framework], options)
     common = Options(mine, specs, examples, user.specs if user else (), factory, trust)
-    record.route = list(dict.fromkeys([origin.key, HUB, target.key]))
+    record.route = [key for key, _ in itertools.groupby([origin.key, HUB, target.key])]
     record.versions = _versions(origin, target)
     record.notes = common.notes
     their_options = Options(theirs, trust=trust, notes=common.notes)
@@ -206,9 +210,9 @@ def _load(job: _Job, source: Any) -> None:
     with job.stage("signature"):
         job.signature = signature_of(job.source, job.model, job.options)
         if job.samples is not None:
-            fitted = sample_files.fit(job.samples, job.signature)
-            sizes = samples.sizes_in(job.signature, fitted)
-            job.signature = job.signature.refined_by((), sizes)
+            sizes = samples.sizes_in(job.signature, sample_files.fit(job.samples, job.signature))
+            capped = {symbol: min(size, _EXAMPLE_SIZE) for symbol, size in sizes.items()}
+            job.signature = job.signature.refined_by((), {**capped, **job.signature.examples})
     job.report.inputs = [str(spec) for spec in job.signature.inputs]
 
 
@@ -337,18 +341,6 @@ def _find_target(to: str | None, output: Any) -> Plugin:
     if Path(output).suffix.lower() == ".onnx":  # without loading every plugin to learn what is certain
         return registry().get(HUB)
     return registry().for_suffix(Path(output))
-
-
-def _split_options(origin: Plugin, target: Plugin, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Give each plugin the options that are its own; an option that neither has is refused."""
-    known = {plugin.key: {option.name for option in plugin.framework.options} for plugin in (origin, target)}
-    stray = {name: value for name, value in given.items() if not any(name in names for names in known.values())}
-    parse_options(origin.framework, stray)
-    mine, theirs = (
-        parse_options(plugin.framework, {n: v for n, v in given.items() if n in known[plugin.key]})
-        for plugin in (origin, target)
-    )
-    return mine, theirs
 
 
 def _describe(source: Any) -> str:

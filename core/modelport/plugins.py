@@ -18,14 +18,12 @@ from typing import Any
 
 import pluggy
 
-from modelport import errors
 from modelport.errors import (
     AmbiguousSource,
     BadInput,
     CannotConvert,
     DirectionNotSupported,
     FrameworkNotInstalled,
-    InvalidOption,
     ModelportError,
     OutputNotWritable,
     PluginFailed,
@@ -35,7 +33,7 @@ from modelport.errors import (
     UnknownFormat,
     UnknownFramework,
 )
-from modelport.spec import GROUP, PROJECT, Detection, Framework, Hooks, Option
+from modelport.spec import GROUP, PROJECT, Detection, Framework, Hooks
 
 _NEED_NO_FRAMEWORK = frozenset({"framework", "detect", "conversion_finished"})
 _TRANSLATED: Mapping[str, type[ModelportError]] = {
@@ -305,48 +303,6 @@ def check_readable(source: Path) -> None:
             )
     elif source.stat().st_size == 0:
         raise SourceUnreadable("the file is empty", where=str(source), remedy="save the model again")
-
-
-def parse_options(framework: Framework, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the user's options against a plugin's schema, read texts as the declared types, and fill in defaults.
-
-    Raises:
-        InvalidOption: for an unknown name (with the nearest valid one) or an unreadable value.
-    """
-    schema = {option.name: option for option in framework.options}
-    for name in given:
-        if name not in schema:
-            close = errors.nearest(name, schema)
-            hint = f"did you mean {close!r}? " if close else ""
-            has = f"it has {', '.join(schema)}" if schema else "it has none"
-            raise InvalidOption(
-                f"the {framework.key} plugin has no option {name!r}",
-                remedy=f"{hint}{has}; see `modelport plugins {framework.key}`",
-            )
-    return {name: _read(option, given[name]) if name in given else option.default for name, option in schema.items()}
-
-
-def _read(option: Option, value: Any) -> Any:
-    if value is None and option.default is None:
-        return None
-    try:
-        result = _typed(option, value)
-    except (ValueError, KeyError):
-        result = None
-    if result is None or (option.choices and result not in option.choices):
-        wanted = f"one of {', '.join(option.choices)}" if option.choices else f"a value of type {option.type}"
-        raise InvalidOption(f"the option {option.name} cannot be {value!r}", remedy=f"give {wanted}")
-    return result
-
-
-def _typed(option: Option, value: Any) -> Any:
-    if not isinstance(value, str):
-        kinds = {"str": str, "int": int, "float": int | float, "bool": bool}[option.type]
-        right = isinstance(value, kinds) and isinstance(value, bool) == (option.type == "bool")
-        return (float(value) if option.type == "float" else value) if right else None
-    if option.type == "bool":
-        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[value.lower()]
-    return {"str": str, "int": int, "float": float}[option.type](value)
 
 
 def _claim(plugin: Plugin, source: Path) -> Detection | None:

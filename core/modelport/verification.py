@@ -9,8 +9,9 @@ from typing import Any
 from modelport import equivalence, sample_files, samples
 from modelport.domains import Domain, domains_of
 from modelport.errors import InvalidSignature
+from modelport.options import parse_options
 from modelport.pipeline import PROOF_SECONDS, find_plugin, signature_of
-from modelport.plugins import Plugin, parse_options
+from modelport.plugins import Plugin
 from modelport.report import Proof
 from modelport.signature import Signature, TensorSpec, parse_inputs
 from modelport.spec import HUB, Options

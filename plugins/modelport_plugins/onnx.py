@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,20 +18,25 @@ if TYPE_CHECKING:
 
     from modelport.session import Session
 
-_SUFFIXES = (".onnx", ".onnxtxt", ".json", ".textproto")
-_FIRST_FIELDS = (b"\x08",)
+_FIRST_FIELD = b"\x08"
 """A ModelProto starts with ir_version: field 1, a varint."""
 
 
+@dataclass(frozen=True)
 class OnnxFile:
-    """An ONNX file and the session on it, opened once."""
+    """An ONNX file.
 
-    def __init__(self, path: Path, model: ir.Model) -> None:
-        self.path, self.model = path, model
+    Attributes:
+        path: where it lies, its external data beside it.
+        proto: its content, without external data.
+    """
+
+    path: Path
+    proto: onnx.ModelProto
 
     @cached_property
     def session(self) -> Session:
-        """The session; the reference evaluator where ONNX Runtime has no kernel."""
+        """The session, opened once; the reference evaluator where ONNX Runtime has no kernel."""
         from modelport.session import open_session
 
         return open_session(self.path, fall_back=True)
@@ -56,7 +62,7 @@ def detect(source: Path) -> Detection | None:
     if source.is_dir() or source.suffix.lower() != ".onnx":
         return None
     with source.open("rb") as file:
-        starts_right = file.read(1) in _FIRST_FIELDS
+        starts_right = file.read(1) == _FIRST_FIELD
     return Detection(1.0 if starts_right else 0.5, "the suffix .onnx" + (" and an ir_version" if starts_right else ""))
 
 
@@ -64,7 +70,6 @@ def detect(source: Path) -> Detection | None:
 def load(source: Path) -> OnnxFile:
     """Read the graph; external data is checked to lie beside it, and read when needed."""
     import onnx
-    import onnx_ir as ir
     from google.protobuf.message import DecodeError
 
     from modelport.check import check_external_data
@@ -78,23 +83,44 @@ def load(source: Path) -> OnnxFile:
     if not proto.graph.node and not proto.graph.output:
         raise SourceUnreadable("the file holds no graph", where=str(source), remedy="export or download it again")
     check_external_data(proto, source, missing=SourceUnreadable)
-    del proto
-    return OnnxFile(source, ir.load(source))
+    return OnnxFile(source, proto)
 
 
 @hookimpl
 def signature(model: OnnxFile | ir.Model | onnx.ModelProto) -> Signature:
     """Read names, dtypes and dimensions off the graph."""
-    graph = _ir_model(model).graph
-    weights = set(graph.initializers)
-    inputs = tuple(_spec(value) for value in graph.inputs if value.name not in weights)
-    return Signature(inputs, tuple(_spec(value) for value in graph.outputs))
+    import onnx
+    import onnx_ir as ir
+
+    if isinstance(model, ir.Model):
+        weights = set(model.graph.initializers)
+        sides = [[ir.to_proto(value) for value in side] for side in (model.graph.inputs, model.graph.outputs)]
+    else:
+        graph = (model if isinstance(model, onnx.ModelProto) else model.proto).graph
+        weights = {tensor.name for tensor in graph.initializer}
+        sides = [list(graph.input), list(graph.output)]
+    inputs, outputs = sides
+    return Signature(
+        tuple(_spec(value) for value in inputs if value.name not in weights), tuple(_spec(value) for value in outputs)
+    )
 
 
 @hookimpl
-def to_onnx(model: OnnxFile | ir.Model | onnx.ModelProto) -> ir.Model:
-    """Return the model as it is; the core carries it to the requested opset."""
-    return _ir_model(model)
+def to_onnx(model: OnnxFile | ir.Model | onnx.ModelProto, signature: Signature) -> ir.Model | onnx.ModelProto:
+    """Return the model with the signature's input dimensions; the core carries it to the requested opset."""
+    import onnx
+    import onnx_ir as ir
+
+    read = _read(model)
+    wanted = {spec.name: spec.shape for spec in signature.inputs if spec.shape is not None}
+    if isinstance(read, onnx.ModelProto):
+        return _with_dims(read, wanted)
+    changed = [v for v in read.graph.inputs if v.name in wanted and v.shape != ir.Shape(wanted[v.name])]
+    if changed:
+        read = read.clone()  # the user's own model stays as it is
+        for value in read.graph.inputs:
+            value.shape = ir.Shape(wanted[value.name]) if value.name in wanted else value.shape
+    return read
 
 
 @hookimpl
@@ -106,14 +132,15 @@ def from_onnx(model: ir.Model) -> ir.Model:
 @hookimpl
 def run(model: OnnxFile | ir.Model | onnx.ModelProto, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Run with ONNX Runtime, or the reference evaluator where it lacks a kernel."""
+    from modelport.artifact import write_onnx
+    from modelport.session import open_session
+
     if isinstance(model, OnnxFile):
         return model.session.run(inputs)
-    import onnx_ir as ir
-
     with tempfile.TemporaryDirectory(prefix="modelport-") as folder:
         path = Path(folder) / "model.onnx"
-        ir.save(_ir_model(model), path, external_data="model.onnx.data")
-        return OnnxFile(path, _ir_model(model)).session.run(inputs)
+        write_onnx(_copy(model), path)
+        return open_session(path, fall_back=True).run(inputs)
 
 
 @hookimpl
@@ -121,28 +148,67 @@ def save(model: ir.Model | onnx.ModelProto, path: Path) -> Sequence[Path]:
     """Write the model, large weights beside it."""
     from modelport.artifact import write_onnx
 
-    return write_onnx(_ir_model(model), path)
+    return write_onnx(_copy(model), path)
 
 
-def _ir_model(model: OnnxFile | ir.Model | onnx.ModelProto) -> ir.Model:
+def _read(model: OnnxFile | ir.Model | onnx.ModelProto) -> ir.Model | onnx.ModelProto:
+    """Return a model with lazily read weights, or a ModelProto where inputs or outputs are of a kind that onnx_ir lacks."""
+    import onnx
     import onnx_ir as ir
 
+    if isinstance(model, ir.Model):
+        return model
+    proto = model if isinstance(model, onnx.ModelProto) else model.proto
+    maps = any(_kind(value.type) in ("map", "sequence_of_maps") for value in (*proto.graph.input, *proto.graph.output))
     if isinstance(model, OnnxFile):
-        return model.model
-    return model if isinstance(model, ir.Model) else ir.from_proto(model)
+        return onnx.load(str(model.path)) if maps else ir.load(model.path)
+    return model if maps else ir.from_proto(model)
 
 
-def _spec(value: ir.Value) -> TensorSpec:
+def _copy(model: ir.Model | onnx.ModelProto) -> ir.Model | onnx.ModelProto:
+    """Return a copy that may be changed while it is written; weights are shared where they can be."""
+    import onnx
+
+    return _copied(model) if isinstance(model, onnx.ModelProto) else model.clone()
+
+
+def _copied(proto: onnx.ModelProto) -> onnx.ModelProto:
+    import onnx
+
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    return copy
+
+
+def _with_dims(proto: onnx.ModelProto, wanted: Mapping[str, tuple[int | str, ...]]) -> onnx.ModelProto:
+    changed = _copied(proto)
+    for value in changed.graph.input:
+        dims = value.type.tensor_type.shape.dim
+        for dim, size in zip(dims, wanted.get(value.name, ()), strict=False):
+            dim.Clear()
+            setattr(dim, "dim_param" if isinstance(size, str) else "dim_value", size)
+    return changed
+
+
+def _kind(kind: onnx.TypeProto) -> str:
+    if kind.HasField("sequence_type"):
+        return "sequence_of_maps" if kind.sequence_type.elem_type.HasField("map_type") else "sequence"
+    return "map" if kind.HasField("map_type") else "tensor"
+
+
+def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
     import onnx_ir as ir
 
-    name = str(value.name)
-    if isinstance(value.type, ir.SequenceType):
-        return TensorSpec(name, "", None, kind="sequence")
-    dtype = value.dtype.name.lower() if value.dtype is not None else ""
+    kind = _kind(value.type)
+    if kind != "tensor":
+        return TensorSpec(value.name, "", None, kind=kind)  # type: ignore[arg-type]
+    tensor = value.type.tensor_type
+    dtype = ir.DataType(tensor.elem_type).name.lower() if tensor.elem_type else ""
     dtype = {"float": "float32", "double": "float64"}.get(dtype, dtype)
-    if value.shape is None:
-        return TensorSpec(name, dtype, None)
+    if not tensor.HasField("shape"):
+        return TensorSpec(value.name, dtype, None)
     dims = tuple(
-        dim if isinstance(dim, int) else (dim.value or f"{name}_dim{axis}") for axis, dim in enumerate(value.shape)
+        dim.dim_value if dim.HasField("dim_value") else dim.dim_param or f"{value.name}_dim{axis}"
+        for axis, dim in enumerate(tensor.shape.dim)
     )
-    return TensorSpec(name, dtype, dims)
+    return TensorSpec(value.name, dtype, dims)

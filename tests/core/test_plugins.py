@@ -13,7 +13,8 @@ from fakes import FakeFramework, Net, ReadOnlyFramework, graph
 
 import modelport
 from modelport import Framework, errors, hookimpl, plugins
-from modelport.plugins import Registry, parse_options
+from modelport.options import parse_options
+from modelport.plugins import Registry
 
 FIRST_PARTY = {"keras", "onnx", "pytorch", "sklearn", "tensorflow"}
 HEAVY = ("numpy", "onnx", "onnxruntime", "onnx_ir", "torch", "tensorflow", "keras", "sklearn", "pandas")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
@@ -59,6 +60,7 @@ def modelport(capfd: pytest.CaptureFixture[str]) -> Iterator[Command]:
 def _command(main: Callable[[list[str]], None], capfd: pytest.CaptureFixture[str]) -> Iterator[Command]:
     """Call a command's entry; afterwards undo what it sets for the whole process."""
     handler, disabled = signal.getsignal(signal.SIGTERM), logging.root.manager.disable
+    thresholds = gc.get_threshold()
 
     def run(*words: object) -> Outcome:
         capfd.readouterr()
@@ -68,6 +70,8 @@ def _command(main: Callable[[list[str]], None], capfd: pytest.CaptureFixture[str
         return Outcome(int(left.value.code or 0), captured.out, captured.err)
 
     yield run
+    gc.set_threshold(*thresholds)
+    gc.unfreeze()
     signal.signal(signal.SIGTERM, handler)
     logging.disable(disabled)
 

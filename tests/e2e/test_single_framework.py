@@ -11,7 +11,9 @@ INSTALLED = {"keras": {"keras", "tensorflow"}, "tensorflow": {"keras", "tensorfl
 SOURCES = {"sklearn": "x.skops", "pytorch": "x.pt2", "keras": "x.keras", "tensorflow": "saved"}
 ABSENT = sorted(set(SOURCES) - INSTALLED)
 
-pytestmark = pytest.mark.skipif(not ONLY, reason="runs in the tox environments of a single framework, which set MODELPORT_ONLY")
+pytestmark = pytest.mark.skipif(
+    not ONLY, reason="runs in the tox environments of a single framework, which set MODELPORT_ONLY"
+)
 
 
 def command(*words):

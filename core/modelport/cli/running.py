@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -17,6 +18,8 @@ from modelport.errors import ModelportError
 
 INTERRUPTED = 130
 _BUG = 1
+_COLLECT_SELDOM = (100_000, 50, 100)
+"""A command lives for seconds and builds graphs of many small objects: an export takes a seventh less time with this."""
 
 
 class _Terminated(BaseException):
@@ -33,6 +36,7 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None) -> N
         warnings.simplefilter("ignore")
         logging.disable(logging.WARNING)
     signal.signal(signal.SIGTERM, _terminate)
+    gc.set_threshold(*_COLLECT_SELDOM)
     try:
         command.main(words, prog_name=name, standalone_mode=False)
         status = 0
@@ -61,6 +65,7 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None) -> N
         echo(f"error: a bug of modelport: {type(error).__name__}: {error}")
         echo("  what to do: run it again with --debug and report the traceback, with the output of `modelport plugins`")
         status = _BUG
+    gc.freeze()  # or leaving would first search all that the frameworks have built for garbage, for a second or more
     sys.exit(status)
 
 

@@ -13,7 +13,9 @@ class TestKeras(PluginConformance):
 
     def model(self):
         keras.utils.set_random_seed(0)
-        return keras.Sequential([keras.Input((4,), name="x"), keras.layers.Dense(8, activation="relu"), keras.layers.Dense(3)])
+        return keras.Sequential(
+            [keras.Input((4,), name="x"), keras.layers.Dense(8, activation="relu"), keras.layers.Dense(3)]
+        )
 
     def write(self, model, path):
         model.save(path)

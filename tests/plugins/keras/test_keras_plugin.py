@@ -13,7 +13,8 @@ import tensorflow as tf
 from keras import layers
 
 from modelport import errors
-from modelport.plugins import parse_options, registry
+from modelport.options import parse_options
+from modelport.plugins import registry
 from modelport.signature import parse_inputs
 from modelport.spec import Options
 from modelport_plugins.keras import exporting

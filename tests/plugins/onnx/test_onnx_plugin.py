@@ -188,16 +188,12 @@ def test_a_source_without_a_kernel_runs_in_the_reference_evaluator(plugin: plugi
     assert values["y"] == pytest.approx([0.0, 2.0 * 1.0507009873554805])
 
 
-@pytest.mark.xfail(
-    raises=errors.SourceUnreadable, reason="onnx_ir has no maps; the plugin must keep such a model as a ModelProto"
-)
 def test_maps_of_a_classifier_are_compared(tmp_path: Path) -> None:
     record = modelport.convert(saved(tmp_path, zip_map([3, 5])), output=tmp_path / "target.onnx", opset=21).report
     assert record.verdict == "proven"
     assert record.proofs[0].outputs[0].elements > 10
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="to_onnx does not yet write the user's dimensions into the graph")
 def test_a_dimension_that_the_user_fixes_is_fixed_in_the_result(tmp_path: Path) -> None:
     target = tmp_path / "target.onnx"
     modelport.convert(saved(tmp_path, old()), output=target, inputs=["x:float32[4,64]"])

@@ -37,7 +37,8 @@ from sklearn.svm import SVC, SVR, LinearSVC, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from modelport import errors
-from modelport.plugins import parse_options, registry
+from modelport.options import parse_options
+from modelport.plugins import registry
 from modelport.signature import TensorSpec, parse_inputs
 from modelport.spec import Options
 

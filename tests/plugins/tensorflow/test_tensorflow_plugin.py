@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from modelport import errors
-from modelport.plugins import parse_options, registry
+from modelport.options import parse_options
+from modelport.plugins import registry
 from modelport.signature import parse_inputs
 from modelport.spec import Options
 
