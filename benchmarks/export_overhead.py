@@ -14,9 +14,8 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from measuring import finish, interleave, ratio, seconds
-
 import modelport
+from measuring import finish, interleave, ratio, seconds
 
 _STAGES = ("signature", "export")
 
@@ -29,8 +28,9 @@ def ours(model: Any, **settings: Any) -> float:
 
 def resnet() -> tuple[Callable[[], float], Callable[[], float], int]:
     """ResNet-50 with a dynamic batch."""
-    import models
     import torch
+
+    import models
 
     model = models.resnet50()
 
@@ -46,9 +46,10 @@ def resnet() -> tuple[Callable[[], float], Callable[[], float], int]:
 
 def keras_cnn() -> tuple[Callable[[], float], Callable[[], float], int]:
     """The Keras CNN, at tf2onnx's newest opset for the bare call; ours is carried on to 20."""
-    import models
     import tensorflow as tf
     import tf2onnx
+
+    import models
 
     model = models.keras_cnn()
 
@@ -61,9 +62,10 @@ def keras_cnn() -> tuple[Callable[[], float], Callable[[], float], int]:
 
 def forest() -> tuple[Callable[[], float], Callable[[], float], int]:
     """A forest of 100 trees."""
-    import models
     import numpy as np
     import skl2onnx
+
+    import models
 
     model = models.forest()
     options = {id(model): {"zipmap": False}}

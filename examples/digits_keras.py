@@ -4,10 +4,11 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from common import OnnxModel, Result, convert, run, same_labels
 from keras import layers
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
+
+from common import OnnxModel, Result, convert, run, same_labels
 
 
 def digits_cnn() -> keras.Model:

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import OnnxModel, Result, convert, run, same_labels
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import nn
+
+from common import OnnxModel, Result, convert, run, same_labels
 
 
 class DigitsCNN(nn.Module):

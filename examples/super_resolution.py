@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import Array, ExampleFailed, OnnxModel, Result, convert, run
-from espcn import ESPCN
 from PIL import Image
 from sklearn.datasets import load_sample_image
 from torch import nn
+
+from common import Array, ExampleFailed, OnnxModel, Result, convert, run
+from espcn import ESPCN
 
 SCALE = 3
 SECONDS = 60  # of training: a machine that is slow or busy takes fewer steps, never longer

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 import skops.io
-from common import HERE, OnnxModel, Result, convert, run, same_labels
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from common import HERE, OnnxModel, Result, convert, run, same_labels
 
 
 def pipeline() -> Pipeline:

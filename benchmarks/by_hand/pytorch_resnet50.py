@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+
 from models import resnet50
 
 model = resnet50()
