@@ -10,8 +10,8 @@ import onnx
 
 from modelport import artifact
 from modelport.errors import ModelportError
+from modelport.models import signature_of
 from modelport.options import parse_options
-from modelport.pipeline import signature_of
 from modelport.plugins import registry
 from modelport.signature import parse_inputs
 from modelport.spec import HUB, Options

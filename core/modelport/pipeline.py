@@ -18,7 +18,8 @@ import onnx_ir as ir
 
 from modelport import __version__, artifact, check, equivalence, opset, report, sample_files, samples, session
 from modelport.domains import domains_of
-from modelport.errors import ModelportError, SignatureNeeded
+from modelport.errors import ModelportError
+from modelport.models import find_plugin, signature_of
 from modelport.options import split_options
 from modelport.plugins import Plugin, registry
 from modelport.signature import Signature, parse_inputs
@@ -311,26 +312,6 @@ def _deliver(job: _Job, workspace: artifact.Workspace, files: Sequence[Path], re
     if direct:
         return Conversion(path, record, lambda: onnx.load(str(path)))
     return Conversion(path, record, lambda: result)
-
-
-def signature_of(plugin: Plugin, model: Any, options: Options) -> Signature:
-    """Ask a plugin for a model's signature and apply the user's --input to it; raises InvalidSignature, SignatureNeeded."""
-    known: Signature = plugin.call("signature", model=model, options=options)
-    if not known.inputs and not options.inputs:
-        raise SignatureNeeded(
-            "the model has no inputs", remedy="a model without inputs is a constant: nothing to convert"
-        )
-    return known.refined_by(options.inputs, options.examples)
-
-
-def find_plugin(source: Any, from_: str | None) -> Plugin:
-    """Return the plugin that a source belongs to, by name, by detection, or by the object's class."""
-    from modelport.plugins import check_readable
-
-    if isinstance(source, str | Path):
-        check_readable(Path(source))
-        return registry().get(from_) if from_ else registry().detect(Path(source))[0]
-    return registry().get(from_) if from_ else registry().owner(source)
 
 
 def _find_target(to: str | None, output: Any) -> Plugin:

@@ -23,8 +23,8 @@ import pytest
 
 import modelport
 from modelport import errors
+from modelport.models import signature_of
 from modelport.options import parse_options
-from modelport.pipeline import signature_of
 from modelport.plugins import Plugin, registry
 from modelport.signature import DTYPES, Signature, parse_inputs
 from modelport.spec import HUB, Framework, Options

@@ -3,51 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from modelport import equivalence, sample_files, samples
-from modelport.domains import Domain, domains_of
 from modelport.errors import InvalidSignature
-from modelport.options import parse_options
-from modelport.pipeline import PROOF_SECONDS, find_plugin, signature_of
-from modelport.plugins import Plugin
+from modelport.models import OpenModel, open_model
+from modelport.pipeline import PROOF_SECONDS
 from modelport.report import Proof
 from modelport.signature import Signature, TensorSpec, parse_inputs
-from modelport.spec import HUB, Options
-
-
-class _Side:
-    """One of the two models: loaded, with its signature."""
-
-    def __init__(self, source: Any, from_: str | None, given: Mapping[str, Any]) -> None:
-        self.plugin: Plugin = find_plugin(source, from_)
-        self.plugin.require("run")
-        self.options = Options(parse_options(self.plugin.framework, {}), **given)
-        self.path = Path(source) if isinstance(source, str | Path) else None
-        loaded = self.path is not None
-        self.model = self.plugin.call("load", source=self.path, options=self.options) if loaded else source
-        self.signature = signature_of(self.plugin, self.model, self.options)
-        name = self.path.name if self.path else type(source).__qualname__
-        self.title = f"{name} ({self.plugin.framework.title})"
-
-    def run(self, arrays: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Run the model on arrays named as in its own signature."""
-        values: Mapping[str, Any] = self.plugin.call(
-            "run", model=self.model, signature=self.signature, inputs=arrays, options=self.options
-        )
-        return values
-
-    @property
-    def domains(self) -> dict[str, Domain]:
-        """What the graph admits, where the model is an ONNX file."""
-        return domains_of(self.path) if self.plugin.key == HUB and self.path else {}
-
-    def samples(self, seed: int) -> Any:
-        """Ask the plugin for samples."""
-        if not self.plugin.has("samples"):
-            return None
-        return self.plugin.call("samples", model=self.model, signature=self.signature, seed=seed)
+from modelport.spec import Options
 
 
 def verify(
@@ -86,9 +50,9 @@ def verify(
     """
     specs, examples = parse_inputs(inputs)
     user = sample_files.read(samples) if samples is not None else None
-    given = {"inputs": specs, "examples": examples, "trust": trust, "factory": factory}
-    given["samples"] = user.specs if user else ()
-    left, right = (_Side(source, key, given) for source, key in zip((a, b), from_, strict=True))
+    columns = user.specs if user else ()
+    options = Options(inputs=specs, examples=examples, samples=columns, trust=trust, factory=factory)
+    left, right = (open_model(source, from_=key, options=options) for source, key in zip((a, b), from_, strict=True))
     notes: list[str] = []
     to_right = _match("inputs", left.signature.inputs, right.signature.inputs, notes)
     to_left = _match_outputs(left.signature, right.signature, notes)
@@ -102,7 +66,9 @@ def verify(
     return equivalence.judge(seen, right.title, candidate, equivalence.Tolerance(rtol, atol), seconds=proof_seconds)
 
 
-def _plan(left: _Side, right: _Side, to_right: Mapping[str, str], user: sample_files.Samples | None) -> samples.Plan:
+def _plan(
+    left: OpenModel, right: OpenModel, to_right: Mapping[str, str], user: sample_files.Samples | None
+) -> samples.Plan:
     domains = left.domains or {name: found for name, other in to_right.items() if (found := right.domains.get(other))}
     signature = _common(left.signature, right.signature, to_right)
     fitted = sample_files.fit(user, signature) if user else None
