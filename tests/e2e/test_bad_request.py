@@ -38,7 +38,7 @@ def test_an_unknown_framework_like_no_other_is_refused_with_the_list(refused: An
         "--from",
         "zzz",
         status=2,
-        says=("no framework 'zzz'", "known: keras, onnx, pytorch"),
+        says=("no framework 'zzz'", "known: ", "keras", "onnx", "pytorch"),
     )
 
 
