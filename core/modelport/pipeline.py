@@ -215,6 +215,7 @@ def _load(job: _Job, source: Any) -> None:
             capped = {symbol: min(size, _EXAMPLE_SIZE) for symbol, size in sizes.items()}
             job.signature = job.signature.refined_by((), {**capped, **job.signature.examples})
     job.report.inputs = [str(spec) for spec in job.signature.inputs]
+    job.report.outputs = [str(spec) for spec in job.signature.outputs]
 
 
 def _export(job: _Job, path: Path) -> list[Path]:
