@@ -122,6 +122,16 @@ def run(model: Any, signature: Signature, inputs: Arrays, options: Options) -> V
     return dict(zip([spec.name for spec in signature.outputs], results, strict=True))
 
 
+@hookimpl
+def runner(model: Any, signature: Signature, inputs: Arrays, options: Options) -> Callable[[], object]:
+    """Time a call of the function; TensorFlow's threads are the process's."""
+    from modelport_converters.tensorflow_to_onnx.arrays import to_tensor
+
+    function = _function(model, options)
+    tensors = [to_tensor(inputs[spec.name], spec.dtype) for spec in signature.inputs]
+    return lambda: [tensor.numpy() for _, tensor in _tensor_leaves(_called(function, tensors))]
+
+
 def _tensorflow() -> Any:
     from modelport_converters.tensorflow_to_onnx.importing import import_tensorflow
 

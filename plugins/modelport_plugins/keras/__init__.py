@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from modelport.spec import Detection, Framework, Option, Options, hookimpl
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from modelport.signature import Signature
@@ -28,6 +29,7 @@ def framework() -> Framework:
         modules=("keras",),
         options=(Option("custom_objects", "str", None, "a module to import that defines the model's custom classes"),),
         distributions=("keras", "tensorflow", "tf2onnx"),
+        variants=("call", "compiled"),
     )
 
 
@@ -80,6 +82,20 @@ def run(model: Any, signature: Signature, inputs: Arrays, options: Options) -> V
     tensors = [to_tensor(inputs[spec.name], spec.dtype) for spec in signature.inputs]
     results = interface(model, options).call(tensors)
     return {spec.name: to_array(tensor) for spec, tensor in zip(signature.outputs, results, strict=True)}
+
+
+@hookimpl
+def runner(model: Any, signature: Signature, inputs: Arrays, options: Options, variant: str) -> Callable[[], object]:
+    """Time a call of the model, op by op, or compiled to a graph (tf.function); TensorFlow's threads are the process's."""
+    import tensorflow as tf
+
+    from modelport_converters.tensorflow_to_onnx.arrays import to_tensor
+    from modelport_plugins.keras.interface import interface
+
+    tensors = [to_tensor(inputs[spec.name], spec.dtype) for spec in signature.inputs]
+    call = interface(model, options).call
+    function = tf.function(lambda *values: call(values), autograph=False) if variant == "compiled" else None
+    return lambda: [result.numpy() for result in (function(*tensors) if function else call(tensors))]
 
 
 def _starts_with_hdf5(source: Path) -> bool:

@@ -7,7 +7,6 @@ import os
 import sys
 import warnings
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelport.errors import (
@@ -20,8 +19,11 @@ from modelport.errors import (
     StateDictMismatch,
     UnsafeSource,
 )
+from modelport.factory import build, import_user_module
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from modelport.spec import Options
 
 
@@ -134,7 +136,7 @@ def _custom_objects(module: str | None) -> dict[str, Any] | None:
     if module is None:
         return None
     try:
-        imported = _imported(module)
+        imported = import_user_module(module)
     except Exception as error:
         raise InvalidOption(
             f"the module {module!r} of -O custom_objects cannot be imported: {type(error).__name__}: {error}",
@@ -143,33 +145,12 @@ def _custom_objects(module: str | None) -> dict[str, Any] | None:
     return {name: value for name, value in vars(imported).items() if callable(value) and not name.startswith("_")}
 
 
-def _imported(module: str) -> Any:
-    folder = str(Path.cwd())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    return importlib.import_module(module)
-
-
-def _built(keras: Any, factory: str) -> Any:
-    module, _, name = factory.partition(":")
-    try:
-        model = getattr(_imported(module), name)()
-    except Exception as error:
-        raise FactoryFailed(
-            f"the factory failed: {type(error).__name__}: {error}",
-            where=f"--model {factory}",
-            remedy="give module:factory, a callable without arguments that returns a keras.Model",
-        ) from error
-    if not isinstance(model, keras.Model):
-        raise FactoryFailed(
-            f"the factory returned {type(model).__name__}, not a keras.Model",
-            where=f"--model {factory}",
-            remedy="return the model itself",
-        )
+def _built(keras: Any, text: str) -> Any:
+    model = build(text, keras.Model, "keras.Model")
     if not model.built:
         raise FactoryFailed(
             "the factory returned a model that is not built: it has no variables yet",
-            where=f"--model {factory}",
+            where=f"--model {text}",
             remedy="call model.build(...), or the model on an example, before returning it",
         )
     return model

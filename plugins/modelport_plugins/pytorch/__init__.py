@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from modelport.spec import Detection, Framework, Option, Options, hookimpl
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import onnx_ir
@@ -37,6 +38,7 @@ def framework() -> Framework:
             Option("state_dict_key", "str", None, "where a checkpoint keeps its state dict; dots reach deeper"),
         ),
         distributions=("torch", "onnxscript"),
+        variants=("eager", "compiled"),
     )
 
 
@@ -82,3 +84,11 @@ def run(model: Any, signature: Signature, inputs: Arrays) -> Arrays:
     device = device_of(module_of(model))
     outputs = results(model, names, [to_tensor(inputs[name], device) for name in names])
     return {spec.name: to_array(tensor) for spec, (_, tensor) in zip(signature.outputs, outputs, strict=True)}
+
+
+@hookimpl
+def runner(model: Any, signature: Signature, inputs: Arrays, variant: str, threads: int) -> Callable[[], object]:
+    """Time the module as it is, or compiled for exactly these sizes."""
+    from modelport_plugins.pytorch import timing
+
+    return timing.runner(model, signature, inputs, variant, threads)

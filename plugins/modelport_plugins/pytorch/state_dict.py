@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from modelport.errors import BadInput, InvalidOption, StateDictMismatch, nearest
-from modelport_plugins.pytorch.factory import build
+from modelport.factory import build
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +28,8 @@ def load_into(content: Mapping[str, Any], source: Path, options: Options) -> tor
         BadInput: without --model, or when the checkpoint holds no weights.
         StateDictMismatch: when keys or shapes differ.
     """
+    import torch
+
     if options.factory is None:
         raise BadInput(
             "a state dict holds weights but no model",
@@ -35,7 +37,7 @@ def load_into(content: Mapping[str, Any], source: Path, options: Options) -> tor
             remedy="name the class or function that builds the model: --model module:factory",
         )
     state = _weights(content, source, options)
-    module = build(options.factory)
+    module = build(options.factory, torch.nn.Module, "torch.nn.Module")
     expected = module.state_dict()
     state = _without_prefixes(state, expected, options)
     shapes = [

@@ -1,4 +1,4 @@
-"""``--model module:factory``: importing a user's factory and calling it."""
+"""``--model module:factory``: importing a user's factory and calling it, for every plugin that loads weights alone."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from modelport.errors import FactoryFailed, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    import torch
+    from types import ModuleType
 
 _REMEDY = "write --model module:factory, or module:factory(depth=18) with literal arguments"
 
 
-def build(text: str) -> torch.nn.Module:
-    """Build a module from ``module:factory`` or ``module:factory(literal, name=literal)``.
+def build(text: str, kind: type[Any], kind_name: str) -> Any:
+    """Build a model from ``module:factory`` or ``module:factory(literal, name=literal)``.
 
-    Modules are looked up in the current directory first, as Python does for scripts.
+    Args:
+        text: the value of --model. Modules are looked up in the current directory first, as Python does for scripts.
+        kind: the class that the result must be an instance of.
+        kind_name: what the user calls that class.
 
     Raises:
-        FactoryFailed: when the text does not parse, or the factory cannot be imported, raises, or returns no module.
+        FactoryFailed: when the text does not parse, or the factory cannot be imported, raises, or returns something else.
     """
-    import torch
-
     module_name, path, args, kwargs = _parse(text)
-    with _current_directory_first():
+    with current_directory_first():
         factory = _find(module_name, path, text)
         try:
             model = factory(*args, **kwargs)
@@ -40,11 +40,11 @@ def build(text: str) -> torch.nn.Module:
                 where=f"--model {text}",
                 remedy="make it work when called like this in Python; literals may follow its name in parentheses",
             ) from error
-    if not isinstance(model, torch.nn.Module):
+    if not isinstance(model, kind):
         raise FactoryFailed(
-            f"the factory returned {type(model).__name__}, not a torch.nn.Module",
+            f"the factory returned {type(model).__name__}, not a {kind_name}",
             where=f"--model {text}",
-            remedy="name a class derived from torch.nn.Module, or a function that returns an instance of one",
+            remedy=f"name a class derived from {kind_name}, or a function that returns an instance of one",
         )
     return model
 
@@ -89,8 +89,15 @@ def _find(module_name: str, path: str, text: str) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]
 
 
+def import_user_module(name: str) -> ModuleType:
+    """Import a module by its dotted name, looked up in the current directory first."""
+    with current_directory_first():
+        return importlib.import_module(name)
+
+
 @contextlib.contextmanager
-def _current_directory_first() -> Iterator[None]:
+def current_directory_first() -> Iterator[None]:
+    """Look modules up in the current directory first, as Python does for scripts."""
     folder = str(Path.cwd())
     sys.path.insert(0, folder)
     importlib.invalidate_caches()
