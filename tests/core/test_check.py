@@ -100,6 +100,32 @@ def test_names_that_the_exporter_lost_are_refused(body: str, title: str, tmp_pat
         check(graph(body), tmp_path, signed=graph(RELU))
 
 
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            "(float[3,4] x) => (float[3,4] y) { y = Relu(x) }",
+            "'x' is not what the signature says: axis 0 fixed at 3 instead of N",
+        ),
+        (
+            "(float[N,4] x) => (float[3,4] y) { s = Constant<value_ints: ints = [3,4]>() y = Reshape(x, s) }",
+            "'y'.*axis 0 fixed at 3",
+        ),
+        ("(float[N,5] x) => (float[N,5] y) { y = Relu(x) }", "axis 1 fixed at 5 instead of 4"),
+        ("(double[N,4] x) => (double[N,4] y) { y = Relu(x) }", "dtype float64 instead of float32"),
+        ("(float[N,4,1] x) => (float[N,4,1] y) { y = Relu(x) }", "3 dimensions instead of 2"),
+    ],
+)
+def test_a_graph_with_another_signature_is_refused_without_being_run(body: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(CheckFailed, match=message):
+        check(graph(body), tmp_path, signed=graph(RELU))
+
+
+def test_an_output_may_be_more_certain_than_the_signature(tmp_path: Path) -> None:
+    signed = graph("(float[N,4] x) => (float[N,K] y) { y = Relu(x) }")
+    check(graph(RELU), tmp_path, signed=signed)
+
+
 def test_inputs_in_another_order_are_refused(tmp_path: Path) -> None:
     two, swapped = (f"(float[N] {a}, float[N] {b}) => (float[N] y) {{ y = Add(a, b) }}" for a, b in ("ab", "ba"))
     with pytest.raises(CheckFailed, match="b, a, the signature's a, b"):
