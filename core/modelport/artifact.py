@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import BinaryIO, Literal, Self
 
 import onnx
 import onnx_ir as ir
@@ -32,6 +32,8 @@ PROTOBUF_LIMIT = 1_800_000_000
 
 _PREFIX = "modelport."
 _CHUNK = 2**20
+_METADATA_TAG = 14 << 3 | 2
+"""How a field of metadata_props begins: its number in onnx.proto, and the wire type of a message."""
 
 
 class Workspace:
@@ -113,14 +115,49 @@ def write_onnx(model: ir.Model | onnx.ModelProto, path: Path, external: External
 
 
 def append_provenance(path: Path, facts: Mapping[str, str]) -> None:
-    """Add metadata_props to a finished ONNX file without rewriting it.
+    """Add provenance to the metadata_props of a finished ONNX file without rewriting it."""
+    _append_metadata(path, {_PREFIX + key: value for key, value in facts.items()})
 
-    A serialized protobuf message may be extended by appending another of its kind: repeated fields are concatenated.
+
+def set_metadata(path: Path, key: str, value: str) -> None:
+    """Set one entry of an ONNX file's metadata_props, without rewriting the file unless it has another value already.
+
+    Raises:
+        OutputNotWritable: with the file as it was.
     """
-    addition = onnx.ModelProto()
-    onnx.helper.set_model_props(addition, {_PREFIX + key: value for key, value in facts.items()})
-    with _writing(path), path.open("ab") as file:
-        file.write(addition.SerializeToString())
+    found = read_metadata(path)
+    if found.get(key) == value:
+        return
+    if key not in found:
+        _append_metadata(path, {key: value})
+        return
+    model = onnx.load(str(path), load_external_data=False)
+    for entry in model.metadata_props:
+        entry.value = value if entry.key == key else entry.value
+    with Workspace(path, path.name) as workspace, _writing(path):
+        workspace.path.write_bytes(model.SerializeToString())
+        workspace.deliver([workspace.path])
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Return the metadata_props of a valid ONNX file, passing over its graph: the weights are not read."""
+    found = {}
+    with path.open("rb") as file:
+        while (tag := _read_varint(file)) is not None:
+            wire = tag & 7
+            size = {0: 0, 1: 8, 5: 4}.get(wire)
+            if wire == 0:
+                _read_varint(file)
+            elif size is None:
+                size = _read_varint(file)
+            if size is None:
+                break
+            if tag == _METADATA_TAG:
+                entry = onnx.StringStringEntryProto.FromString(file.read(size))
+                found[entry.key] = entry.value
+            else:
+                file.seek(size, os.SEEK_CUR)
+    return found
 
 
 def read_provenance(model: onnx.ModelProto) -> dict[str, str]:
@@ -153,6 +190,34 @@ def check_target(target: Path, *, folder: bool) -> None:
         _check_parent(target)
         if target.is_dir() and not folder:
             raise IsADirectoryError(errno.EISDIR, "it is a folder, and the result is a file", str(target))
+
+
+def _append_metadata(path: Path, entries: Mapping[str, str]) -> None:
+    """Add entries to an ONNX file's metadata_props; when that fails, it is as it was.
+
+    A serialized protobuf message may be extended by appending another of its kind: repeated fields are concatenated.
+    """
+    addition = onnx.ModelProto()
+    onnx.helper.set_model_props(addition, dict(entries))
+    with _writing(path):
+        size = path.stat().st_size
+        try:
+            with path.open("ab") as file:
+                file.write(addition.SerializeToString())
+        except OSError:
+            os.truncate(path, size)
+            raise
+
+
+def _read_varint(file: BinaryIO) -> int | None:
+    """Read a protobuf varint; None at the end of the file."""
+    value = shift = 0
+    while byte := file.read(1):
+        value |= (byte[0] & 0x7F) << shift
+        if byte[0] < 0x80:
+            return value
+        shift += 7
+    return None
 
 
 def _outside(size: int, external: ExternalData) -> bool:

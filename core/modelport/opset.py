@@ -46,16 +46,16 @@ def to_opset(model: ir.Model | onnx.ModelProto, opset: int) -> ir.Model | onnx.M
     current = opset_of(model)
     if current is None or current == opset:
         return model
-    if isinstance(model, onnx.ModelProto) and _yields_maps(model):
+    if isinstance(model, onnx.ModelProto) and yields_maps(model):
         return _convert(model, current, opset)
     converted = ir.from_proto(model) if isinstance(model, onnx.ModelProto) else model
-    weights = _detach(converted)
+    weights = detach(converted)
     try:
         proto = ir.to_proto(converted)
         result = ir.from_proto(_convert(proto, current, opset))
     finally:
-        _attach(converted, weights)
-    _attach(result, weights)
+        attach(converted, weights)
+    attach(result, weights)
     result.metadata_props.update(converted.metadata_props)
     result.ir_version = max(converted.ir_version, result.ir_version)
     return result
@@ -74,18 +74,18 @@ def _convert(proto: onnx.ModelProto, current: int, opset: int) -> onnx.ModelProt
         ) from error
 
 
-def _yields_maps(model: onnx.ModelProto) -> bool:
+def yields_maps(model: onnx.ModelProto) -> bool:
     """Whether an output holds maps (ZipMap): onnx_ir has no type for them, and the classifiers that do so are small."""
     types = (value.type for value in model.graph.output)
     return any(t.HasField("map_type") or t.sequence_type.elem_type.HasField("map_type") for t in types)
 
 
-def _detach(model: ir.Model) -> dict[str, ir.Value]:
-    """Turn every large initializer into a graph input without data."""
+def detach(model: ir.Model, larger_than: int = _SMALL) -> dict[str, ir.Value]:
+    """Turn every initializer of more than `larger_than` bytes into a graph input without data; returns them by name."""
     graph = model.graph
     own_inputs = set(graph.inputs)
     weights = {
-        name: value for name, value in graph.initializers.items() if _is_large(value) and value not in own_inputs
+        name: value for name, value in graph.initializers.items() if _bytes(value) > larger_than and value not in own_inputs
     }
     for name, value in weights.items():
         del graph.initializers[name]
@@ -97,8 +97,8 @@ def _detach(model: ir.Model) -> dict[str, ir.Value]:
     return weights
 
 
-def _attach(model: ir.Model, weights: dict[str, ir.Value]) -> None:
-    """Undo `_detach`, in the same model or in one converted from it."""
+def attach(model: ir.Model, weights: dict[str, ir.Value]) -> None:
+    """Undo `detach`, in the same model or in one converted from it."""
     graph = model.graph
     for value in [value for value in graph.inputs if value.name in weights]:
         graph.inputs.remove(value)
@@ -106,8 +106,8 @@ def _attach(model: ir.Model, weights: dict[str, ir.Value]) -> None:
         graph.register_initializer(value)
 
 
-def _is_large(value: ir.Value) -> bool:
-    return value.const_value is not None and value.const_value.nbytes > _SMALL
+def _bytes(value: ir.Value) -> int:
+    return value.const_value.nbytes if value.const_value is not None else 0
 
 
 def initializers(model: ir.Model) -> Iterator[ir.TensorProtocol]:

@@ -16,7 +16,18 @@ from typing import Any
 import onnx
 import onnx_ir as ir
 
-from modelport import __version__, artifact, check, equivalence, opset, report, sample_files, samples, session
+from modelport import (
+    __version__,
+    artifact,
+    check,
+    equivalence,
+    opset,
+    preprocessing,
+    report,
+    sample_files,
+    samples,
+    session,
+)
 from modelport.domains import domains_of
 from modelport.errors import ModelportError
 from modelport.models import find_plugin, signature_of
@@ -102,6 +113,7 @@ def convert(
     options: Mapping[str, Any] | None = None,
     proof_seconds: float = PROOF_SECONDS,
     external_data: artifact.ExternalData = "auto",
+    optimize: str | None = None,
     progress: Progress | None = None,
 ) -> Conversion:
     """Convert a model, check the result, prove that it computes the same, and deliver it.
@@ -121,12 +133,13 @@ def convert(
         options: options of the plugins, by name.
         proof_seconds: the budget for cases beyond the proof's minimum.
         external_data: whether an ONNX result keeps its weights in a file of their own.
+        optimize: the level to optimise the ONNX model at before it is checked and proven: "portable", "ort" or "transformer".
         progress: called as stages start and end.
 
     Raises:
         ModelportError: one of `modelport.errors`; its attribute `report` holds the report so far. Nothing is left at the target.
     """
-    request = {"opset": opset, "verify": verify, "seconds": proof_seconds, "external": external_data}
+    request = {"opset": opset, "verify": verify, "seconds": proof_seconds, "external": external_data, "optimize": optimize}
     record = report.Report(source=_describe(source), modelport=__version__, target=str(output) if output else None)
     try:
         job = _prepare(
@@ -211,6 +224,7 @@ def _load(job: _Job, source: Any) -> None:
     with job.stage("signature"):
         job.signature = signature_of(job.source, job.model, job.options)
         if job.samples is not None:
+            job.samples.preprocessing = preprocessing.stored(source, job.source.key)
             sizes = samples.sizes_in(job.signature, sample_files.fit(job.samples, job.signature))
             capped = {symbol: min(size, _EXAMPLE_SIZE) for symbol, size in sizes.items()}
             job.signature = job.signature.refined_by((), {**capped, **job.signature.examples})
@@ -229,6 +243,11 @@ def _export(job: _Job, path: Path) -> list[Path]:
             wanted = current
         exported = opset.to_opset(exported, wanted)
     job.report.opset = wanted
+    if level := job.request["optimize"]:
+        from modelport.workbench.optimize.levels import optimized
+
+        with job.stage("optimize"):
+            exported = optimized(exported, level, path.parent, job.report.notes)
     with job.stage("write"):
         files = artifact.write_onnx(exported, path, job.request["external"])
     return files

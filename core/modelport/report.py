@@ -16,6 +16,10 @@ Verdict = Literal["proven", "failed", "incomplete", "unproven"]
 Status = Literal["delivered", "failed"]
 
 
+RATIO_EDGES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
+"""The upper edges of the bins in which `Figures.ratios` counts: decades of the tolerance, which ends at 1."""
+
+
 class Stage(msgspec.Struct, frozen=True):
     """One stage of a conversion and how long it took."""
 
@@ -35,6 +39,8 @@ class Figures(msgspec.Struct, frozen=True):
         out_of_tolerance: how many floating-point values differ by more than atol + rtol * |reference|.
         flips: how many labels, integers or strings differ.
         reason: empty when the output passed; else what is wrong.
+        ratios: how many finite values have which ``|difference| / (atol + rtol * |reference|)``: first those that are equal,
+            then those up to each of `RATIO_EDGES`, last those beyond; None for labels, integers and strings.
     """
 
     output: str
@@ -46,6 +52,7 @@ class Figures(msgspec.Struct, frozen=True):
     out_of_tolerance: int = 0
     flips: int = 0
     reason: str = ""
+    ratios: list[int] | None = None
 
     @property
     def passed(self) -> bool:

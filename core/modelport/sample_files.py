@@ -11,12 +11,13 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from modelport import images
 from modelport.errors import InvalidSamples, nearest
+from modelport.preprocessing import Preprocessing
 from modelport.signature import Signature, TensorSpec
 
 Columns = dict[str, NDArray[Any]]
 
-_IMAGES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 _UNNAMED = "samples"
 """The name under which a lone array (an .npy file, a folder of images) is kept: it belongs to a model's only input."""
 
@@ -28,11 +29,13 @@ class Samples:
         columns: arrays by name; the columns of a table are one-dimensional.
         table: True for a CSV file or a DataFrame, whose columns may make up one matrix.
         where: where they came from, for messages.
-        images: the image files, when they are a folder of images; read once the model's layout is known.
+        images: the image files, when they are images; read once the model's layout is known.
+        preprocessing: what is done to the images; None scales and stretches them to what the model's input says.
     """
 
     def __init__(self, columns: Columns, *, table: bool, where: str, images: Sequence[Path] = ()) -> None:
         self.columns, self.table, self.where, self.images = columns, table, where, tuple(images)
+        self.preprocessing: Preprocessing | None = None
 
     @property
     def specs(self) -> tuple[TensorSpec, ...]:
@@ -46,13 +49,15 @@ def read(samples: Any) -> Samples:
     """Read samples of any accepted kind.
 
     Args:
-        samples: a path, an array, a mapping of arrays, or a DataFrame.
+        samples: a path, several paths of images, an array, a mapping of arrays, or a DataFrame.
 
     Raises:
         InvalidSamples: for a missing or unreadable file, or another kind of object.
     """
     if isinstance(samples, str | Path):
         return _read_path(Path(samples))
+    if isinstance(samples, list | tuple) and samples and all(isinstance(path, Path) for path in samples):
+        return _read_paths(samples)
     if isinstance(samples, Mapping):
         columns = {str(name): _as_array(value) for name, value in samples.items()}
         return Samples(columns, table=all(array.ndim == 1 for array in columns.values()), where="samples")
@@ -68,7 +73,7 @@ def fit(samples: Samples, signature: Signature) -> Columns:
         InvalidSamples: for missing columns, a shape or dtype that does not fit, or NaN where none was expected.
     """
     if samples.images:
-        return {signature.inputs[0].name: _read_images(samples, signature)}
+        return {signature.inputs[0].name: images.read_images(samples.images, signature, samples.preprocessing)}
     arrays = {spec.name: _cast(array, spec, samples.where) for spec, array in _assign(samples, signature)}
     rows = {len(array) for spec in signature.inputs if (array := arrays[spec.name]).ndim}
     leads = {spec.shape[0] for spec in signature.inputs if spec.shape}
@@ -176,7 +181,9 @@ def _read_path(path: Path) -> Samples:
         raise InvalidSamples("there is no such samples file", where=str(path), remedy="check the path of --samples")
     try:
         if path.is_dir():
-            return _list_images(path)
+            return Samples({}, table=False, where=str(path), images=images.list_images(path))
+        if path.suffix.lower() in images.SUFFIXES:
+            return Samples({}, table=False, where=str(path), images=[path])
         if path.suffix == ".npy":
             return Samples({_UNNAMED: np.load(path, allow_pickle=False)}, table=False, where=str(path))
         if path.suffix == ".npz":
@@ -189,8 +196,22 @@ def _read_path(path: Path) -> Samples:
     raise InvalidSamples(
         f"cannot read samples of the kind {path.suffix!r}",
         where=str(path),
-        remedy="give .npz, .npy, .csv or a folder of images",
+        remedy="give .npz, .npy, .csv, an image or a folder of images",
     )
+
+
+def _read_paths(paths: Sequence[Path]) -> Samples:
+    """Read several images and folders of images as one; a single path may be of any kind."""
+    parts = [_read_path(path) for path in paths]
+    if len(parts) == 1:
+        return parts[0]
+    for part in parts:
+        if not part.images:
+            raise InvalidSamples(
+                "only images can be given several at a time", where=part.where, remedy="give this file alone"
+            )
+    found = [image for part in parts for image in part.images]
+    return Samples({}, table=False, where=", ".join(part.where for part in parts), images=found)
 
 
 def _read_csv(path: Path) -> Columns:
@@ -215,45 +236,6 @@ def _parse_column(texts: Sequence[str]) -> NDArray[Any]:
         except (ValueError, OverflowError):
             continue
     return np.asarray(texts, object)
-
-
-def _list_images(folder: Path) -> Samples:
-    images = sorted(path for path in folder.iterdir() if path.suffix.lower() in _IMAGES)
-    if not images:
-        raise InvalidSamples(
-            "the folder holds no images", where=str(folder), remedy=f"give files of {', '.join(sorted(_IMAGES))}"
-        )
-    return Samples({}, table=False, where=str(folder), images=images)
-
-
-def _read_images(samples: Samples, signature: Signature) -> NDArray[Any]:
-    """Read images as the model's only input wants them: its size, channels first or last, floats in [0, 1]."""
-    from PIL import Image, UnidentifiedImageError
-
-    spec = signature.inputs[0]
-    shape = spec.shape or ()
-    channels_at = next((axis for axis in (1, 3) if len(shape) == 4 and shape[axis] in (1, 3)), None)
-    if len(signature.inputs) != 1 or channels_at is None:
-        raise InvalidSamples(
-            "a folder of images needs a model with one input [N,C,H,W] or [N,H,W,C] of 1 or 3 channels",
-            where=samples.where,
-            remedy="prepare an .npz file with one array for each input",
-        )
-    first = 2 if channels_at == 1 else 1
-    height, width = (signature.size_of(d) if isinstance(d, str) else d for d in shape[first : first + 2])
-    arrays = []
-    for path in samples.images:
-        try:
-            with Image.open(path) as image:
-                pixels = np.asarray(image.convert("L" if shape[channels_at] == 1 else "RGB").resize((width, height)))
-        except (UnidentifiedImageError, OSError) as error:
-            raise InvalidSamples(
-                f"cannot read the image: {error}", where=str(path), remedy="remove or repair it"
-            ) from error
-        pixels = pixels.reshape(height, width, -1)
-        arrays.append(pixels.transpose(2, 0, 1) if channels_at == 1 else pixels)
-    stacked = np.stack(arrays)
-    return stacked.astype(spec.dtype) if "int" in spec.dtype else (stacked / 255.0).astype(spec.dtype)
 
 
 def _as_array(value: Any) -> NDArray[Any]:

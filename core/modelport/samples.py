@@ -88,12 +88,7 @@ def plan(
     Raises:
         InvalidSignature: when an input's dtype or rank is unknown.
     """
-    for spec in signature.inputs:
-        if not spec.dtype or spec.shape is None:
-            raise InvalidSignature(
-                f"the {'rank' if spec.dtype else 'dtype'} of the input {spec.name!r} is unknown",
-                remedy=f"say it: --input '{spec.name}:{spec.dtype or 'float32'}[N,…]'",
-            )
+    require_known(signature)
     if user is not None:
         maker = _Maker(signature, domains, user)
         return Plan(maker.user_slots(user), iter(()), maker.notes)
@@ -103,6 +98,16 @@ def plan(
         return Plan(maker.slots("normal"), maker.further(), maker.notes)
     again = (_plugin_case(signature, arrays, seed) for seed in (1, 2) if (arrays := plugin(seed)) is not None)
     return Plan(maker.slots("samples of the plugin"), itertools.chain(again, maker.further()), maker.notes)
+
+
+def require_known(signature: Signature) -> None:
+    """Raise InvalidSignature when an input's dtype or rank is unknown."""
+    for spec in signature.inputs:
+        if not spec.dtype or spec.shape is None:
+            raise InvalidSignature(
+                f"the {'rank' if spec.dtype else 'dtype'} of the input {spec.name!r} is unknown",
+                remedy=f"say it: --input '{spec.name}:{spec.dtype or 'float32'}[N,…]'",
+            )
 
 
 def _plugin_case(signature: Signature, arrays: Arrays, seed: int) -> Case:
@@ -173,7 +178,7 @@ class _Maker:
         return width if isinstance(width, int) and len(shape) <= 2 and not tokens else None
 
     def _at_example(self, label: str) -> Iterator[Case]:
-        yield self._sized(label, dict(self.sizes))
+        yield self.sized(label, dict(self.sizes))
         guessed = [
             symbol
             for symbol in self.signature.symbols
@@ -181,7 +186,7 @@ class _Maker:
         ]
         for size in _FALLBACK_SIZES if guessed else ():
             self.sizes.update(dict.fromkeys(guessed, size))
-            yield self._sized(label, dict(self.sizes))
+            yield self.sized(label, dict(self.sizes))
 
     def _other_sizes(self, symbol: str) -> Iterator[int]:
         example = self.sizes[symbol]
@@ -197,9 +202,10 @@ class _Maker:
         return iter([size for size in dict.fromkeys(others) if size > 0 and size != example])
 
     def _resized(self, label: str, symbol: str, size: int) -> Case:
-        return self._sized(f"{label}, {symbol}={size}", {**self.sizes, symbol: size})
+        return self.sized(f"{label}, {symbol}={size}", {**self.sizes, symbol: size})
 
-    def _sized(self, label: str, sizes: Mapping[str, int]) -> Case:
+    def sized(self, label: str, sizes: Mapping[str, int]) -> Case:
+        """Make a required case: of the base's rows, or drawn."""
         if self.base is None:
             return self._case(label, sizes, 0, "normal", required=True)
         arrays = {spec.name: _stretch(self.base[spec.name], spec, sizes) for spec in self.signature.inputs}
@@ -234,6 +240,21 @@ class _Maker:
                 f"the last {rows % size} samples do not fill the model's batch of {size} and were left out"
             )
         yield from whole
+
+
+def inputs_at(
+    signature: Signature, domains: Mapping[str, Domain], sizes: Mapping[str, int], base: Arrays | None = None
+) -> Arrays:
+    """Return one set of inputs with symbolic dimensions of the given sizes, the others at the example's.
+
+    Args:
+        signature: the inputs; every dtype and rank known.
+        domains: what the graph admits, by input.
+        sizes: by symbolic dimension.
+        base: samples to repeat or cut to these sizes; drawn at random when None.
+    """
+    maker = _Maker(signature, domains, base)
+    return maker.sized("", {**maker.sizes, **sizes}).inputs
 
 
 def sizes_in(signature: Signature, arrays: Arrays) -> dict[str, int]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +19,23 @@ OLDEST_OPSET = 7
 """The oldest opset that ONNX Runtime promises to run."""
 
 _FIRST_UNKNOWN_OPSET = 128
+CPU = "CPUExecutionProvider"
+
 _FATAL_ONLY = 4
 _NO_KERNEL = ("NOT_IMPLEMENTED", "NotImplemented")
 
 
 class Session:
-    """An ONNX file, ready to run on the CPU.
+    """An ONNX file, ready to run.
 
     Attributes:
         engine: what runs it, for reports.
+        providers: the execution providers in use, the preferred one first; empty where ONNX Runtime does not run it.
         input_names, output_names: in the file's order.
     """
 
     engine: str
+    providers: tuple[str, ...] = ()
     input_names: tuple[str, ...]
     output_names: tuple[str, ...]
 
@@ -39,12 +43,20 @@ class Session:
         """Return every output by name; strings are object arrays, ZipMap's maps are lists of dictionaries."""
         raise NotImplementedError
 
+    def prepared(self, inputs: Mapping[str, NDArray[Any]]) -> Callable[[], Any]:
+        """Return a call that runs the model once on these inputs with nothing around it: what a benchmark times."""
+        return partial(self.run, inputs)
+
 
 class _OrtSession(Session):
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, providers: Sequence[str], threads: int, rest: bool) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _FATAL_ONLY
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        options.intra_op_num_threads = threads
+        if rest:
+            options.add_session_config_entry("session.force_spinning_stop", "1")
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=list(providers))
+        self.providers = tuple(self._session.get_providers())
         self.engine = f"ONNX Runtime {onnxruntime.__version__}"
         self._types = {value.name: value.type for value in self._session.get_inputs()}
         self.input_names = tuple(self._types)
@@ -52,10 +64,20 @@ class _OrtSession(Session):
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
         """Return every output by name."""
-        bfloat16 = any(array.dtype == ml_dtypes.bfloat16 for array in inputs.values())
-        if bfloat16 or any("bfloat16" in value.type for value in self._session.get_outputs()):
+        if self._has_bfloat16(inputs):
             return self._run_bfloat16(inputs)
         return dict(zip(self.output_names, self._session.run(None, dict(inputs)), strict=True))
+
+    def prepared(self, inputs: Mapping[str, NDArray[Any]]) -> Callable[[], Any]:
+        """Return a call that runs the model once on these inputs with nothing around it."""
+        if self._has_bfloat16(inputs):
+            feeds = {name: _ort_value(array) for name, array in inputs.items()}
+            return partial(self._session.run_with_ort_values, None, feeds)
+        return partial(self._session.run, None, dict(inputs))
+
+    def _has_bfloat16(self, inputs: Mapping[str, NDArray[Any]]) -> bool:
+        taken = any(array.dtype == ml_dtypes.bfloat16 for array in inputs.values())
+        return taken or any("bfloat16" in value.type for value in self._session.get_outputs())
 
     def _run_bfloat16(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
         """NumPy has no bfloat16 of its own, so ONNX Runtime takes and gives its bits as OrtValues."""
@@ -79,18 +101,23 @@ class _ReferenceSession(Session):
         return dict(zip(self.output_names, self._evaluator.run(None, dict(inputs)), strict=True))
 
 
-def open_session(path: Path, *, fall_back: bool = False) -> Session:
+def open_session(
+    path: Path, *, fall_back: bool = False, providers: Sequence[str] = (CPU,), threads: int = 0, rest: bool = False
+) -> Session:
     """Open an ONNX file for running.
 
     Args:
         path: the file; external data beside it.
         fall_back: use the reference evaluator where ONNX Runtime has no kernel for an operator.
+        providers: execution providers, the preferred one first.
+        threads: within an operator; 0 for ONNX Runtime's own choice.
+        rest: let its threads rest between runs, where they would wait for the next one in a busy loop.
 
     Raises:
         CheckFailed: when ONNX Runtime refuses the model.
     """
     try:
-        return _OrtSession(path)
+        return _OrtSession(path, providers, threads, rest)
     except Exception as error:
         text = " ".join(str(error).split())
         if fall_back and any(mark in f"{type(error).__name__} {text}" for mark in _NO_KERNEL):

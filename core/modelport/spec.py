@@ -20,7 +20,7 @@ Checking and proving are not hooks: the core does both, after every conversion.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -90,6 +90,7 @@ class Framework:
         options: the options that its hooks understand.
         distributions: the packages whose versions a report names.
         folder: True when a saved model is a folder.
+        variants: the ways in which `runner` runs a model ("eager", "compiled"), the usual one first; empty for one way.
     """
 
     key: str
@@ -102,6 +103,7 @@ class Framework:
     options: tuple[Option, ...] = ()
     distributions: tuple[str, ...] = ()
     folder: bool = False
+    variants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -212,6 +214,18 @@ class Hooks:
 
         Strings are object arrays of str; bfloat16 is `ml_dtypes.bfloat16`. Called on the model as it was loaded, untouched by
         the export, as the reference of the proof. An exception means that the model does not admit these inputs.
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def runner(
+        self, model: Model, signature: Signature, inputs: Arrays, options: Options, variant: str, threads: int
+    ) -> Callable[[], object]:
+        """Return a call that runs the model once on these inputs, as its users would: what a benchmark times. Optional.
+
+        The inputs are carried to the framework's own tensors here, once; the call returns when its result is there. `variant`
+        is one of `Framework.variants` ("" where there are none), `threads` the threads within an operator (0 for the
+        framework's own choice). Without this hook a benchmark times `run`, which carries inputs and outputs every time.
         """
         raise NotImplementedError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from modelport import equivalence, sample_files, samples
+from modelport import equivalence, preprocessing, sample_files, samples
 from modelport.errors import InvalidSignature
 from modelport.models import OpenModel, open_model
 from modelport.pipeline import PROOF_SECONDS
@@ -53,9 +53,11 @@ def verify(
     columns = user.specs if user else ()
     options = Options(inputs=specs, examples=examples, samples=columns, trust=trust, factory=factory)
     left, right = (open_model(source, from_=key, options=options) for source, key in zip((a, b), from_, strict=True))
+    if user is not None:
+        user.preprocessing = preprocessing.stored(a, left.plugin.key) or preprocessing.stored(b, right.plugin.key)
     notes: list[str] = []
-    to_right = _match("inputs", left.signature.inputs, right.signature.inputs, notes)
-    to_left = _match_outputs(left.signature, right.signature, notes)
+    to_right = match("inputs", left.signature.inputs, right.signature.inputs, notes)
+    to_left = match_outputs(left.signature, right.signature, notes)
     plan = _plan(left, right, to_right, user)
     plan.notes.extend(notes)
     seen = equivalence.observe(left.title, left.run, plan, seconds=proof_seconds)
@@ -98,8 +100,8 @@ def _common(left: Signature, right: Signature, to_right: Mapping[str, str]) -> S
     return Signature(inputs, left.outputs, left.examples)
 
 
-def _match(title: str, left: Sequence[TensorSpec], right: Sequence[TensorSpec], notes: list[str]) -> dict[str, str]:
-    """Map the names on the left to those on the right."""
+def match(title: str, left: Sequence[TensorSpec], right: Sequence[TensorSpec], notes: list[str]) -> dict[str, str]:
+    """Map the names on the left to those on the right: by name, else by position, with a note; raises InvalidSignature."""
     if len(left) != len(right):
         have = "; ".join(", ".join(map(str, side)) for side in (left, right))
         raise InvalidSignature(
@@ -122,11 +124,11 @@ def _match(title: str, left: Sequence[TensorSpec], right: Sequence[TensorSpec], 
     return pairs
 
 
-def _match_outputs(
+def match_outputs(
     left: Signature, right: Signature, notes: list[str]
 ) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
     """Return what renames the right side's outputs as the left side's; outputs nobody declared are matched as they come."""
     if not left.outputs or not right.outputs:
         return lambda values: values
-    back = {theirs: mine for mine, theirs in _match("outputs", left.outputs, right.outputs, notes).items()}
+    back = {theirs: mine for mine, theirs in match("outputs", left.outputs, right.outputs, notes).items()}
     return lambda values: {back.get(name, name): value for name, value in values.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from modelport.errors import CannotConvert, InvalidOption, SignatureNeeded, SourceUnreadable, UnsupportedOps, nearest

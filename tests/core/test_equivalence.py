@@ -11,6 +11,7 @@ import pytest
 
 from modelport.equivalence import Observations, Tolerance, compare, judge, observe, require
 from modelport.errors import FrameworkNotInstalled, NotEquivalent, ProofIncomplete, SourceUnreadable
+from modelport.report import RATIO_EDGES
 from modelport.samples import Case, Plan, Slot
 
 DEFAULT = Tolerance()
@@ -68,6 +69,45 @@ def test_floats_pass_exactly_where_numpy_says_they_are_close(seed: int, dtype: A
 )
 def test_the_edges_of_the_tolerance(expected: list[float], got: list[float], passes: bool) -> None:
     assert (reason(np.asarray(expected), np.asarray(got)) == "") == passes
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_values_are_counted_by_their_share_of_the_tolerance_as_numpy_counts_them(dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    expected = rng.standard_normal(5000).astype(dtype)
+    got = (expected * (1 + 10.0 ** rng.uniform(-9, 1, expected.shape) * (rng.random(expected.shape) < 0.8))).astype(
+        dtype
+    )
+    rtol, atol = DEFAULT.of(np.dtype(dtype).name)
+    wide, narrow = got.astype(np.float64), expected.astype(np.float64)
+    shares = np.abs(wide - narrow) / (atol + rtol * np.abs(narrow))
+    edges = [
+        0.0,
+        *(np.nextafter(edge, np.inf) for edge in (0.0, *RATIO_EDGES)),
+        np.inf,
+    ]  # each bin holds its upper edge
+
+    figures = compare("y", expected, got, DEFAULT)
+
+    assert figures.ratios == np.histogram(shares, edges)[0].tolist()
+    assert sum(figures.ratios[8:]) == figures.out_of_tolerance > 0
+
+
+def test_only_finite_values_are_counted_and_without_a_tolerance_they_are_equal_or_beyond() -> None:
+    expected, got = np.asarray([0.0, 1.0, np.nan, np.inf]), np.asarray([0.0, 2.0, np.nan, 3.0])
+    assert compare("y", expected, got, Tolerance(0.0, 0.0)).ratios == [1, *[0] * 9, 1]
+
+
+def test_the_counts_of_an_output_over_all_cases_are_their_sum_and_labels_have_none() -> None:
+    def run(arrays: Any) -> Any:
+        return {"y": arrays["x"], "label": arrays["x"].astype(int)}
+
+    cases = [Case(f"case {size}", {}, {"x": np.zeros(size)}) for size in (1, 2)]
+    seen = Observations("reference", [(case, run(case.inputs)) for case in cases])
+
+    proof = judge(seen, "candidate", run, DEFAULT, seconds=9)
+
+    assert [figures.ratios for figures in proof.outputs] == [[3, *[0] * 10], None]
 
 
 def test_the_tolerance_is_relative_to_the_reference() -> None:

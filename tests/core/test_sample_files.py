@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from modelport.errors import InvalidSamples
+from modelport.preprocessing import parse
 from modelport.sample_files import fit, read
 from modelport.signature import Signature, TensorSpec, parse_input
 
@@ -136,6 +137,23 @@ def test_images_stay_whole_numbers_for_an_integer_input(images: Path) -> None:
     assert array.dtype == np.uint8
     luma = [round(255 * 0.114), round(255 * 0.299)]  # ITU-R BT.601
     np.testing.assert_allclose(array[:, 0, 0, 0], luma, atol=1)
+
+
+def test_images_may_be_given_one_by_one(images: Path) -> None:
+    one = fitted(images / "b.png", "x:float32[N,4,5,3]")["x"]
+    several = fitted([images / "b.png", images], "x:float32[N,4,5,3]")["x"]
+
+    np.testing.assert_allclose(one[:, 0, 0], [[1, 0, 0]])
+    np.testing.assert_allclose(several[:, 0, 0], [[1, 0, 0], [0, 0, 1], [1, 0, 0]])
+
+
+def test_images_are_prepared_as_the_samples_say(images: Path) -> None:
+    samples = read(images)
+    samples.preprocessing = parse("minus1to1")
+
+    found = fit(samples, signature("x:float32[N,4,5,3]"))["x"]
+
+    np.testing.assert_allclose(found[:, 0, 0], [[-1, -1, 1], [1, -1, -1]])
 
 
 def test_a_damaged_image_is_named(images: Path) -> None:

@@ -44,6 +44,7 @@ def imported(python: Any, tmp_path: Path) -> Any:
         ("main", ("verify", "--help")),
         ("main", ("inspect", "--help")),
         ("main", ("plugins", "--help")),
+        ("main", ("view", "--help")),
         ("main", ("completion", "bash")),
     ],
 )

@@ -156,7 +156,7 @@ def test_netron_is_asked_for_by_its_pip_line_where_it_is_not_installed(
     outcome = modelport("inspect", onnx_files / "doubling.onnx", "--netron")
 
     assert outcome.status == 6
-    assert "pip install netron" in outcome.err
+    assert "pip install 'modelport[workbench]'" in outcome.err
 
 
 # --- plugins -------------------------------------------------------------------------------------

@@ -9,11 +9,17 @@ import click
 import modelport as package
 
 _COMMANDS = {
+    "bench": "Measure models against one another.",
+    "compare": "Compare two or more models on real data.",
     "completion": "Print the shell completion script.",
     "convert": "Convert a model, check it, prove it, deliver it.",
     "inspect": "Say what a model file is.",
+    "optimize": "Optimise an ONNX model and prove the result.",
     "plugins": "List the framework plugins, or the options of one.",
+    "quantize": "Make a model smaller and faster, its loss within a budget.",
+    "run": "Run a model on photographs, tables or arrays.",
     "verify": "Compare two models of any two frameworks.",
+    "view": "Look at a model's graph in Netron.",
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from modelport.cli.reporting import html_report
 from modelport.cli.running import complete_framework, split_options
 
 
@@ -42,8 +43,9 @@ from modelport.cli.running import complete_framework, split_options
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("--debug", is_flag=True, help="Show tracebacks and the frameworks' own messages.")
+@html_report
 def convert(source: Path, output: Path | None, to: str | None, as_json: bool, quiet: bool, no_verify: bool, debug: bool,
-            **rest: Any) -> None:  # fmt: skip
+            **rest: Any) -> Any:  # fmt: skip
     """Convert SOURCE, check the result, prove that it computes the same, and deliver it.
 
     \b
@@ -65,6 +67,7 @@ def convert(source: Path, output: Path | None, to: str | None, as_json: bool, qu
         print_json(conversion.report)
     if not quiet:
         print_report(conversion.report)
+    return conversion.report
 
 
 def _default_target(source: Path, to: str | None) -> Path:

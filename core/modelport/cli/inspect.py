@@ -7,8 +7,6 @@ from typing import Any
 
 import click
 
-from modelport.errors import FrameworkNotInstalled
-
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("path", type=click.Path(path_type=Path))
@@ -24,6 +22,7 @@ from modelport.errors import FrameworkNotInstalled
 def inspect(path: Path, netron: bool, as_json: bool, debug: bool, **rest: Any) -> None:
     """Say what the model file PATH is: framework, inputs, outputs, opset, operators, parameters, size, provenance."""
     from modelport.cli.output import print_inspection, print_json
+    from modelport.cli.view import show
     from modelport.inspection import inspect as run
 
     found = run(path, **rest)
@@ -32,13 +31,4 @@ def inspect(path: Path, netron: bool, as_json: bool, debug: bool, **rest: Any) -
     else:
         print_inspection(found)
     if netron:
-        _open_netron(path)
-
-
-def _open_netron(path: Path) -> None:
-    try:
-        import netron
-    except ModuleNotFoundError:
-        raise FrameworkNotInstalled("inspect --netron", "netron", "pip install netron") from None
-    netron.start(str(path))
-    netron.wait()
+        show(path, command="inspect --netron", err=as_json)

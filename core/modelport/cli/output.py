@@ -60,7 +60,7 @@ def print_report(report: Report) -> None:
         console.print("[yellow]unproven[/]: the proof was skipped with --no-verify, and the file says so")
     where = ", ".join(report.files) or "memory"
     opset = f", opset {report.opset}" if report.opset else ""
-    console.print(f"{' -> '.join(report.route)}: {where} ({_size(report.size_bytes or 0)}{opset})", markup=False)
+    console.print(f"{' -> '.join(report.route)}: {where} ({size(report.size_bytes or 0)}{opset})", markup=False)
 
 
 def print_proof(proof: Proof) -> None:
@@ -74,7 +74,7 @@ def print_inspection(found: Inspection) -> None:
     rows: list[tuple[str, str]] = [
         ("file", found.path),
         ("framework", f"{found.framework} ({found.evidence})"),
-        ("size", _size(found.size_bytes)),
+        ("size", size(found.size_bytes)),
         ("sha256", found.sha256),
         ("inputs", "\n".join(found.inputs) or f"unknown: {found.unread}"),
         ("outputs", "\n".join(found.outputs) or "unknown"),
@@ -90,7 +90,7 @@ def print_inspection(found: Inspection) -> None:
         ]
     table = Table.grid(padding=(0, 2))
     for title, text in rows:
-        table.add_row(f"[bold]{title}[/]", _plain(text))
+        table.add_row(f"[bold]{title}[/]", plain(text))
     console.print(table)
 
 
@@ -101,12 +101,12 @@ def print_plugins(rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         plugin = f"{row['distribution']} {row['version']}".strip()
         if "error" in row:
-            table.add_row(row["key"], plugin, "", "", f"[red]broken[/]: {_plain(row['error'])}")
+            table.add_row(row["key"], plugin, "", "", f"[red]broken[/]: {plain(row['error'])}")
             continue
         versions = ", ".join(f"{name} {number}" for name, number in row["versions"].items())
         state = versions if row["installed"] else f"not installed: {row['install']}"
         arrows = ["yes" if hook in row["directions"] else "-" for hook in ("to_onnx", "from_onnx")]
-        table.add_row(row["key"], plugin, *arrows, _plain(state))
+        table.add_row(row["key"], plugin, *arrows, plain(state))
     console.print(table)
 
 
@@ -125,14 +125,14 @@ def print_options(row: Mapping[str, Any]) -> None:
     table = Table("-O", "type", "default", "help", box=None, pad_edge=False)
     for option in row["options"]:
         kind = "|".join(option["choices"]) or option["type"]
-        table.add_row(option["name"], kind, str(option["default"]), _plain(option["help"]))
+        table.add_row(option["name"], kind, str(option["default"]), plain(option["help"]))
     console.print(table)
 
 
 def _print_proof(console: Console, proof: Proof) -> None:
     style = _STYLES[proof.verdict]
     console.print(
-        f"[bold {style}]{proof.verdict}[/] {_plain(proof.candidate)} against {_plain(proof.reference)}, "
+        f"[bold {style}]{proof.verdict}[/] {plain(proof.candidate)} against {plain(proof.reference)}, "
         f"{len(proof.cases)} cases, rtol {proof.rtol:g}, atol {proof.atol:g}"
     )
     for dtype, (rtol, atol) in proof.widened.items():
@@ -150,18 +150,19 @@ def _cells(figures: Figures) -> list[str]:
     cosine = "-" if figures.cosine is None else f"{figures.cosine:.6f}"
     flips = str(figures.flips) if figures.max_abs is None else "-"
     numbers = ["-" if number is None else f"{number:.2e}" for number in shown]
-    return [_plain(figures.output), f"{figures.elements:,}", *numbers, cosine, flips]
+    return [plain(figures.output), f"{figures.elements:,}", *numbers, cosine, flips]
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Keep square brackets from being read as markup."""
     return text.replace("[", "\\[")
 
 
-def _size(count: int) -> str:
-    size = float(count)
+def size(count: int) -> str:
+    """Write a number of bytes for people."""
+    shown = float(count)
     for unit in _UNITS:
-        if size < 1000 or unit == _UNITS[-1]:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
+        if shown < 1000 or unit == _UNITS[-1]:
+            return f"{shown:.0f} {unit}" if unit == "bytes" else f"{shown:.1f} {unit}"
+        shown /= 1000
     raise AssertionError

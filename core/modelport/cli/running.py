@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import shlex
 import signal
 import sys
 import warnings
@@ -38,10 +39,9 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None) -> N
     signal.signal(signal.SIGTERM, _terminate)
     gc.set_threshold(*_COLLECT_SELDOM)
     try:
-        command.main(words, prog_name=name, standalone_mode=False)
-        status = 0
-    except click.exceptions.Exit as error:
-        status = error.exit_code
+        left = command.main(words, prog_name=name, standalone_mode=False, obj=shlex.join([name, *words]))
+        # click returns the status that a command has left with through Context.exit
+        status = left if isinstance(left, int) else 0
     except click.ClickException as error:
         error.show()
         status = error.exit_code

@@ -21,6 +21,8 @@ _RESAMPLES = 2000
 _BLOCKS = 20
 """Rounds are resampled in this many blocks: enough of them for an interval, each long enough to hold what drifts together."""
 
+_FEWEST_OPENINGS = 3
+
 Clock = Callable[[], float]
 
 
@@ -43,6 +45,7 @@ def interleave(
     rounds: int | None = None,
     seconds: float | None = None,
     warmup: int = 3,
+    fewest: int = MIN_ROUNDS,
     progress: Callable[[float], None] | None = None,
     into: dict[str, list[float]] | None = None,
     clock: Clock = time.perf_counter,
@@ -52,8 +55,9 @@ def interleave(
     Args:
         calls: what to time, by name; the first is called first.
         rounds: how many rounds; None for as many as fit.
-        seconds: the time for all rounds together, at least `MIN_ROUNDS` of them; None for a second for each call.
+        seconds: the time for all rounds together, at least `fewest` of them; None for a second for each call.
         warmup: unmeasured calls of each beforehand.
+        fewest: rounds that are measured whatever time they take.
         progress: told the finished part, from 0 to 1, after every round.
         into: where to keep the times as they come, whole rounds only, so that an interruption loses nothing.
         clock: for tests.
@@ -73,7 +77,7 @@ def interleave(
         for name in calls:
             times[name].append(taken[name])
         done += 1
-        part = done / rounds if rounds else min(done / MIN_ROUNDS, (clock() - start) / max(budget, 1e-9))
+        part = done / rounds if rounds else min(done / fewest, (clock() - start) / max(budget, 1e-9))
         if progress:
             progress(min(part, 1.0))
     return times
@@ -89,7 +93,9 @@ def order(names: Sequence[str], number: int) -> list[str]:
     return turned[::-1] if number % 2 else turned
 
 
-def ratio(times: Sequence[float], baseline_times: Sequence[float], *, seed: int = 0) -> Ratio:
+def ratio(
+    times: Sequence[float], baseline_times: Sequence[float], *, seed: int = 0, openings: Sequence[int] = ()
+) -> Ratio:
     """Compare two timings of the same rounds: the median of the ratios within each round, with its 95 % interval.
 
     The interval is a circular block bootstrap of the rounds' ratios: blocks keep neighbouring rounds together, which are more
@@ -98,6 +104,9 @@ def ratio(times: Sequence[float], baseline_times: Sequence[float], *, seed: int 
     Args:
         times, baseline_times: seconds, from one call of `interleave`.
         seed: of the resampling.
+        openings: how many rounds in a row belong to each opening of the models; where there are three or more, the medians of
+            the openings are what is compared and resampled. Two sessions of one file differ by a lasting per cent or so, as
+            their memory lies: more rounds of one opening would only measure that luck more exactly.
 
     Raises:
         ValueError: for timings of different or no rounds.
@@ -105,6 +114,8 @@ def ratio(times: Sequence[float], baseline_times: Sequence[float], *, seed: int 
     if len(times) != len(baseline_times) or len(times) == 0:
         raise ValueError(f"{len(times)} and {len(baseline_times)} rounds cannot be paired")
     logs = np.log(np.maximum(times, 1e-12)) - np.log(np.maximum(baseline_times, 1e-12))
+    if len(openings) >= _FEWEST_OPENINGS:
+        logs = np.asarray([np.median(part) for part in np.split(logs, np.cumsum(openings)[:-1])])
     value = float(np.median(logs))
     length = math.ceil(len(logs) / _BLOCKS)
     medians = [np.median(logs[chosen]) for chosen in _resamples(len(logs), length, seed)]

@@ -1,0 +1,1 @@
+"""What the page of each record says, one module for each."""
