@@ -14,9 +14,9 @@ from pathlib import Path
 import onnx
 import onnxsim
 import onnxslim
+
 import zoo
 from measuring import finish
-
 from modelport.workbench.optimize import count, optimize
 
 _SECONDS = 6.0

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-import zoo
-from measuring import finish
 
 import modelport
+import zoo
+from measuring import finish
 from modelport.workbench.optimize import optimize
 
 _SEQUENCE = 128
@@ -35,7 +35,12 @@ def main() -> None:
         for batch in (1, 8):
             given = inputs(batch)
             report = optimize(
-                path, folder / "fused.onnx", level="transformer", samples=given, proof_seconds=1, timing_seconds=10.0 + 5 * batch
+                path,
+                folder / "fused.onnx",
+                level="transformer",
+                samples=given,
+                proof_seconds=1,
+                timing_seconds=10.0 + 5 * batch,
             )
             speed = report.speed
             rows.append(

@@ -44,7 +44,7 @@ def main() -> None:
         source, target = Path(name) / "wide.onnx", Path(name) / "small.onnx"
         peak_bytes(_WRITE, str(source))
         weights = source.with_name("wide.onnx.data").stat().st_size
-        for mode in sys.argv[1:] or ["dynamic"]:
+        for mode in sys.argv[1:] or ["dynamic", "float16", "int4"]:
             peak, elapsed, output = peak_bytes(_QUANTIZE, str(source), str(target), mode)
             verdict, size, error = json.loads(output.splitlines()[-1])
             rows.append(

@@ -139,7 +139,13 @@ def convert(
     Raises:
         ModelportError: one of `modelport.errors`; its attribute `report` holds the report so far. Nothing is left at the target.
     """
-    request = {"opset": opset, "verify": verify, "seconds": proof_seconds, "external": external_data, "optimize": optimize}
+    request = {
+        "opset": opset,
+        "verify": verify,
+        "seconds": proof_seconds,
+        "external": external_data,
+        "optimize": optimize,
+    }
     record = report.Report(source=_describe(source), modelport=__version__, target=str(output) if output else None)
     try:
         job = _prepare(
@@ -321,7 +327,8 @@ def _deliver(job: _Job, workspace: artifact.Workspace, files: Sequence[Path], re
     direct = job.target.key == HUB
     with job.stage("deliver"):
         if direct:
-            artifact.append_provenance(files[0], _provenance(record))
+            level = job.request["optimize"]
+            artifact.append_provenance(files[0], _provenance(record) | ({"optimized": level} if level else {}))
         record.size_bytes = artifact.size_of(files)
         delivered = workspace.deliver(files)
         record.files = [str(path) for path in delivered] if workspace.target else []

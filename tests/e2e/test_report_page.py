@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from page_reader import PageReader
 from page_records import RECORDS
 
 import modelport as package
@@ -183,7 +185,7 @@ def test_on_a_phone_only_tables_scroll_sideways(kind: str, browser: Any, tmp_pat
     browser.execute_script("document.querySelectorAll('details').forEach(details => details.open = true)")
     script = """
         const reach = element => element.getBoundingClientRect().right;
-        const scrolls = element => element.closest(".scroll, pre, .hidden, .skip");
+        const scrolls = element => element.closest(".scroll, .hidden, .skip");
         return [document.documentElement.scrollWidth,
                 ...[...document.querySelectorAll("body *")].filter(e => !scrolls(e)).map(reach)];
     """
@@ -206,6 +208,55 @@ def test_a_conversion_writes_its_page_with_the_command_to_repeat_it(
     assert json.loads(outcome.out)["source_sha256"] in text
     assert f"convert {onnx_files / 'doubling.onnx'} -o {target} --report &#39;{page}&#39; --json" in text
     assert sorted(file.name for file in tmp_path.iterdir()) == ["out.onnx", "the report.html"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("optimize", "{model}", "-o", "{out}", "--timing-seconds", "0.1"), "Optimisation, portable"),
+        (
+            ("quantize", "{model}", "-o", "{out}", "--mode", "float16", "--timing-seconds", "0.1"),
+            "Quantisation, float16",
+        ),
+        (("bench", "{model}", "--seconds", "0.1", "--no-memory"), "Benchmark"),
+        (("compare", "{model}", "{other}", "--samples", "{samples}"), "Comparison on real data"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_every_command_of_the_workbench_writes_its_page(
+    words: tuple[str, ...], says: str, modelport: Any, onnx_files: Path, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "samples.npz", x=np.ones((3, 4), np.float32))
+    paths = {
+        "model": onnx_files / "doubling.onnx",
+        "other": onnx_files / "tripling.onnx",
+        "out": tmp_path / "out.onnx",
+        "samples": tmp_path / "samples.npz",
+    }
+    typed = [word.format(**paths) for word in words]
+
+    outcome = modelport(*typed, "--report", tmp_path / "report.html")
+
+    assert outcome.status == 0, outcome.err
+    read = PageReader((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert says in read.text_in("p")
+    assert " ".join(["modelport", *typed]) in read.text_in("code")[-1]
+
+
+def test_a_quantisation_beyond_its_budget_writes_its_page_with_the_loss(
+    modelport: Any, onnx_files: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "report.html"
+
+    outcome = modelport(
+        "quantize", onnx_files / "repeating.onnx", "-o", tmp_path / "q.onnx", "--mode", "dynamic", "--max-error", "1e-9",
+        "--report", page,
+    )  # fmt: skip
+
+    assert outcome.status == 5, outcome.err
+    read = PageReader(page.read_text(encoding="utf-8"))
+    assert "Budget exceeded" in read.text_in("p")
+    assert any("the error is the norm" in table.caption for table in read.tables)
 
 
 def test_a_conversion_that_fails_writes_its_page_too(convert: Any, tmp_path: Path) -> None:

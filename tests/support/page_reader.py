@@ -40,7 +40,7 @@ class PageReader(HTMLParser):
 
     def text_in(self, tag: str) -> list[str]:
         """Return the texts directly inside elements of a kind."""
-        return [text for inside, text in self.texts if inside == tag]
+        return [text.strip() for inside, text in self.texts if inside == tag and text.strip()]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))

@@ -39,6 +39,8 @@ from modelport.cli.running import complete_framework, split_options
 )
 @click.option("--external-data", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
               help="Keep the weights of an ONNX result in a file of their own.")  # fmt: skip
+@click.option("--optimize", type=click.Choice(["portable", "ort", "transformer"]), metavar="LEVEL",
+              help="Optimise before checking and proving: portable, ort or transformer.")  # fmt: skip
 @click.option("--trust", is_flag=True, help="Allow code inside SOURCE to run (pickle, Lambda layers).")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")

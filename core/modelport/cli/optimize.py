@@ -19,13 +19,19 @@ if TYPE_CHECKING:
 @click.option("--level", type=click.Choice(["portable", "ort", "transformer"]), default="portable", show_default=True,
               help="Standard operators only; ONNX Runtime's own; ONNX Runtime's with attention fused.")  # fmt: skip
 @click.option(
-    "--samples", type=click.Path(path_type=Path), help="Prove and time on these: .npz, .npy, .csv or a folder of images."
+    "--samples",
+    type=click.Path(path_type=Path),
+    help="Prove and time on these: .npz, .npy, .csv or a folder of images.",
 )
 @click.option("--keep-if-faster", is_flag=True, help="Write nothing when the result is slower; the exit status is 0.")
 @click.option("--rtol", type=float, default=1e-3, show_default=True, help="Relative tolerance of the proof.")
 @click.option("--atol", type=float, default=1e-5, show_default=True, help="Absolute tolerance of the proof.")
-@click.option("--proof-seconds", type=float, default=30.0, show_default=True, help="Budget for cases beyond the minimum.")
-@click.option("--timing-seconds", type=float, default=4.0, show_default=True, help="For the speed ratio; 0 leaves it out.")
+@click.option(
+    "--proof-seconds", type=float, default=30.0, show_default=True, help="Budget for cases beyond the minimum."
+)
+@click.option(
+    "--timing-seconds", type=float, default=4.0, show_default=True, help="For the speed ratio; 0 leaves it out."
+)
 @click.option("--external-data", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
               help="Keep the weights in a file of their own.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on stdout.")

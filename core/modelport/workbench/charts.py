@@ -181,7 +181,12 @@ Chart = Bars | Histogram | Lines
 
 def power(edge: float) -> str:
     """Write a power of ten."""
-    return "1" if edge == 1.0 else f"10{str(round(math.log10(edge))).translate(_SUPERSCRIPT)}"
+    return "1" if edge == 1.0 else f"10{raised(round(math.log10(edge)))}"
+
+
+def raised(exponent: int) -> str:
+    """Write an exponent."""
+    return str(exponent).translate(_SUPERSCRIPT)
 
 
 def _share(share: float) -> str:

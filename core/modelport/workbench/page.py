@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from modelport.workbench.charts import Chart
+from modelport.workbench.charts import Chart, raised
 
 Tone = Literal["", "good", "warn", "bad"]
 
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _THIN, _TIMES = "\N{NARROW NO-BREAK SPACE}", "\N{MULTIPLICATION SIGN}"
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
@@ -148,7 +147,7 @@ def small(number: float | None, tone: Tone = "") -> Cell:
     if number == 0 or 1e-3 <= abs(number) < 1e5:
         return Cell(f"{number:.3g}" if abs(number) < 1000 else f"{number:.0f}", number, tone)
     mantissa, exponent = f"{number:.2e}".split("e")
-    return Cell(f"{mantissa}{_THIN}{_TIMES}{_THIN}10{_raised(exponent)}", number, tone)
+    return Cell(f"{mantissa}{_THIN}{_TIMES}{_THIN}10{raised(int(exponent))}", number, tone)
 
 
 def exact(number: float) -> str:
@@ -156,7 +155,11 @@ def exact(number: float) -> str:
     mantissa, _, exponent = f"{number:g}".partition("e")
     if not exponent:
         return mantissa
-    return f"10{_raised(exponent)}" if mantissa == "1" else f"{mantissa}{_THIN}{_TIMES}{_THIN}10{_raised(exponent)}"
+    return (
+        f"10{raised(int(exponent))}"
+        if mantissa == "1"
+        else f"{mantissa}{_THIN}{_TIMES}{_THIN}10{raised(int(exponent))}"
+    )
 
 
 def seconds(number: float) -> Cell:
@@ -186,7 +189,3 @@ def times(factor: float, tone: Tone = "") -> Cell:
 def texts(*words: str) -> list[Cell]:
     """Return cells of plain text."""
     return [Cell(word) for word in words]
-
-
-def _raised(exponent: str) -> str:
-    return str(int(exponent)).translate(_SUPERSCRIPT)

@@ -313,7 +313,7 @@ def test_the_report_says_what_happened_and_the_file_carries_it(cnn: Path, target
     assert report.speed is not None
     assert report.speed.ratio.low <= report.speed.ratio.value <= report.speed.ratio.high
     assert [stage.name for stage in report.stages] == [
-        "load", "reference", "quantize", "check", "open", "prove", "time", "deliver",
+        "load", "reference", "choose", "quantize", "check", "open", "prove", "time", "deliver",
     ]  # fmt: skip
     assert (facts["quantize"], facts["excluded"], facts["verdict"]) == ("static", "head", "within budget")
     assert facts["source_sha256"] == artifact.sha256(cnn)

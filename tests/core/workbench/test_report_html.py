@@ -155,6 +155,14 @@ def test_a_reason_as_long_as_a_page_is_cut_in_the_table_and_whole_in_the_error()
     assert reason in html.render(record)
 
 
+@pytest.mark.parametrize(
+    ("what", "headline"),
+    [("there is no such file", "There is no such file."), ("m.onnx differs:\n    y", "m.onnx differs.")],
+)
+def test_an_error_is_told_as_a_sentence_that_leaves_names_as_they_are(what: str, headline: str) -> None:
+    assert headline in PageReader(html.render(failure(BadInput(what)))).text_in("p")
+
+
 def test_a_failed_conversion_says_what_where_and_what_to_do() -> None:
     text = "".join(text for _, text in PageReader(html.render(conversion())).texts)
     for part in ("What went wrong", f"it is {NAUGHTY}", "do this", "BadInput, exit status 2", "Nothing was delivered"):
@@ -184,6 +192,8 @@ def test_a_benchmark_shows_every_timing() -> None:
     assert values(found.column("p50")) == [timing.p50 for timing in timings]
     assert values(found.column("p99")) == [timing.p99 for timing in timings]
     assert values(found.column("ratio")) == [timing.ratio and timing.ratio.value for timing in timings]
+    ratios = [timing.ratio.value for timing in timings if timing.ratio]
+    assert values(table(record, "Time as a multiple").column("ratio")) == ratios
     assert values(table(record, "Median time over S").column("p50")) == pytest.approx(
         [case.timings[index].p50 for index in range(3) for case in record.cases]
     )

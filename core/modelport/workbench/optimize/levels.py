@@ -6,7 +6,6 @@ model, in under a second; onnxscript's optimizer removes nothing more, but reads
 
 from __future__ import annotations
 
-import gc
 import logging
 import tempfile
 from collections import Counter
@@ -19,6 +18,7 @@ import onnxruntime
 from onnx_ir.passes import common
 
 from modelport import artifact, opset
+from modelport.domains import graphs_of
 from modelport.errors import BadInput, CannotConvert, FrameworkNotInstalled, nearest
 
 OnnxModel = ir.Model | onnx.ModelProto
@@ -26,6 +26,8 @@ OnnxModel = ir.Model | onnx.ModelProto
 _HELD_BYTES = artifact.EXTERNAL_BYTES
 """Weights up to this much together are handed to the libraries, which copy them; of larger models, the small ones only."""
 _HELD_EACH = 2**20
+_NOT_PORTABLE = ("fuse_attention", "fuse_gqa", "fuse_rope")
+"""Passes of onnxsim that make operators of com.microsoft."""
 
 
 def apply(model: OnnxModel, level: str, folder: Path) -> OnnxModel:
@@ -86,7 +88,7 @@ def portable(model: OnnxModel, folder: Path | None = None) -> OnnxModel:
 
         optimizer.optimize_ir(held)
     weights = opset.detach(held, _HELD_EACH) if large else {}
-    reduced = ir.from_proto(_reduce(ir.to_proto(held)))
+    reduced = ir.from_proto(_reduce(ir.to_proto(ir.external_data.load_to_model(held))))
     opset.attach(reduced, weights)
     common.RemoveUnusedNodesPass()(reduced)
     return reduced
@@ -151,20 +153,27 @@ def operators(model: OnnxModel) -> dict[str, int]:
 
 
 def _reduce(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Run onnxslim, then onnxsim."""
+    """Run onnxslim, then onnxsim; the second is left out where it brings in operators of another domain all the same."""
     import onnxsim
     import onnxslim
 
-    inputs, outputs = list(proto.graph.input), list(proto.graph.output)
+    inputs, outputs, domains = list(proto.graph.input), list(proto.graph.output), _domains(proto)
     logging.getLogger("onnxslim").setLevel(logging.ERROR)
+    slim: onnx.ModelProto = onnxslim.slim(proto)
     try:
-        reduced, _ = onnxsim.simplify(onnxslim.slim(proto))
+        reduced: onnx.ModelProto = onnxsim.simplify(slim, skipped_optimizers=list(_NOT_PORTABLE))[0]
     finally:
-        gc.collect()  # onnxsim leaves a cycle that complains on stderr when the process ends before it is collected
+        onnxsim.onnx_simplifier._model_executor = None  # else it complains of leaks on stderr when the process ends
+    if not _domains(reduced) <= domains:
+        reduced = slim
     for field, kept in ((reduced.graph.input, inputs), (reduced.graph.output, outputs)):
         del field[:]
         field.extend(kept)
     return reduced
+
+
+def _domains(proto: onnx.ModelProto) -> set[str]:
+    return {node.domain for graph in graphs_of(proto.graph) for node in graph.node} | {""}
 
 
 def _like(optimized: OnnxModel, model: OnnxModel) -> OnnxModel:

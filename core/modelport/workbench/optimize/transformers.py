@@ -65,7 +65,9 @@ def find_heads(model: ir.Model) -> tuple[int, int]:
     seen = Counter(
         found
         for node in nodes
-        if node.op_type == "Transpose" and "perm" in node.attributes and tuple(node.attributes["perm"].value) in _SPLITS_HEADS
+        if node.op_type == "Transpose"
+        and "perm" in node.attributes
+        and tuple(node.attributes["perm"].value) in _SPLITS_HEADS
         if (found := _split_of(node.inputs[0])) is not None
     )
     if not seen:
@@ -104,7 +106,7 @@ def _sizes(value: ir.Value | None) -> list[int | None]:
 def _with_shapes(model: ir.Model) -> ir.Model:
     copy = model.clone()
     weights = opset.detach(copy)
-    inferred = onnx.shape_inference.infer_shapes(ir.to_proto(copy), data_prop=True)
+    inferred = onnx.shape_inference.infer_shapes(ir.to_proto(ir.external_data.load_to_model(copy)), data_prop=True)
     result = ir.from_proto(inferred)
     opset.attach(result, weights)
     return result
@@ -113,7 +115,7 @@ def _with_shapes(model: ir.Model) -> ir.Model:
 def _by_onnxscript(model: ir.Model) -> ir.Model:
     from onnxscript.rewriter.ort_fusions import optimize_for_ort
 
-    fused, _ = optimize_for_ort(model)
+    fused: ir.Model = optimize_for_ort(model)[0]
     _flatten_for_gemm(fused)
     return fused
 
@@ -125,8 +127,12 @@ def _flatten_for_gemm(model: ir.Model) -> None:
         attention = first.producer() if first is not None else None
         if attention is None or attention.op_type not in ATTENTION:
             continue
-        width = node.inputs[1].shape[node.attributes.get_int("transB", 0)]  # type: ignore[union-attr, index]
-        shape = ir.node("Constant", [], {"value": ir.tensor([-1, int(width)], ir.DataType.INT64)})
+        columns = node.inputs[1]
+        assert columns is not None
+        assert columns.shape is not None
+        width = columns.shape[node.attributes.get_int("transB", 0)]
+        assert isinstance(width, int)
+        shape = ir.node("Constant", [], {"value": ir.tensor([-1, width], ir.DataType.INT64)})
         flat = ir.node("Reshape", [first, shape.outputs[0]])
         node.graph.insert_before(node, [shape, flat])  # type: ignore[union-attr]
         node.replace_input_with(0, flat.outputs[0])
@@ -137,11 +143,11 @@ def _by_onnxruntime(model: ir.Model, model_type: str, heads: int, hidden: int) -
 
     logging.getLogger("onnxruntime.transformers").setLevel(logging.ERROR)
     logging.getLogger("optimizer").setLevel(logging.ERROR)
+    whole = ir.to_proto(ir.external_data.load_to_model(model.clone()))
     with contextlib.redirect_stdout(io.StringIO()):  # its fusions print what they lack
-        fused = optimizer.optimize_model(
-            ir.to_proto(model), model_type=model_type, num_heads=heads, hidden_size=hidden, opt_level=0
-        )
-    return ir.from_proto(fused.model)
+        fused = optimizer.optimize_model(whole, model_type=model_type, num_heads=heads, hidden_size=hidden, opt_level=0)
+    result: ir.Model = ir.from_proto(fused.model)
+    return result
 
 
 def _imported(model: ir.Model) -> ir.Model:

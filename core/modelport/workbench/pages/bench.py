@@ -18,7 +18,12 @@ _COLUMNS = ("p50", "p90", "p99", "samples per second", "rounds", "openings", "ra
 def page(report: BenchReport) -> Page:
     """Describe a benchmark, finished or interrupted."""
     names = [variant.name for variant in report.variants]
-    timings: list[Block] = [*_over_sizes(report.cases, names), *_by_case(report.cases), _table(report.cases)]
+    timings: list[Block] = [
+        *_over_sizes(report.cases, names),
+        *_by_case(report.cases),
+        *_ratios(report.cases),
+        _table(report.cases),
+    ]
     return Page(
         kind="Benchmark",
         title=" · ".join(names),
@@ -106,6 +111,30 @@ def _by_case(cases: Sequence[Case]) -> list[Block]:
     left_out = f"Charts are drawn for the first {_CHARTS} of {len(cases)} shapes; the table holds them all."
     drawn = Figures([_bars(case) for case in cases[:_CHARTS]])
     return [drawn, *common.remarks([left_out] if len(cases) > _CHARTS else [])]
+
+
+def _ratios(cases: Sequence[Case]) -> list[Block]:
+    """Draw the ratios with their intervals, and 1 as a line."""
+    found = [(case, timing, timing.ratio) for case in cases[:_CHARTS] for timing in case.timings if timing.ratio]
+    if not found:
+        return []
+    first = cases[0].timings[0].variant
+    bars = []
+    for case, timing, ratio in found:
+        label = timing.variant if len(cases) == 1 else f"{timing.variant}, {case.label}"
+        cell = common.ratio(ratio)
+        bars.append(Bar(label, ratio.value, cell.text, cell.tone, ratio.low, ratio.high))
+    chart = Bars(
+        f"Time as a multiple of that of {first}, with 95 % intervals",
+        f"{len(bars)} ratios; a line marks 1, where both take the same time.",
+        bars,
+        mark=1.0,
+    )
+    rows = [
+        [Cell(bar.label), common.ratio(ratio), Cell(common.interval(ratio))]
+        for bar, (_, _, ratio) in zip(bars, found, strict=True)
+    ]
+    return [Figures([(chart, Table(chart.title, ("variant", "ratio", "95 % interval"), rows))])]
 
 
 def _bars(case: Case) -> tuple[Bars, Table]:

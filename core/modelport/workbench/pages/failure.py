@@ -22,8 +22,10 @@ def page(failure: Failure) -> Page:
 
 
 def first_line(failure: Failure) -> str:
-    """Return what went wrong in one sentence."""
-    return failure.what.splitlines()[0].removesuffix(":") + "."
+    """Return what went wrong as one sentence; a name at its beginning is left as it is."""
+    line = failure.what.partition("\n")[0].removesuffix(":")
+    first = line.partition(" ")[0]
+    return (line[:1].upper() + line[1:] if first.isalpha() else line) + "."
 
 
 def blocks(failure: Failure) -> list[Block]:

@@ -154,16 +154,20 @@ def fold(model: ir.Model, scratch: Path) -> Path:
     return folded
 
 
-def int4(model: ir.Model, keep: frozenset[str], scratch: Path) -> ir.Model:
+def write_split(model: ir.Model, keep: frozenset[str], scratch: Path) -> None:
+    """Write the model with its Gemms split: `int4` reads it once the mapped weights of this one are gone."""
+    graphs.split_gemms(model, keep)
+    write_onnx(model, scratch)
+
+
+def int4(source: Path, keep: frozenset[str]) -> ir.Model:
     """Store the matrices of MatMul in four bits, symmetric, a scale for each block of 32 rows; activations stay float."""
     from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
 
-    graphs.split_gemms(model, keep)
-    write_onnx(model, scratch)
     setting = DefaultWeightOnlyQuantConfig(
         block_size=INT4_BLOCK, is_symmetric=True, accuracy_level=_INT8_ACCUMULATION, op_types_to_quantize=("MatMul",)
     )
-    quantizer = MatMulNBitsQuantizer(onnx.load(str(scratch)), algo_config=setting, nodes_to_exclude=sorted(keep))
+    quantizer = MatMulNBitsQuantizer(onnx.load(str(source)), algo_config=setting, nodes_to_exclude=sorted(keep))
     quantizer.process()
     made: ir.Model = ir.from_proto(quantizer.model.model)
     return made

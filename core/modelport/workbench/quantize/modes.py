@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,15 +117,17 @@ class Recipe:
 
     def apply(self, keep: frozenset[str]) -> ir.Model:
         """Quantise everything but the nodes named."""
-        model, scratch = self.prepared(), self.scratch / "working.onnx"
+        scratch = self.scratch / "working.onnx"
         options = {"per_channel": self.per_channel, "reduce_range": self.reduce_range}
         if self.mode.narrow is not None:
-            return narrow.apply(model, self.mode.narrow, keep, narrow_io=self.narrow_io)
+            return narrow.apply(self.prepared(), self.mode.narrow, keep, narrow_io=self.narrow_io)
         with integers.quiet():
             if self.mode.key == "int4":
-                return integers.int4(model, keep, scratch)
+                integers.write_split(self.prepared(), keep, scratch)
+                gc.collect()
+                return integers.int4(scratch, keep)
             if self.mode.key == "dynamic":
-                return integers.dynamic(model, keep, scratch, **options)
+                return integers.dynamic(self.prepared(), keep, scratch, **options)
             folded = self.scratch / "folded.onnx"
             return integers.static(folded, keep, scratch, self.batches, method=self.method, **options)
 

@@ -93,7 +93,7 @@ def observe(job: Job, opened: OpenModel, seconds: float, *, judge_drop: bool) ->
 
 def choose_nodes(job: Job, exclude: Sequence[str], exclude_nodes: Sequence[str]) -> None:
     """Find what the mode quantises and what the user's patterns spare; raises CannotConvert when nothing remains."""
-    with _needs_packages():
+    with job.stage("choose"), _needs_packages():
         minimum = job.recipe.mode.minimum_opset
         job.excluded = graph.excluded(graph.load(job.recipe.source, minimum), exclude, exclude_nodes)
         found = job.recipe.candidates(job.report.source)
@@ -146,7 +146,7 @@ def _attempt(job: Job, keep: Sequence[str]) -> session.Session:
         artifact.write_onnx(_cleaned(model), path, job.external)
         del model
         gc.collect()
-    if record.opset != record.opset_before:
+    if record.opset_before and record.opset != record.opset_before:
         note = f"the opset was raised from {record.opset_before} to {record.opset}, which {mode.key} mode needs"
         record.notes += [note] if note not in record.notes else []
     record.quantized = [name for name in job.candidates if name not in keep]
