@@ -85,7 +85,9 @@ def detach(model: ir.Model, larger_than: int = _SMALL) -> dict[str, ir.Value]:
     graph = model.graph
     own_inputs = set(graph.inputs)
     weights = {
-        name: value for name, value in graph.initializers.items() if _bytes(value) > larger_than and value not in own_inputs
+        name: value
+        for name, value in graph.initializers.items()
+        if _bytes(value) > larger_than and value not in own_inputs
     }
     for name, value in weights.items():
         del graph.initializers[name]
