@@ -173,14 +173,18 @@ def test_threads_and_cores_are_put_back(relu: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_peak_memory_is_that_of_a_process_of_its_own(tmp_path: Path) -> None:
-    """This process holds 300 MB that the child must not be charged with; the model's own buffer of 200 MB it must."""
-    ballast = np.ones(300 * 2**20, np.uint8)
+    """The model's own buffer of 200 MB counts; the 600 MB that this process comes to hold must not be charged to the child."""
     path = tmp_path / "wide.onnx"
     onnx.save(graph("(float[N,4] x) => (float[4] y) { w = Expand(x, s)  y = ReduceMax<keepdims=0>(w, a) }",
                     s=np.asarray([2**23 // 4 * 6, 4]), a=np.asarray([0])), path)  # fmt: skip
-    peak = bench(path, grid=["N=1"], **{**QUICK, "memory": True, "rounds": 2}).variants[0].peak_bytes
-    assert peak is not None
-    assert 2e8 < peak < 3e8 + ballast.nbytes - ballast.nbytes // 4
+
+    def peak() -> int:
+        return bench(path, grid=["N=1"], **{**QUICK, "memory": True, "rounds": 2}).variants[0].peak_bytes or 0
+
+    before = peak()
+    ballast = np.ones(600 * 2**20, np.uint8)
+    assert before > 2e8
+    assert peak() - before < ballast.nbytes // 2
 
 
 def test_a_model_in_memory_has_no_peak_and_a_note(fake: FakeFramework) -> None:
