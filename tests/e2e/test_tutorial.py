@@ -41,10 +41,16 @@ def _result(vision: ModuleType, ratios: dict[int, dict[str, float]]) -> Any:
 
     usual = dict.fromkeys(vision.VARIANTS, 1.0) | {vision.PYTORCH: 2.0}
     cases = [
-        Case("", {"N": 1, "H": size, "W": size}, {"image": [1, 3, size, size]}, 1,
-             [timing(*item) for item in (usual | planted).items()])
+        Case(
+            label="",
+            sizes={"N": 1, "H": size, "W": size},
+            shapes={"image": [1, 3, size, size]},
+            samples=1,
+            openings=10,
+            timings=[timing(*item) for item in (usual | planted).items()],
+        )
         for size, planted in ratios.items()
-    ]  # fmt: skip
+    ]
     variants = [Variant(name, "", "ONNX", "", "") for name in vision.VARIANTS]
     report = BenchReport(variants, cases, Settings(1, [], [], 3, None, None), "machine", {})
     graph = Graph(3, {"Conv": 3}, 1000)

@@ -24,7 +24,6 @@ from modelport.errors import (
     SourceUnreadable,
 )
 from modelport.pipeline import convert
-from modelport.workbench import timing
 from modelport.workbench.optimize import OptimizeReport, count, optimize
 from modelport.workbench.optimize.transformers import find_heads
 
@@ -182,7 +181,8 @@ def test_large_weights_are_put_back_after_the_graph_was_reduced(
 def test_a_slower_result_is_written_only_without_keep_if_faster(
     flag: bool, status: str, written: bool, tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timing, "interleave", lambda calls, **_: {"before": [1.0] * 20, "after": [1.5] * 20})
+    times = {"before": [1.0] * 20, "after": [1.5] * 20}
+    monkeypatch.setattr("modelport.workbench.speed.interleave", lambda calls, **_: times)
     report = quick(write(graph(RELU), tmp_path), target, keep_if_faster=flag, timing_seconds=0.1)
     assert report.status == status
     assert target.exists() is written

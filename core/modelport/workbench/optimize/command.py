@@ -8,7 +8,7 @@ import platform
 import shlex
 import statistics
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,14 +24,12 @@ from modelport.models import OpenModel, find_plugin, open_model
 from modelport.opset import opset_of, yields_maps
 from modelport.pipeline import PROOF_SECONDS, Progress
 from modelport.spec import HUB, Options
-from modelport.workbench import timing
+from modelport.workbench import speed
 from modelport.workbench.optimize import levels
 from modelport.workbench.optimize.records import Graph, OptimizeReport, Speed
 
 TIMING_SECONDS = 4.0
 
-_TURNS = 6
-_ROUNDS_A_TURN = 3
 _PACKAGES = ("onnx", "onnxruntime", "onnx-ir", "onnxscript", "onnxslim", "onnxsim", "numpy")
 
 
@@ -188,33 +186,18 @@ def _time(job: _Job, seen: equivalence.Observations, seconds: float) -> None:
     record, case = job.report, seen.answers[0][0]
     paths = {"before": job.source, "after": job.workspace.path}
     with job.stage("time"):
-        size = record.before.size_bytes if record.before else 0
-        if size > artifact.EXTERNAL_BYTES:
-            times = _one_at_a_time(paths, case.inputs)
-        else:
-            calls = {name: session.open_session(path).prepared(case.inputs) for name, path in paths.items()}
-            times = timing.interleave(calls, seconds=seconds)
+        large = record.before is not None and record.before.size_bytes > artifact.EXTERNAL_BYTES
+        files = {name: (path, case.inputs) for name, path in paths.items()}
+        times, compared = speed.compare_files(files, seconds=seconds, large=large)
     record.speed = Speed(
         statistics.median(times["before"]),
         statistics.median(times["after"]),
-        timing.ratio(times["after"], times["before"]),
+        compared,
         [f"{name}:{sample_files.dtype_name(array)}{list(array.shape)}" for name, array in case.inputs.items()],
         len(times["before"]),
     )
     if record.speed.slower:
         record.notes.append(f"the result is slower than its source: {record.speed.ratio.value:.3f}x")
-
-
-def _one_at_a_time(paths: Mapping[str, Path], inputs: samples.Arrays) -> dict[str, list[float]]:
-    """Time large models in turns of a few rounds, never two of them in memory."""
-    times: dict[str, list[float]] = {name: [] for name in paths}
-    for number in range(_TURNS):
-        for name in timing.order(list(paths), number):
-            call = session.open_session(paths[name]).prepared(inputs)
-            times[name] += timing.interleave({name: call}, rounds=_ROUNDS_A_TURN, warmup=1)[name]
-            del call
-            gc.collect()
-    return times
 
 
 def _deliver(job: _Job, files: list[Path], keep_if_faster: bool) -> None:

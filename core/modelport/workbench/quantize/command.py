@@ -139,9 +139,8 @@ def quantize(
             del opened
             gc.collect()  # the float model's session, before the quantiser reads the weights
             steps.choose_nodes(job, exclude, exclude_nodes)
-            candidate = steps.quantize_within_budget(job, auto, auto_seconds)
-            steps.measure_speed(job, candidate, timing_seconds)
-            del candidate
+            native = steps.quantize_within_budget(job, auto, auto_seconds)
+            steps.measure_speed(job, native, timing_seconds)
             quantization = _deliver(job)
         record.status = "delivered"
     except BaseException as error:

@@ -17,7 +17,7 @@ from modelport.models import OpenModel
 from modelport.opset import opset_of
 from modelport.pipeline import Progress
 from modelport.signature import Signature, TensorSpec
-from modelport.workbench import timing
+from modelport.workbench import speed
 from modelport.workbench.quantize import auto as auto_search
 from modelport.workbench.quantize import budget, calibration, graph
 from modelport.workbench.quantize.modes import Recipe
@@ -118,27 +118,33 @@ def _spare_large_values(job: Job, candidates: Sequence[str]) -> None:
         job.report.notes.append(f"left in float32, as their values exceed float16's 65504: {', '.join(large)}")
 
 
-def quantize_within_budget(job: Job, auto: bool, seconds: float) -> session.Session:
-    """Quantise, check and measure; with --auto, search for what to leave in float. Raises NotEquivalent."""
+def quantize_within_budget(job: Job, auto: bool, seconds: float) -> bool:
+    """Quantise, check and measure; with --auto, search for what to leave in float.
+
+    Returns:
+        Whether ONNX Runtime runs the result (the reference evaluator does otherwise).
+
+    Raises:
+        NotEquivalent: when the loss exceeds the budget.
+    """
     record, limits = job.report, job.report.budget
     keep: list[str] = []
-    candidate = _attempt(job, keep)
+    native = _attempt(job, keep)
     if auto and budget.exceeded(record.errors, limits):
-        del candidate
         with job.stage("search"):
             keep, record.sensitivities = auto_search.search(job.candidates, _trial(job), limits, seconds)
         if len(keep) == len(job.candidates):
             record.verdict = "exceeded"
             budget.require(record.errors, limits, where=record.source, auto=True)
         record.left_by_auto = keep
-        candidate = _attempt(job, keep)
+        native = _attempt(job, keep)
     record.verdict = "exceeded" if budget.exceeded(record.errors, limits) else "within budget"
     budget.require(record.errors, limits, where=record.source, auto=auto)
-    return candidate
+    return native
 
 
-def _attempt(job: Job, keep: Sequence[str]) -> session.Session:
-    """Make the file that will be delivered, check it, open it and measure its loss."""
+def _attempt(job: Job, keep: Sequence[str]) -> bool:
+    """Make the file that will be delivered, check it, open it and measure its loss; whether ONNX Runtime runs it."""
     record, mode, path = job.report, job.recipe.mode, job.workspace.path
     with job.stage("quantize"), _needs_packages():
         model = job.recipe.apply(job.excluded | frozenset(keep))
@@ -157,7 +163,7 @@ def _attempt(job: Job, keep: Sequence[str]) -> session.Session:
         record.candidate = candidate.engine
     with job.stage("prove"):
         record.errors = budget.measure(job.yardstick, candidate.run)
-    return candidate
+    return bool(candidate.providers)
 
 
 def _trial(job: Job) -> auto_search.Try:
@@ -173,29 +179,29 @@ def _trial(job: Job) -> auto_search.Try:
     return attempt
 
 
-def measure_speed(job: Job, candidate: session.Session, seconds: float) -> None:
+def measure_speed(job: Job, native: bool, seconds: float) -> None:
     """Measure before against after on the first case, in turns."""
     record = job.report
     if seconds <= 0:
         record.notes.append("the speed was not measured")
         return
-    if not candidate.providers:
+    if not native:
         record.notes.append(
             "the speed was not measured: ONNX Runtime's CPU provider has no kernels for this type, and the proof ran in "
-            f"{candidate.engine}; run the model on hardware that has them"
+            f"{record.candidate}; run the model on hardware that has them"
         )
         return
     case = job.yardstick.seen.answers[0][0]
     with job.stage("time"):
-        float_session = session.open_session(job.recipe.source, fall_back=True)
-        calls = {
-            "before": float_session.prepared(case.inputs),
-            "after": candidate.prepared(budget.carried(case.inputs, job.narrow)),
+        files = {
+            "before": (job.recipe.source, case.inputs),
+            "after": (job.workspace.path, budget.carried(case.inputs, job.narrow)),
         }
-        times = timing.interleave(calls, seconds=seconds)
+        large = (record.size_before_bytes or 0) > artifact.EXTERNAL_BYTES
+        times, compared = speed.compare_files(files, seconds=seconds, large=large)
     record.speed = Speed(
         statistics.median(times["before"]), statistics.median(times["after"]),
-        timing.ratio(times["after"], times["before"]), dict(case.sizes), len(times["after"]),
+        compared, dict(case.sizes), len(times["after"]),
     )  # fmt: skip
 
 
