@@ -62,7 +62,7 @@ def experiment(name: str, given: argparse.Namespace) -> str:
         result = module.measure(given.out.resolve(), records.Plan(given.quick, given.threads, given.sizes))
         seconds = time.perf_counter() - started
         finished = records.Record(name, command(name, given), seconds, machine(), records.versions(), result)
-        records.write(path, finished)
+        records.write(path, finished, given.out.resolve())
         print(f"{module.markdown(result)}\n\n{name}: {finished.seconds:.0f} s", flush=True)
     finished = records.read(path, module.Result)
     module.draw(finished.result, given.docs / "img")

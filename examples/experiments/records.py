@@ -90,10 +90,11 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
 
 
-def write(path: Path, finished: Record) -> None:
-    """Write a record as JSON."""
+def write(path: Path, finished: Record, out: Path) -> None:
+    """Write a record as JSON, with the files in `out` named from there: where it lies on this machine says nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(finished), indent=1) + b"\n")
+    text = msgspec.json.format(msgspec.json.encode(finished), indent=1).decode()
+    path.write_text(text.replace(f"{out}/", "") + "\n")
 
 
 def read(path: Path, kind: type[msgspec.Struct]) -> Record:
