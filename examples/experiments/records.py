@@ -1,8 +1,9 @@
 """What an experiment hands to the page: its record on disk, and the claims that its figures confirm or contradict."""
 
+import contextlib
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -86,8 +87,12 @@ class Experiment(Protocol):
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that the figures depend on."""
-    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+    """Return the versions that the figures depend on, of what is installed."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def write(path: Path, finished: Record, out: Path) -> None:
