@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import itertools
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -35,9 +34,7 @@ from modelport.options import split_options
 from modelport.plugins import Plugin, registry
 from modelport.signature import Signature, parse_inputs
 from modelport.spec import HUB, Options
-
-Progress = Callable[[str, float | None], None]
-"""Called with a stage's name and None when it starts, with its seconds when it has ended."""
+from modelport.stages import Progress, Staged
 
 PROOF_SECONDS = 30.0
 _HUB_FILE = "model.onnx"
@@ -65,7 +62,7 @@ class Conversion:
 
 
 @dataclass
-class _Job:
+class _Job(Staged):
     """One conversion on its way; what a stage makes, the next one takes."""
 
     request: Mapping[str, Any]
@@ -80,20 +77,6 @@ class _Job:
     model: Any = None
     signature: Signature = field(default_factory=lambda: Signature(()))
     observed: equivalence.Observations | None = None
-
-    @contextlib.contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time a stage, also one that fails, and report its progress."""
-        if self.progress:
-            self.progress(name, None)
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            seconds = time.perf_counter() - start
-            self.report.stages.append(report.Stage(name, seconds))
-        if self.progress:
-            self.progress(name, seconds)
 
 
 def convert(

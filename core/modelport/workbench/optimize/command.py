@@ -7,8 +7,6 @@ import gc
 import platform
 import shlex
 import statistics
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,8 +20,9 @@ from modelport import __version__, artifact, check, equivalence, report, sample_
 from modelport.errors import UnknownFormat
 from modelport.models import OpenModel, find_plugin, open_model
 from modelport.opset import opset_of, yields_maps
-from modelport.pipeline import PROOF_SECONDS, Progress
+from modelport.pipeline import PROOF_SECONDS
 from modelport.spec import HUB, Options
+from modelport.stages import Progress, Staged
 from modelport.workbench import speed
 from modelport.workbench.optimize import levels
 from modelport.workbench.optimize.records import Graph, OptimizeReport, Speed
@@ -34,7 +33,7 @@ _PACKAGES = ("onnx", "onnxruntime", "onnx-ir", "onnxscript", "onnxslim", "onnxsi
 
 
 @dataclass
-class _Job:
+class _Job(Staged):
     """One optimisation on its way."""
 
     source: Path
@@ -42,20 +41,6 @@ class _Job:
     workspace: artifact.Workspace
     external: artifact.ExternalData
     progress: Progress | None
-
-    @contextlib.contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time a stage, also one that fails, and report its progress."""
-        if self.progress:
-            self.progress(name, None)
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            seconds = time.perf_counter() - start
-            self.report.stages.append(report.Stage(name, seconds))
-        if self.progress:
-            self.progress(name, seconds)
 
 
 def optimize(

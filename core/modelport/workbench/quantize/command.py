@@ -23,9 +23,9 @@ from modelport.errors import (
 )
 from modelport.models import OpenModel, find_plugin, open_model
 from modelport.opset import opset_of
-from modelport.pipeline import Progress
 from modelport.signature import Signature, parse_inputs
 from modelport.spec import HUB, Options
+from modelport.stages import Progress
 from modelport.workbench.quantize import calibration, steps
 from modelport.workbench.quantize.modes import MODES, Mode, Recipe, find
 from modelport.workbench.quantize.records import Budget, QuantizeReport

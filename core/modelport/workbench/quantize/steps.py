@@ -5,18 +5,17 @@ from __future__ import annotations
 import contextlib
 import gc
 import statistics
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import onnx_ir as ir
 
-from modelport import artifact, check, equivalence, report, samples, session
+from modelport import artifact, check, equivalence, samples, session
 from modelport.errors import CannotConvert, FrameworkNotInstalled, ModelportError, ProofIncomplete
 from modelport.models import OpenModel
 from modelport.opset import opset_of
-from modelport.pipeline import Progress
 from modelport.signature import Signature, TensorSpec
+from modelport.stages import Progress, Staged
 from modelport.workbench import speed
 from modelport.workbench.quantize import auto as auto_search
 from modelport.workbench.quantize import budget, calibration, graph
@@ -28,7 +27,7 @@ _RANGE_CASES = 8
 
 
 @dataclass
-class Job:
+class Job(Staged):
     """One quantisation on its way."""
 
     recipe: Recipe
@@ -41,20 +40,6 @@ class Job:
     excluded: frozenset[str] = frozenset()
     candidates: tuple[str, ...] = ()
     yardstick: budget.Yardstick = field(default_factory=lambda: budget.Yardstick(equivalence.Observations("")))
-
-    @contextlib.contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time a stage, also one that fails, and report its progress."""
-        if self.progress:
-            self.progress(name, None)
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            seconds = time.perf_counter() - start
-            self.report.stages.append(report.Stage(name, seconds))
-        if self.progress:
-            self.progress(name, seconds)
 
     @property
     def narrow(self) -> str | None:
