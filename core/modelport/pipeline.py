@@ -286,6 +286,8 @@ def _translate(job: _Job, path: Path, opened: session.Session, workspace: artifa
         with job.stage("write"):
             files = list(target.call("save", model=model, path=workspace.path, options=options))
             if target.has("load"):
+                model = None  # so that the weights are not in memory twice
+                gc.collect()
                 model = target.call("load", source=workspace.path, options=options)
     if job.request["verify"] and job.observed is not None:
 

@@ -1,9 +1,11 @@
-"""TensorFlow: SavedModel folders, and functions and modules in memory."""
+"""TensorFlow: SavedModel folders, read and written, and functions and modules in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from modelport.errors import CannotConvert, InvalidOption, SignatureNeeded, SourceUnreadable, UnsupportedOps, nearest
 from modelport.signature import Signature, TensorSpec
@@ -11,6 +13,8 @@ from modelport.spec import Detection, Framework, Option, Options, hookimpl
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import onnx_ir as ir
 
     from modelport.spec import Arrays, OnnxModel, Values
 
@@ -28,7 +32,11 @@ def framework() -> Framework:
         install="pip install 'modelport[tensorflow]'",
         modules=("tensorflow",),
         aliases=("tf",),
-        options=(Option("signature", "str", _DEFAULT, "the signature, or the tf.Module's function, to convert"),),
+        options=(
+            Option("signature", "str", _DEFAULT, "the signature, or the tf.Module's function, to convert"),
+            Option("trainable", "bool", False, "write weights as variables that can be fine-tuned, not as constants"),
+            Option("inputs_layout", "str", "nchw", "the layout of image inputs in what is written", ("nchw", "nhwc")),
+        ),
         distributions=("tensorflow", "tf2onnx"),
         folder=True,
     )
@@ -112,23 +120,43 @@ def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> O
 
 
 @hookimpl
+def from_onnx(model: ir.Model, options: Options) -> Any:
+    """Translate to a tf.Module with one traced function; weights are constants, or variables when they are large."""
+    _tensorflow()
+    from modelport_converters.onnx_to_tensorflow.build import build
+
+    module = build(model, trainable=options["trainable"], inputs_layout=options["inputs_layout"])
+    if module.weights and not options["trainable"]:
+        options.note("the weights are variables, not constants: a graph that holds them would be too large")
+    return module
+
+
+@hookimpl
+def save(model: Any, path: Path, options: Options) -> Sequence[Path]:
+    """Write a SavedModel with the signature `serving_default`, named after the ONNX inputs and outputs."""
+    from modelport_converters.onnx_to_tensorflow.build import save
+
+    save(model, str(path))
+    return [path]
+
+
+@hookimpl
 def run(model: Any, signature: Signature, inputs: Arrays, options: Options) -> Values:
     """Run the function on NumPy arrays."""
-    from modelport_converters.tensorflow_to_onnx.arrays import to_array, to_tensor
+    from modelport_converters.tensorflow_to_onnx.arrays import to_array
 
     function = _function(model, options)
-    tensors = [to_tensor(inputs[spec.name], spec.dtype) for spec in signature.inputs]
-    results = [to_array(tensor) for _, tensor in _tensor_leaves(_called(function, tensors))]
-    return dict(zip([spec.name for spec in signature.outputs], results, strict=True))
+    results = _tensor_leaves(_called(function, _arguments(function, signature, inputs, options)))
+    names = [path[-1] if path else None for path, _ in results]
+    order = _order(names, [spec.name for spec in signature.outputs])
+    return {spec.name: to_array(results[at][1]) for spec, at in zip(signature.outputs, order, strict=True)}
 
 
 @hookimpl
 def runner(model: Any, signature: Signature, inputs: Arrays, options: Options) -> Callable[[], object]:
     """Time a call of the function; TensorFlow's threads are the process's."""
-    from modelport_converters.tensorflow_to_onnx.arrays import to_tensor
-
     function = _function(model, options)
-    tensors = [to_tensor(inputs[spec.name], spec.dtype) for spec in signature.inputs]
+    tensors = _arguments(function, signature, inputs, options)
     return lambda: [tensor.numpy() for _, tensor in _tensor_leaves(_called(function, tensors))]
 
 
@@ -218,6 +246,37 @@ def _called(function: Any, tensors: Sequence[Any]) -> Any:
         lambda leaf: next(flat) if isinstance(leaf, tf.TensorSpec) else leaf, function.structured_input_signature
     )
     return function(*arguments, **keywords)
+
+
+def _arguments(function: Any, signature: Signature, inputs: Arrays, options: Options) -> list[Any]:
+    """Return the tensors of the function's inputs in its own order: by name where they are those of a translated model."""
+    from modelport_converters.tensorflow_to_onnx.arrays import to_tensor
+
+    leaves = _tensor_leaves(function.structured_input_signature) if _arity(function) else []
+    order = _order([spec.name for _, spec in leaves], [spec.name for spec in signature.inputs])
+    tensors: list[Any] = [None] * len(leaves)
+    for spec, at in zip(signature.inputs, order, strict=True):
+        array = inputs[spec.name]
+        if options["inputs_layout"] == "nhwc" and _is_channels_last(leaves[at][1], spec):
+            array = np.moveaxis(array, 1, -1)
+        tensors[at] = to_tensor(array, spec.dtype)
+    return tensors
+
+
+def _order(own: Sequence[Any], wanted: Sequence[str]) -> Sequence[int]:
+    """Return where each wanted name stands among a function's own; in order, unless they are a translated model's names."""
+    from modelport_converters.onnx_to_tensorflow.naming import tensor_names
+
+    names = tensor_names(wanted)
+    return [own.index(name) for name in names] if sorted(names) == sorted(map(str, own)) else range(len(wanted))
+
+
+def _is_channels_last(leaf: Any, spec: TensorSpec) -> bool:
+    """Tell whether a function takes an input of the signature channels-last."""
+    if spec.shape is None or len(spec.shape) < 4 or not leaf.dtype.is_floating:
+        return False
+    moved = [spec.shape[0], *spec.shape[2:], spec.shape[1]]
+    return [size if isinstance(size, int) else None for size in moved] == leaf.shape.as_list()
 
 
 def _arity(function: Any) -> int:

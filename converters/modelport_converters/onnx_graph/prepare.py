@@ -1,0 +1,196 @@
+"""Bringing a model into the one form that translators read: newest opset, no functions, constants folded, dead code dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import onnx
+import onnx.inliner
+import onnx_ir as ir
+from onnx import defs, version_converter
+from onnx_ir.passes import common as passes
+
+from modelport.errors import CannotConvert, UnsupportedOps
+from modelport_converters.onnx_graph.fold import fold
+from modelport_converters.onnx_graph.fuse import fuse
+
+if TYPE_CHECKING:
+    from modelport_converters.onnx_graph.registry import Registry
+
+NEWEST_OPSET = defs.onnx_opset_version()
+"""The version in which every operator is implemented."""
+
+_SMALL = 1024
+"""Initializers up to this many bytes stay in the model while it is upgraded: adapters read axes, shapes and scales from them."""
+
+
+def prepare(model: ir.Model, registry: Registry) -> ir.Model:
+    """Return a new model in the newest opset that holds only operators of the registry.
+
+    Functions of the model are inlined, and so are operators that the target lacks where their schema defines them by others.
+    Weights are carried over as they are, without being read.
+
+    Args:
+        model: left as it was.
+        registry: what the target can express.
+
+    Raises:
+        UnsupportedOps: with every operator that is left over, before anything is built.
+        CannotConvert: when the model cannot be carried to the newest opset.
+    """
+    prepared = _upgraded(model, registry)
+    for step in (
+        passes.InlinePass(),
+        passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        passes.TopologicalSortPass(),
+    ):
+        prepared = step(prepared).model
+    require_supported(prepared, registry)
+    fold(prepared)
+    fuse(prepared)
+    passes.RemoveUnusedNodesPass()(prepared)
+    return prepared
+
+
+def require_supported(model: ir.Model, registry: Registry) -> None:
+    """Raise UnsupportedOps naming every node that the target cannot express."""
+    if found := unsupported(model, registry):
+        raise UnsupportedOps(
+            found,
+            remedy=f"replace these operators in the source model, or convert to a target that has them; "
+            f"`modelport plan` lists what {registry.target} can express",
+        )
+
+
+def unsupported(model: ir.Model, registry: Registry) -> list[str]:
+    """Return one line for each node that the target cannot express: domain, operator, version, node name and reason."""
+    return [
+        describe(node, version_of(model, node), reason)
+        for node in nodes_of(model)
+        if (reason := refusal(node, registry)) is not None
+    ]
+
+
+def refusal(node: ir.Node, registry: Registry) -> str | None:
+    """Return why the target cannot express a node, or None when it can."""
+    if registry.find(node.domain, node.op_type) is not None:
+        return None
+    if known := registry.refusal(node.domain, node.op_type):
+        return known
+    if node.domain in ("", "ai.onnx", "ai.onnx.ml"):
+        return f"{registry.target} has no form for it"
+    return "a custom operator whose meaning is not known"
+
+
+def describe(node: ir.Node, version: int | None, reason: str) -> str:
+    """Return the line about one node in an error or a plan."""
+    number = f" (version {version})" if version else ""
+    return f"{node.domain or 'ai.onnx'}.{node.op_type}{number}, node {node.name or 'without a name'!r}: {reason}"
+
+
+def nodes_of(model: ir.Model) -> Iterator[ir.Node]:
+    """Yield every node, those of subgraphs included."""
+    yield from model.graph.all_nodes()
+
+
+def version_of(model: ir.Model, node: ir.Node) -> int | None:
+    """Return the version of the node's schema that the model's opset means, or None for one that onnx does not define."""
+    opset = model.opset_imports.get(node.domain)
+    if opset is None or not defs.has(node.op_type, opset, node.domain):
+        return None
+    return int(defs.get_schema(node.op_type, opset, node.domain).since_version)
+
+
+def _upgraded(model: ir.Model, registry: Registry) -> ir.Model:
+    weights = _detach(model)
+    try:
+        proto = ir.to_proto(model)
+    finally:
+        _attach(model, weights)
+    proto = _newest(proto)
+    if wanted := _functions(proto, registry):
+        proto = onnx.inliner.inline_selected_functions(proto, wanted, inline_schema_functions=True)
+    result = ir.from_proto(onnx.shape_inference.infer_shapes(proto, data_prop=True))
+    _attach(result, weights)
+    return result
+
+
+def _newest(proto: onnx.ModelProto) -> onnx.ModelProto:
+    current = {entry.domain: entry.version for entry in proto.opset_import}.get("")
+    try:
+        if proto.functions:
+            proto = onnx.inliner.inline_local_functions(proto)
+        if current is None or current == NEWEST_OPSET:
+            return proto
+        return version_converter.convert_version(proto, NEWEST_OPSET)
+    except Exception as error:  # the C++ converter raises what it likes
+        raise CannotConvert(
+            f"the model cannot be carried from opset {current} to {NEWEST_OPSET}: {' '.join(str(error).split())[:400]}",
+            remedy="convert it to a newer opset first: `modelport convert model.onnx -o newer.onnx --opset 20`",
+        ) from error
+
+
+def _functions(proto: onnx.ModelProto, registry: Registry) -> list[tuple[str, str]]:
+    """Return the operators that the target lacks and their schema defines by others, found down to the last one."""
+    versions = {entry.domain: entry.version for entry in proto.opset_import}
+    present = {(node.domain, node.op_type) for node in _proto_nodes(proto.graph.node)}
+    found: set[tuple[str, str]] = set()
+    while present:
+        lacking = {
+            key for key in present if registry.find(*key) is None and key not in found and _has_body(key, versions)
+        }
+        found |= lacking
+        present = set().union(*(_body_ops(key, versions) for key in lacking))
+    return sorted(found)
+
+
+def _has_body(key: tuple[str, str], versions: dict[str, int]) -> bool:
+    domain, name = key
+    if not defs.has(name, versions.get(domain, NEWEST_OPSET), domain):
+        return False
+    schema = defs.get_schema(name, versions.get(domain, NEWEST_OPSET), domain)
+    return bool(schema.has_function or schema.has_context_dependent_function)
+
+
+def _body_ops(key: tuple[str, str], versions: dict[str, int]) -> set[tuple[str, str]]:
+    schema = defs.get_schema(key[1], versions.get(key[0], NEWEST_OPSET), key[0])
+    if schema.has_function:
+        return {(node.domain, node.op_type) for node in _proto_nodes(schema.function_body.node)}
+    # A body that depends on the node's types is not known yet: any operator with a body may occur in it.
+    return {(schema.domain, schema.name) for schema in defs.get_all_schemas() if schema.has_function}
+
+
+def _proto_nodes(nodes: Sequence[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
+    for node in nodes:
+        yield node
+        for attribute in node.attribute:
+            for body in [attribute.g, *attribute.graphs]:
+                yield from _proto_nodes(body.node)
+
+
+def _detach(model: ir.Model) -> dict[str, ir.Value]:
+    """Turn every large initializer into a graph input without data, so that protobuf's 2 GB limit is far; returns them by name."""
+    graph = model.graph
+    own = set(graph.inputs)
+    weights = {
+        name: value
+        for name, value in graph.initializers.items()
+        if value.const_value is not None and value.const_value.nbytes > _SMALL and value not in own
+    }
+    for name, value in weights.items():
+        del graph.initializers[name]
+        assert value.const_value is not None
+        value.shape = ir.Shape(value.const_value.shape.numpy())
+        value.dtype = value.const_value.dtype
+        graph.inputs.append(value)
+    return weights
+
+
+def _attach(model: ir.Model, weights: dict[str, ir.Value]) -> None:
+    """Undo `_detach`, in the same model or in one made from it."""
+    graph = model.graph
+    for value in [value for value in graph.inputs if value.name in weights]:
+        graph.inputs.remove(value)
+        value.const_value = weights[str(value.name)].const_value
+        graph.register_initializer(value)

@@ -1,0 +1,1 @@
+"""ONNX to TensorFlow: one function per operator, grouped into files named alike for every target."""

@@ -1,0 +1,140 @@
+"""An ONNX model as a TensorFlow module that computes the same."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Literal
+
+import onnx_ir as ir
+import tensorflow as tf
+
+from modelport.errors import CannotConvert, UnsupportedOps
+from modelport_converters.onnx_graph.prepare import prepare
+from modelport_converters.onnx_graph.registry import Registry
+from modelport_converters.onnx_graph.translate import Walk
+from modelport_converters.onnx_to_tensorflow.layout import Held, Layout
+from modelport_converters.onnx_to_tensorflow.naming import tensor_names
+from modelport_converters.onnx_to_tensorflow.registry import ops
+from modelport_converters.onnx_to_tensorflow.weights import Policy, to_dtype
+
+FAMILIES = (
+    "attention",
+    "casting",
+    "contrib",
+    "control_flow",
+    "elementwise",
+    "image",
+    "indexing",
+    "losses",
+    "ml",
+    "nn",
+    "normalization",
+    "optional",
+    "pooling",
+    "quantization",
+    "random",
+    "recurrent",
+    "reduction",
+    "resizing",
+    "sequence",
+    "shape",
+    "signal",
+    "string",
+    "training",
+)
+"""The modules of this package that define operators."""
+
+LARGEST_CONSTANTS = 2**28
+"""Weights of more bytes than this are variables: a GraphDef ends at 2 GB and is held several times while it is saved."""
+
+SIGNATURE = "serving_default"
+
+
+class Module(tf.Module):
+    """A translated model.
+
+    Attributes:
+        function: takes the tensors of the inputs in order and returns the outputs by name.
+        serving: its one trace.
+        weights: the variables, so that they are saved with the module; empty when weights are constants.
+    """
+
+    def __init__(self, function: Any, weights: list[tf.Variable]) -> None:
+        super().__init__()
+        self.function = function
+        self.serving = function.get_concrete_function()
+        self.weights = weights
+
+
+def save(module: Module, path: str) -> None:
+    """Write a SavedModel whose only signature is `serving_default`; its attribute `weights` lists the variables."""
+    root = tf.Module()  # without the function, which TensorFlow would trace and save a second time
+    root.weights = module.weights
+    tf.saved_model.save(root, path, signatures={SIGNATURE: module.serving})
+
+
+def registry() -> Registry:
+    """Return TensorFlow's operators, all of them registered."""
+    for family in FAMILIES:
+        importlib.import_module(f"modelport_converters.onnx_to_tensorflow.{family}")
+    return ops
+
+
+def build(
+    model: ir.Model, *, trainable: bool = False, inputs_layout: Literal["nchw", "nhwc"] = "nchw"
+) -> Module:
+    """Translate an ONNX model.
+
+    Args:
+        model: of any opset; left as it was.
+        trainable: hold the weights in variables that can be fine-tuned, instead of constants of the graph.
+        inputs_layout: "nhwc" declares every float input of four or more dimensions channels-last.
+
+    Raises:
+        UnsupportedOps: with every operator that TensorFlow cannot express.
+        CannotConvert: when an input or output is not a tensor.
+    """
+    prepared = prepare(model, registry())
+    size = sum(value.const_value.nbytes for value in prepared.graph.initializers.values() if value.const_value is not None)
+    layout = Layout(Policy(trainable or size > LARGEST_CONSTANTS, trainable))
+    walk = Walk(prepared, ops, layout)
+    specs = input_specs(prepared, inputs_layout)
+    outputs = tensor_names([value.name or "" for value in prepared.graph.outputs])
+    last = [inputs_layout == "nhwc" and is_image(value) for value in prepared.graph.inputs]
+
+    def serving(*tensors: Any) -> dict[str, Any]:
+        given = [Held(tensor) if held else tensor for tensor, held in zip(tensors, last, strict=True)]
+        results = [tf.identity(layout.plain(value)) for value in walk(*given)]
+        return dict(zip(outputs, results, strict=True))
+
+    with tf.device("/cpu:0"):
+        return Module(tf.function(serving, input_signature=specs, autograph=False), layout.variables)
+
+
+def input_specs(model: ir.Model, inputs_layout: str = "nchw") -> list[tf.TensorSpec]:
+    """Return TensorFlow's specification of each input; a symbolic dimension is of unknown size."""
+    names = tensor_names([value.name or "" for value in model.graph.inputs])
+    return [_spec(value, name, inputs_layout) for value, name in zip(model.graph.inputs, names, strict=True)]
+
+
+def is_image(value: ir.Value) -> bool:
+    """Tell whether an input is of floats and has a batch, channels and two or more spatial dimensions."""
+    return value.dtype is not None and value.dtype.is_floating_point() and value.shape is not None and len(value.shape) >= 4
+
+
+def _spec(value: ir.Value, name: str, inputs_layout: str) -> tf.TensorSpec:
+    if not isinstance(value.type, ir.TensorType):
+        raise CannotConvert(
+            f"the input {value.name!r} is no tensor, and a SavedModel takes tensors only",
+            remedy="rebuild the model with tensors as its inputs",
+        )
+    sizes = None if value.shape is None else [size if isinstance(size, int) else None for size in value.shape]
+    if inputs_layout == "nhwc" and sizes is not None and is_image(value):
+        sizes = [sizes[0], *sizes[2:], sizes[1]]
+    try:
+        return tf.TensorSpec(sizes, to_dtype(value.type.dtype), name=name)
+    except TypeError as error:
+        raise UnsupportedOps(
+            [f"the input {value.name!r}: TensorFlow has no element type {value.type.dtype.name}"],
+            remedy="give the model inputs of another type",
+        ) from error

@@ -1,0 +1,302 @@
+"""Channels-first and channels-last: the one place that knows of both.
+
+ONNX is channels-first, TensorFlow convolves channels-last on a CPU. A value may be held in either form, and the other is made at
+most once, when an operator asks for it. An operator's trait `layout` says how it takes channels-last values:
+
+- "spatial": wants its first input channels-last and yields channels-last;
+- "elementwise": works in whichever form its operands have;
+- "axis", "axes": works in either form once its axis (attribute) or axes (attribute or static input) are renumbered;
+- "reduce": the same, and the dimensions left over must be in ONNX's order if they are not kept;
+- "pad", "slice", "transpose": as the operator of that name;
+- none: wants ONNX's order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+import tensorflow as tf
+
+from modelport_converters.onnx_graph.registry import Op, Unsupported
+from modelport_converters.onnx_to_tensorflow.weights import Policy, Weight, arrange
+
+
+class Held:
+    """A tensor that is held channels-last; ONNX's order is made on demand."""
+
+    def __init__(self, last: Any) -> None:
+        self.last = last
+        self._first: Any = None
+        self._graph = tf.compat.v1.get_default_graph()
+
+    @property
+    def rank(self) -> int:
+        """The number of dimensions."""
+        return int(self.last.shape.rank)
+
+    @property
+    def first(self) -> Any:
+        """The tensor in ONNX's order."""
+        if self._first is not None:
+            return self._first
+        made = to_first(self.last)
+        if tf.compat.v1.get_default_graph() is self._graph:  # one made inside a loop's body is no value outside it
+            self._first = made
+        return made
+
+
+class Layout:
+    """Calls operators with their inputs in the form that each of them takes.
+
+    Args:
+        policy: what becomes of initializers.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self.variables: list[tf.Variable] = []
+        self._policy = policy
+        self._last: dict[int, tuple[Any, Any]] = {}
+
+    def constant(self, value: ir.Value) -> Weight:
+        """Return what stands for an initializer."""
+        return Weight(value, self._policy, self.variables)
+
+    def plain(self, value: Any) -> Any:
+        """Return a value as ONNX means it: a tensor in ONNX's order, or what else the value is."""
+        if isinstance(value, Held):
+            return value.first
+        return value.tensor() if isinstance(value, Weight) else value
+
+    def call(self, op: Op, node: ir.Node, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+        """Call an operator on bound arguments and return one value for each output."""
+        for index, name in enumerate(op.parameters[: len(inputs)]):
+            if name in op.static and inputs[index] is not None:
+                inputs[index] = _static(name, self.plain_or_weight(inputs[index]))
+        way = _WAYS.get(op.traits.get("layout", ""), _first)
+        outputs = way(self, op, inputs, attributes)
+        for value, output in zip(node.outputs, outputs, strict=False):
+            _set_shape(value, output)
+        return outputs
+
+    def plain_or_weight(self, value: Any) -> Any:
+        """Return a weight as it is, so that its array can be read, and anything else plain."""
+        return value if isinstance(value, Weight) else self.plain(value)
+
+    def argument(self, op: Op, index: int, value: Any) -> Any:
+        """Return an input as a function without a layout takes it."""
+        name = op.parameters[index] if index < len(op.parameters) else ""
+        return self.plain_or_weight(value) if name in op.traits.get("lazy", ()) else self.plain(value)
+
+    def last(self, value: Any) -> Any:
+        """Return a tensor of three or more dimensions channels-last."""
+        if isinstance(value, Held):
+            return value.last
+        if isinstance(value, Weight):
+            return arrange(value, perm=last_order(len(value.shape)))
+        kept = self._last.get(id(value))
+        if kept is not None and kept[0] is value and kept[1].graph is tf.compat.v1.get_default_graph():
+            return kept[1]
+        made = tf.transpose(value, last_order(value.shape.rank))
+        if hasattr(made, "graph"):
+            self._last[id(value)] = (value, made)
+        return made
+
+
+def last_order(rank: int) -> list[int]:
+    """Return the permutation from channels-first to channels-last: 0, 2, …, rank-1, 1."""
+    return [0, *range(2, rank), 1]
+
+
+def first_order(rank: int) -> list[int]:
+    """Return the permutation from channels-last to channels-first: 0, rank-1, 1, …, rank-2."""
+    return [0, rank - 1, *range(1, rank - 1)]
+
+
+def to_first(tensor: Any) -> Any:
+    """Move the last dimension to the second place; where the dimensions between have one element, nothing is moved in memory."""
+    sizes = tensor.shape.as_list()
+    if all(size == 1 for size in sizes[1:-1]):
+        known = [size if size is not None else -1 for size in (sizes[0], sizes[-1])]
+        if known.count(-1) < 2:
+            return tf.reshape(tensor, [known[0], known[1], *[1] * (len(sizes) - 2)])
+    return tf.transpose(tensor, first_order(len(sizes)))
+
+
+def last_axis(axis: int, rank: int) -> int:
+    """Return where a dimension of ONNX's order stands channels-last."""
+    return first_order(rank)[axis % rank]
+
+
+def _static(name: str, value: Any) -> Any:
+    array = value.array if isinstance(value, Weight) else value if isinstance(value, np.ndarray) else tf.get_static_value(value)
+    if array is None:
+        raise Unsupported(f"its input {name!r} must be known when the model is converted")
+    return array
+
+
+def _set_shape(value: ir.Value, output: Any) -> None:
+    """Tell a tensor whose rank TensorFlow lost what ONNX's shape inference found."""
+    if isinstance(output, tf.Tensor) and output.shape.rank is None and value.shape is not None:
+        output.set_shape([size if isinstance(size, int) else None for size in value.shape])
+
+
+def _outputs(result: Any) -> Sequence[Any]:
+    return result if isinstance(result, tuple) else (result,)
+
+
+def _held(result: Any, rank: int) -> Sequence[Any]:
+    """Wrap the outputs that are channels-last."""
+    return tuple(
+        Held(item) if isinstance(item, tf.Tensor) and item.shape.rank == rank else item for item in _outputs(result)
+    )
+
+
+# --- the ways ------------------------------------------------------------------------------------
+
+
+def _first(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+    arguments = [layout.argument(op, index, value) for index, value in enumerate(inputs)]
+    return _outputs(op.function(*arguments, **attributes))
+
+
+def _spatial(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+    rank = _rank(inputs[0])
+    if rank is None:
+        raise Unsupported("the rank of its input is not known")
+    if rank < 3:
+        return _first(layout, op, inputs, attributes)
+    rest = [layout.argument(op, index, value) for index, value in enumerate(inputs[1:], 1)]
+    return _held(op.function(layout.last(inputs[0]), *rest, **attributes), rank)
+
+
+def _elementwise(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+    ranks = [_rank(value) for value in inputs if value is not None]
+    rank = max((value.rank for value in inputs if isinstance(value, Held)), default=0)
+    if rank == 0 or any(known is None or known > rank for known in ranks):
+        return _first(layout, op, inputs, attributes)
+    arguments = [None if value is None else _broadcast(layout, value, rank) for value in inputs]
+    return _held(op.function(*arguments, **attributes), rank)
+
+
+def _broadcast(layout: Layout, value: Any, rank: int) -> Any:
+    """Return an operand so that it broadcasts against a channels-last tensor of this rank."""
+    if isinstance(value, np.ndarray):  # a static parameter: no operand
+        return value
+    own = _rank(value)
+    if own == 0 or own == rank:
+        return layout.plain(value) if own == 0 else layout.last(value)
+    if isinstance(value, Weight):
+        return arrange(value, shape=[*[1] * (rank - own), *value.shape], perm=last_order(rank))
+    value = layout.plain(value)
+    if own < rank - 1:  # ONNX aligns it with spatial dimensions only, or with one channel each
+        value = tf.reshape(value, tf.concat([tf.ones([rank - own], tf.int32), tf.shape(value)], 0))
+        return tf.transpose(value, last_order(rank))
+    return tf.transpose(tf.expand_dims(value, 0), last_order(rank))
+
+
+def _axis(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+    held = [value for value in inputs if isinstance(value, Held)]
+    if not held or any(_rank(value) != held[0].rank for value in (inputs if op.variadic else inputs[:1])):
+        return _first(layout, op, inputs, attributes)
+    rank = held[0].rank
+    attributes["axis"] = last_axis(_default(op, attributes, "axis"), rank)
+    arguments = [
+        layout.last(value) if op.variadic or index == 0 else layout.argument(op, index, value)
+        for index, value in enumerate(inputs)
+    ]
+    return _held(op.function(*arguments, **attributes), rank)
+
+
+def _reduce(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+    if not isinstance(inputs[0], Held):
+        return _first(layout, op, inputs, attributes)
+    rank, place = inputs[0].rank, op.parameters.index("axes") if "axes" in op.parameters else None
+    given = inputs[place] if place is not None and place < len(inputs) else attributes.get("axis")
+    axes = None if given is None else [int(axis) % rank for axis in np.ravel(given)]
+    order = last_order(rank)
+    left = [axis for axis in order if axes is not None and axis not in axes]
+    if not axes or (not _default(op, attributes, "keepdims", 0) and left != sorted(left)):
+        return _first(layout, op, inputs, attributes)
+    moved = [last_axis(axis, rank) for axis in axes]
+    if place is not None:
+        inputs[place] = np.array(moved)
+    else:
+        attributes["axis"] = moved[0]
+    arguments = [inputs[0].last, *(layout.argument(op, index, value) for index, value in enumerate(inputs[1:], 1))]
+    result = op.function(*arguments, **attributes)
+    return _held(result, rank) if _default(op, attributes, "keepdims", 0) else _outputs(result)
+
+
+def _pad(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+    value, pads = inputs[0], _known(inputs[1])
+    axes = _known(inputs[3]) if len(inputs) > 3 and inputs[3] is not None else None
+    if not isinstance(value, Held) or pads is None or (len(inputs) > 3 and inputs[3] is not None and axes is None):
+        return _first(layout, op, inputs, attributes)
+    named = range(value.rank) if axes is None else [int(axis) for axis in axes]
+    moved = np.array([last_axis(axis, value.rank) for axis in named], np.int64)
+    constant = layout.plain(inputs[2]) if len(inputs) > 2 else None
+    result = op.function(value.last, tf.constant(pads), constant, tf.constant(moved), **attributes)
+    return _held(result, value.rank)
+
+
+def _slice(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+    value, starts = inputs[0], _known(inputs[1])
+    axes = _known(inputs[3]) if len(inputs) > 3 and inputs[3] is not None else None
+    if not isinstance(value, Held) or (axes is None and (starts is None or (len(inputs) > 3 and inputs[3] is not None))):
+        return _first(layout, op, inputs, attributes)
+    named = range(len(starts)) if axes is None and starts is not None else np.ravel(axes)
+    moved = np.array([last_axis(int(axis), value.rank) for axis in named], np.int64)
+    plain = [None if item is None else layout.plain(item) for item in (*inputs[1:], None, None)]
+    result = op.function(value.last, plain[0], plain[1], tf.constant(moved), plain[3], **attributes)
+    return _held(result, value.rank)
+
+
+def _transpose(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+    value = inputs[0]
+    if not isinstance(value, Held):
+        return _first(layout, op, inputs, attributes)
+    perm = attributes.get("perm") or list(range(value.rank))[::-1]
+    moved = [last_axis(axis, value.rank) for axis in perm]
+    if moved == list(range(value.rank)):
+        return (value.last,)
+    return _outputs(op.function(value.last, perm=moved))
+
+
+_WAYS: dict[str, Callable[[Layout, Op, list[Any], dict[str, Any]], Sequence[Any]]] = {
+    "spatial": _spatial,
+    "elementwise": _elementwise,
+    "axis": _axis,
+    "reduce": _reduce,
+    "pad": _pad,
+    "slice": _slice,
+    "transpose": _transpose,
+}
+
+
+def _rank(value: Any) -> int | None:
+    if isinstance(value, Held):
+        return value.rank
+    if isinstance(value, Weight | np.ndarray):
+        return len(value.shape)
+    rank = value.shape.rank if isinstance(value, tf.Tensor) else None
+    return None if rank is None else int(rank)
+
+
+def _known(value: Any) -> Any:
+    if isinstance(value, Weight):
+        return value.array
+    return value if value is None or isinstance(value, np.ndarray) else tf.get_static_value(value)
+
+
+def _default(op: Op, attributes: dict[str, Any], name: str, otherwise: int | None = None) -> int:
+    """Return an attribute, or the default in the signature of the operator's function, or `otherwise`."""
+    if name in attributes:
+        return int(attributes[name])
+    default = op.attributes.get(name)
+    default = otherwise if default is None else default
+    if default is None:
+        raise Unsupported(f"the attribute {name} is missing")
+    return int(default)

@@ -1,0 +1,1 @@
+"""Optimizers of ai.onnx.preview.training."""

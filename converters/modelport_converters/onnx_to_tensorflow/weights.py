@@ -1,0 +1,153 @@
+"""Initializers: constants of the graph or variables, each in the arrangement that its operator wants."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from modelport_converters.onnx_to_tensorflow.naming import op_name
+
+Array = NDArray[Any]
+
+_FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """A reshape followed by a transposition; None leaves out either."""
+
+    shape: tuple[int, ...] | None = None
+    perm: tuple[int, ...] | None = None
+
+    def of_array(self, array: Array) -> Array:
+        """Arrange an array."""
+        shaped = array if self.shape is None else array.reshape(self.shape)
+        return shaped if self.perm is None else np.ascontiguousarray(shaped.transpose(self.perm))
+
+    def of_tensor(self, tensor: Any) -> Any:
+        """Arrange a tensor in the graph."""
+        shaped = tensor if self.shape is None else tf.reshape(tensor, self.shape)
+        return shaped if self.perm is None else tf.transpose(shaped, self.perm)
+
+    def undo(self, tensor: Any, shape: Sequence[int]) -> Any:
+        """Return an arranged tensor as it was, of the sizes `shape`."""
+        moved = tensor if self.perm is None else tf.transpose(tensor, np.argsort(self.perm))
+        return moved if self.shape is None else tf.reshape(moved, shape)
+
+
+PLAIN = Arrangement()
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Which initializers become variables.
+
+    Attributes:
+        variables: weights are variables rather than constants of the graph.
+        trainable: whether floating-point weights can be fine-tuned.
+    """
+
+    variables: bool = False
+    trainable: bool = False
+
+    def wants_variable(self, dtype: tf.DType, shape: Sequence[int]) -> bool:
+        """Tell whether a weight is to be a variable; scalars and strings never are."""
+        return self.variables and dtype != tf.string and math.prod(shape) > 1 and len(shape) > 0
+
+
+class Weight:
+    """One initializer, read when it is first needed.
+
+    Args:
+        value: the initializer.
+        policy: constant or variable.
+        owner: collects the variables, so that they are saved.
+    """
+
+    def __init__(self, value: ir.Value, policy: Policy, owner: list[tf.Variable]) -> None:
+        assert value.const_value is not None
+        self.name = value.name or ""
+        self._tensor = value.const_value
+        self._policy, self._owner = policy, owner
+        self._made: dict[tuple[int, Arrangement], Any] = {}
+        self._variable: tuple[Arrangement, tf.Variable] | None = None
+
+    @property
+    def array(self) -> Array:
+        """The values, as NumPy holds them."""
+        return to_numpy(self._tensor)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes."""
+        return tuple(int(size) for size in self._tensor.shape)
+
+    def tensor(self, arrangement: Arrangement = PLAIN) -> Any:
+        """Return the weight in an arrangement, made once for each graph that is being traced."""
+        graph = tf.compat.v1.get_default_graph()
+        key = (id(graph), arrangement)
+        if key not in self._made:
+            self._made[key] = self._make(arrangement)
+        return self._made[key]
+
+    def _make(self, arrangement: Arrangement) -> Any:
+        dtype = to_dtype(self._tensor.dtype)
+        if not self._policy.wants_variable(dtype, self.shape):
+            return constant(arrangement.of_array(self.array), dtype, self.name)
+        if self._variable is None:
+            self._variable = (arrangement, self._make_variable(arrangement, dtype))
+        held, variable = self._variable
+        if held == arrangement:
+            return variable.read_value()
+        return arrangement.of_tensor(held.undo(variable.read_value(), self.shape))
+
+    def _make_variable(self, arrangement: Arrangement, dtype: tf.DType) -> tf.Variable:
+        with tf.init_scope():
+            variable = tf.Variable(
+                arrangement.of_array(self.array),
+                dtype=dtype,
+                name=op_name(self.name),
+                trainable=self._policy.trainable and dtype.name in _FLOATS,
+            )
+        self._owner.append(variable)
+        return variable
+
+
+def arrange(value: Any, *, shape: Sequence[int] | None = None, perm: Sequence[int] | None = None) -> Any:
+    """Return a weight, or any tensor, reshaped and then transposed: once, at translation time, where it is known."""
+    arrangement = Arrangement(None if shape is None else tuple(shape), None if perm is None else tuple(perm))
+    return value.tensor(arrangement) if isinstance(value, Weight) else arrangement.of_tensor(value)
+
+
+def constant(array: Array, dtype: tf.DType, name: str = "") -> Any:
+    """Return a constant of the graph being traced."""
+    if dtype == tf.string:
+        array = np.array([_bytes(item) for item in array.ravel().tolist()], dtype=object).reshape(array.shape)
+    return tf.constant(array, dtype=dtype, shape=array.shape, name=op_name(name) or "constant")
+
+
+def to_numpy(tensor: ir.TensorProtocol) -> Array:
+    """Return a tensor's values; strings are bytes objects."""
+    return np.asarray(tensor.numpy())
+
+
+def to_dtype(dtype: ir.DataType) -> tf.DType:
+    """Return TensorFlow's name for an ONNX element type.
+
+    Raises:
+        TypeError: when TensorFlow has no such type.
+    """
+    if dtype == ir.DataType.STRING:
+        return tf.string
+    return tf.as_dtype(dtype.numpy())
+
+
+def _bytes(item: Any) -> bytes:
+    return item if isinstance(item, bytes) else str(item).encode()

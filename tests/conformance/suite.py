@@ -1,0 +1,102 @@
+"""ONNX's own backend suite, and how one of its cases is put to a target.
+
+A target is a function that takes a model and returns a call from inputs to outputs, both lists in the order of the model; what it
+refuses, it refuses in the first step. A case passes within the tolerance that the suite gives it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.backend.test.loader as loader
+from modelport.errors import CannotConvert
+from onnx import numpy_helper
+from onnx.backend.test.runner import Runner
+
+KINDS = ("node", "simple", "pytorch-converted", "pytorch-operator")
+
+Call = Callable[[list[Any]], list[Any]]
+Target = Callable[[onnx.ModelProto], Call]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a case.
+
+    Attributes:
+        name: the case.
+        family: the operator of a node case, else the kind.
+        status: "passed", "refused" (before running, with a reason), "wrong" or "failed".
+        reason: why it did not pass.
+    """
+
+    name: str
+    family: str
+    status: str
+    reason: str = ""
+
+
+@cache
+def cases() -> dict[str, Any]:
+    """Return the 2,024 cases by name."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {f"{kind}/{case.name}": case for kind in KINDS for case in loader.load_model_tests(kind=kind)}
+
+
+def model_of(case: Any) -> onnx.ModelProto:
+    """Return the model of a case."""
+    return case.model if case.model is not None else onnx.load(str(Path(case.model_dir) / "model.onnx"))
+
+
+def data_of(case: Any, model: onnx.ModelProto) -> Iterator[tuple[list[Any], list[Any]]]:
+    """Yield the inputs and the expected outputs of a case's data sets."""
+    for inputs, outputs in case.data_sets or ():
+        yield list(inputs), list(outputs)
+    for folder in sorted(Path(case.model_dir).glob("test_data_set_*")) if case.model_dir else ():
+        yield (
+            [_read(folder / f"input_{at}.pb", value) for at, value in enumerate(model.graph.input)],
+            [_read(folder / f"output_{at}.pb", value) for at, value in enumerate(model.graph.output)],
+        )
+
+
+def run_case(name: str, target: Target) -> Outcome:
+    """Put one case to a target."""
+    case = cases()[name]
+    model = model_of(case)
+    family = model.graph.node[0].op_type if name.startswith("node/") else name.split("/")[0]
+    try:
+        call = target(model)
+    except CannotConvert as error:
+        return Outcome(name, family, "refused", " ".join(str(error.what).split()))
+    except Exception as error:  # whatever a target does wrong is what this run is to find
+        return Outcome(name, family, "failed", _told(error))
+    try:
+        for inputs, expected in data_of(case, model):
+            Runner.assert_similar_outputs(expected, call(inputs), case.rtol, case.atol)
+    except AssertionError as error:
+        return Outcome(name, family, "wrong", _told(error))
+    except Exception as error:
+        return Outcome(name, family, "failed", _told(error))
+    return Outcome(name, family, "passed")
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
+def _read(path: Path, value: onnx.ValueInfoProto) -> Any:
+    kind = value.type.WhichOneof("value")
+    data = path.read_bytes()
+    if kind == "sequence_type":
+        return numpy_helper.to_list(onnx.SequenceProto.FromString(data))
+    if kind == "optional_type":
+        return numpy_helper.to_optional(onnx.OptionalProto.FromString(data))
+    return np.asarray(numpy_helper.to_array(onnx.TensorProto.FromString(data)))
