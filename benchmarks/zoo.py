@@ -134,7 +134,7 @@ def resnet18() -> nn.Module:
         (512, 512, 1),
     )
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000)]
-    return _ready(lambda: nn.Sequential(*stem, *[BasicBlock(*row) for row in plan], *head))
+    return ready(lambda: nn.Sequential(*stem, *[BasicBlock(*row) for row in plan], *head))
 
 
 def mobilenet() -> nn.Module:
@@ -142,7 +142,7 @@ def mobilenet() -> nn.Module:
     stem = [nn.Conv2d(3, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16), nn.Hardswish()]
     plan = ((16, 64, 24, 2), (24, 96, 24, 1), (24, 96, 40, 2), (40, 160, 40, 1), (40, 240, 80, 2), (80, 320, 80, 1))
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(80, 1000)]
-    return _ready(lambda: nn.Sequential(*stem, *[InvertedResidual(*row) for row in plan], *head))
+    return ready(lambda: nn.Sequential(*stem, *[InvertedResidual(*row) for row in plan], *head))
 
 
 def bert(layers: int = 4, hidden: int = 256, heads: int = 4) -> nn.Module:
@@ -153,7 +153,7 @@ def bert(layers: int = 4, hidden: int = 256, heads: int = 4) -> nn.Module:
         num_hidden_layers=layers, hidden_size=hidden, num_attention_heads=heads, intermediate_size=4 * hidden,
         vocab_size=30522 if hidden == 768 else 2000, attn_implementation="eager",
     )  # fmt: skip
-    return _ready(
+    return ready(
         lambda: Encoder(BertModel(config, add_pooling_layer=False), "last_hidden_state", "input_ids", "attention_mask")
     )
 
@@ -163,7 +163,7 @@ def gpt2() -> nn.Module:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     config = GPT2Config(n_layer=4, n_embd=256, n_head=4, vocab_size=2000, use_cache=False, attn_implementation="eager")
-    return _ready(lambda: Single(GPT2LMHeadModel(config), "logits", "input_ids"))
+    return ready(lambda: Single(GPT2LMHeadModel(config), "logits", "input_ids"))
 
 
 def vit() -> nn.Module:
@@ -174,7 +174,7 @@ def vit() -> nn.Module:
         num_hidden_layers=4, hidden_size=192, num_attention_heads=3, intermediate_size=768, image_size=64, patch_size=8,
         attn_implementation="eager",
     )  # fmt: skip
-    return _ready(lambda: Single(ViTModel(config, add_pooling_layer=False), "last_hidden_state", "pixel_values"))
+    return ready(lambda: Single(ViTModel(config, add_pooling_layer=False), "last_hidden_state", "pixel_values"))
 
 
 def keras_mobilenet() -> Any:
@@ -209,11 +209,11 @@ def forest() -> Any:
 MODELS: dict[str, Written] = {
     "pytorch resnet18": (resnet18, ("input:float32[N,3,224,224]",)),
     "pytorch mobilenet": (mobilenet, ("input:float32[N,3,224,224]",)),
-    "pytorch unet": (lambda: _ready(UNet), ("x:float32[N,3,H=64,W=64]",)),
+    "pytorch unet": (lambda: ready(UNet), ("x:float32[N,3,H=64,W=64]",)),
     "pytorch bert": (bert, ("input_ids:int64[N,S=32]", "attention_mask:int64[N,S=32]")),
     "pytorch gpt2": (gpt2, ("x:int64[N,S=32]",)),
     "pytorch vit": (vit, ("x:float32[N,3,64,64]",)),
-    "pytorch lstm": (lambda: _ready(Tagger), ("tokens:int64[N,S=32]",)),
+    "pytorch lstm": (lambda: ready(Tagger), ("tokens:int64[N,S=32]",)),
     "keras mobilenet": (keras_mobilenet, ()),
     "keras attention": (keras_attention, ()),
     "sklearn forest": (forest, ()),
@@ -232,7 +232,7 @@ def write(name: str, folder: Path) -> Path:
     return path
 
 
-def _ready(build: Callable[[], nn.Module]) -> nn.Module:
+def ready(build: Callable[[], nn.Module]) -> nn.Module:
     """Seed, build, and give batch normalisation statistics other than zero and one."""
     torch.manual_seed(0)
     model = build()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelport.pipeline import Conversion, convert
+    from modelport.planning import plan
     from modelport.signature import Signature, TensorSpec
     from modelport.spec import Detection, Framework, Option, Options, hookimpl
     from modelport.verification import verify
@@ -26,6 +27,7 @@ _HOMES = {
     "TensorSpec": "signature",
     "convert": "pipeline",
     "hookimpl": "spec",
+    "plan": "planning",
     "verify": "verification",
 }
 
@@ -40,6 +42,7 @@ __all__ = [
     "convert",
     "errors",
     "hookimpl",
+    "plan",
     "verify",
 ]
 

@@ -131,12 +131,13 @@ def judge(seen: Observations, candidate: str, run: Runner, tolerance: Tolerance,
     )
 
 
-def require(proof: Proof, *, where: str | None = None) -> None:
-    """Raise NotEquivalent or ProofIncomplete unless the proof holds."""
+def require(proof: Proof, *, where: str | None = None, notes: Sequence[str] = ()) -> None:
+    """Raise NotEquivalent or ProofIncomplete unless the proof holds; notes of how the candidate was made are repeated there."""
     if proof.verdict == "failed":
         failing = [(case, figures) for case in proof.cases for figures in case.outputs if not figures.passed]
         lines = [f"{figures.output} ({case.label}): {figures.reason}" for case, figures in failing]
         shown = lines[:12] + ([f"… and {len(lines) - 12} more"] if len(lines) > 12 else [])
+        shown += [f"note: {note}" for note in notes]
         raise NotEquivalent(
             f"{proof.candidate} differs from {proof.reference} in {len({f.output for _, f in failing})} output(s):\n    "
             + "\n    ".join(shown),

@@ -252,9 +252,13 @@ def _observe(job: _Job, path: Path) -> None:
         return values
 
     with job.stage("reference"):
-        user = sample_files.fit(job.samples, job.signature) if job.samples is not None else None
+        user = _user_samples(job)
         cases = samples.plan(job.signature, domains_of(path), user=user, plugin=_plugin_samples(job))
         job.observed = equivalence.observe(job.source.title, reference, cases, seconds=job.request["seconds"])
+
+
+def _user_samples(job: _Job) -> dict[str, Any] | None:
+    return sample_files.fit(job.samples, job.signature) if job.samples is not None else None
 
 
 def _plugin_samples(job: _Job) -> Callable[[int], Any] | None:
@@ -273,14 +277,14 @@ def _judge(job: _Job, candidate: str, run: equivalence.Runner, seen: equivalence
     job.report.verdict = proof.verdict
     if not job.report.outputs and seen.answers:
         job.report.outputs = list(seen.answers[0][1])
-    equivalence.require(proof, where=job.report.source)
+    equivalence.require(proof, where=job.report.source, notes=job.report.notes)
 
 
 def _translate(job: _Job, path: Path, opened: session.Session, workspace: artifact.Workspace) -> tuple[list[Path], Any]:
     """Carry the proven ONNX file on to the target, and prove the saved and reloaded result against ONNX and the source."""
     target, options = job.target, job.target_options
     with job.stage("translate"):
-        model = target.call("from_onnx", model=ir.load(path), options=options)
+        model = target.call("from_onnx", model=ir.load(path), options=options, samples=_user_samples(job))
     files = [workspace.path]
     if target.has("save"):
         with job.stage("write"):

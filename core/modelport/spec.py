@@ -153,6 +153,27 @@ class Options:
             self.notes.append(text)
 
 
+@dataclass(frozen=True)
+class PlannedOp:
+    """One operator of an ONNX model and how a framework would express it.
+
+    Attributes:
+        domain: "ai.onnx" for the default one.
+        operator: its name.
+        version: of its schema, as the model's opset means it; None where onnx has no schema.
+        nodes: the names of its nodes.
+        status: "native", "inlined" (replaced by the operators that define it) or "unsupported".
+        reason: why it is not supported.
+    """
+
+    domain: str
+    operator: str
+    version: int | None
+    nodes: tuple[str, ...]
+    status: Literal["native", "inlined", "unsupported"]
+    reason: str = ""
+
+
 class Hooks:
     """The hooks. `self` is no part of an implementation's arguments."""
 
@@ -205,8 +226,16 @@ class Hooks:
         raise NotImplementedError
 
     @hookspec(firstresult=True)
-    def from_onnx(self, model: onnx_ir.Model, options: Options) -> Model:
-        """Translate from ONNX. Names and order of inputs and outputs are kept."""
+    def from_onnx(self, model: onnx_ir.Model, options: Options, samples: Arrays | None) -> Model:
+        """Translate from ONNX. Names and order of inputs and outputs are kept.
+
+        `samples` are the user's, one array for each input, for formats that calibrate on them; None without samples.
+        """
+
+    @hookspec(firstresult=True)
+    def plan(self, model: onnx_ir.Model, options: Options) -> Sequence[PlannedOp]:
+        """Say of each operator of an ONNX model how `from_onnx` would express it, without translating. Optional."""
+        raise NotImplementedError
 
     @hookspec(firstresult=True)
     def run(self, model: Model, signature: Signature, inputs: Arrays, options: Options) -> Values:

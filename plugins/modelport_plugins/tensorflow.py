@@ -9,7 +9,7 @@ import numpy as np
 
 from modelport.errors import CannotConvert, InvalidOption, SignatureNeeded, SourceUnreadable, UnsupportedOps, nearest
 from modelport.signature import Signature, TensorSpec
-from modelport.spec import Detection, Framework, Option, Options, hookimpl
+from modelport.spec import Detection, Framework, Option, Options, PlannedOp, hookimpl
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,6 +132,16 @@ def from_onnx(model: ir.Model, options: Options) -> Any:
 
 
 @hookimpl
+def plan(model: ir.Model, options: Options) -> Sequence[PlannedOp]:
+    """Look each operator up in the translator's registry."""
+    _tensorflow()
+    from modelport_converters.onnx_graph import plan
+    from modelport_converters.onnx_to_tensorflow.build import registry
+
+    return [PlannedOp(**vars(op)) for op in plan.plan(model, registry())]
+
+
+@hookimpl
 def save(model: Any, path: Path, options: Options) -> Sequence[Path]:
     """Write a SavedModel with the signature `serving_default`, named after the ONNX inputs and outputs."""
     from modelport_converters.onnx_to_tensorflow.build import save
@@ -143,12 +153,13 @@ def save(model: Any, path: Path, options: Options) -> Sequence[Path]:
 @hookimpl
 def run(model: Any, signature: Signature, inputs: Arrays, options: Options) -> Values:
     """Run the function on NumPy arrays."""
+    from modelport_converters.onnx_to_tensorflow.interface import positions
     from modelport_converters.tensorflow_to_onnx.arrays import to_array
 
     function = _function(model, options)
     results = _tensor_leaves(_called(function, _arguments(function, signature, inputs, options)))
     names = [path[-1] if path else None for path, _ in results]
-    order = _order(names, [spec.name for spec in signature.outputs])
+    order = positions(names, [spec.name for spec in signature.outputs])
     return {spec.name: to_array(results[at][1]) for spec, at in zip(signature.outputs, order, strict=True)}
 
 
@@ -250,33 +261,20 @@ def _called(function: Any, tensors: Sequence[Any]) -> Any:
 
 def _arguments(function: Any, signature: Signature, inputs: Arrays, options: Options) -> list[Any]:
     """Return the tensors of the function's inputs in its own order: by name where they are those of a translated model."""
+    from modelport_converters.onnx_to_tensorflow.interface import is_channels_last, positions
     from modelport_converters.tensorflow_to_onnx.arrays import to_tensor
 
     leaves = _tensor_leaves(function.structured_input_signature) if _arity(function) else []
-    order = _order([spec.name for _, spec in leaves], [spec.name for spec in signature.inputs])
+    order = positions([spec.name for _, spec in leaves], [spec.name for spec in signature.inputs])
     tensors: list[Any] = [None] * len(leaves)
     for spec, at in zip(signature.inputs, order, strict=True):
         array = inputs[spec.name]
-        if options["inputs_layout"] == "nhwc" and _is_channels_last(leaves[at][1], spec):
+        shape = leaves[at][1].shape
+        own = None if shape.rank is None else shape.as_list()
+        if options["inputs_layout"] == "nhwc" and is_channels_last(own, spec.shape, spec.dtype):
             array = np.moveaxis(array, 1, -1)
         tensors[at] = to_tensor(array, spec.dtype)
     return tensors
-
-
-def _order(own: Sequence[Any], wanted: Sequence[str]) -> Sequence[int]:
-    """Return where each wanted name stands among a function's own; in order, unless they are a translated model's names."""
-    from modelport_converters.onnx_to_tensorflow.naming import tensor_names
-
-    names = tensor_names(wanted)
-    return [own.index(name) for name in names] if sorted(names) == sorted(map(str, own)) else range(len(wanted))
-
-
-def _is_channels_last(leaf: Any, spec: TensorSpec) -> bool:
-    """Tell whether a function takes an input of the signature channels-last."""
-    if spec.shape is None or len(spec.shape) < 4 or not leaf.dtype.is_floating:
-        return False
-    moved = [spec.shape[0], *spec.shape[2:], spec.shape[1]]
-    return [size if isinstance(size, int) else None for size in moved] == leaf.shape.as_list()
 
 
 def _arity(function: Any) -> int:

@@ -45,6 +45,15 @@ def test_erfc_agrees_with_the_math_module():
     np.testing.assert_allclose(y, np.vectorize(math.erfc)(x), atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["int32", "int64", "float32"])
+def test_division_is_rounded_down(dtype):
+    x = np.array([[-7, 7, -6, 5], [-1, 0, 1, -8]], dtype)
+    input_, output = Value("x", dtype, ("N", 4)), Value("y", dtype, ("N", 4))
+    for divisor in (2, -3):
+        (y,) = ran(exported(lambda value, by=divisor: [value // by], (input_,), (output,)), x=x)
+        np.testing.assert_array_equal(y, x // divisor)
+
+
 def test_functions_compiled_with_xla_are_inlined():
     compiled = tf.function(lambda value: value * 3, jit_compile=True)
     (y,) = ran(exported(lambda value: [compiled(value) + 1]), x=floats(2, 4))

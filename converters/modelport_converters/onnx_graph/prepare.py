@@ -25,6 +25,10 @@ _SMALL = 1024
 """Initializers up to this many bytes stay in the model while it is upgraded: adapters read axes, shapes and scales from them."""
 
 
+_OF_ONNXRUNTIME = frozenset({"SimplifiedLayerNormalization"})
+"""Operators that ONNX Runtime's optimizer writes in the domain ai.onnx, which does not define them."""
+
+
 def prepare(model: ir.Model, registry: Registry) -> ir.Model:
     """Return a new model in the newest opset that holds only operators of the registry.
 
@@ -108,12 +112,22 @@ def _upgraded(model: ir.Model, registry: Registry) -> ir.Model:
         proto = ir.to_proto(model)
     finally:
         _attach(model, weights)
+    _move_foreign(proto)
     proto = _newest(proto)
     if wanted := _functions(proto, registry):
         proto = onnx.inliner.inline_selected_functions(proto, wanted, inline_schema_functions=True)
     result = ir.from_proto(onnx.shape_inference.infer_shapes(proto, data_prop=True))
     _attach(result, weights)
     return result
+
+
+def _move_foreign(proto: onnx.ModelProto) -> None:
+    """Put ONNX Runtime's operators into its own domain: the version converter stops at what ai.onnx does not define."""
+    found = [node for node in _proto_nodes(proto.graph.node) if not node.domain and node.op_type in _OF_ONNXRUNTIME]
+    for node in found:
+        node.domain = "com.microsoft"
+    if found and all(entry.domain != "com.microsoft" for entry in proto.opset_import):
+        proto.opset_import.add(domain="com.microsoft", version=1)
 
 
 def _newest(proto: onnx.ModelProto) -> onnx.ModelProto:

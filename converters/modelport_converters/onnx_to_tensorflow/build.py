@@ -18,15 +18,21 @@ from modelport_converters.onnx_to_tensorflow.registry import ops
 from modelport_converters.onnx_to_tensorflow.weights import Policy, to_dtype
 
 FAMILIES = (
+    "activations",
+    "arranging",
     "attention",
     "casting",
     "contrib",
+    "contrib_attention",
+    "contrib_quantized",
     "control_flow",
     "elementwise",
     "image",
     "indexing",
+    "linear_attention",
     "losses",
     "ml",
+    "ml_trees",
     "nn",
     "normalization",
     "optional",
@@ -36,6 +42,7 @@ FAMILIES = (
     "recurrent",
     "reduction",
     "resizing",
+    "selecting",
     "sequence",
     "shape",
     "signal",
@@ -80,9 +87,7 @@ def registry() -> Registry:
     return ops
 
 
-def build(
-    model: ir.Model, *, trainable: bool = False, inputs_layout: Literal["nchw", "nhwc"] = "nchw"
-) -> Module:
+def build(model: ir.Model, *, trainable: bool = False, inputs_layout: Literal["nchw", "nhwc"] = "nchw") -> Module:
     """Translate an ONNX model.
 
     Args:
@@ -95,7 +100,9 @@ def build(
         CannotConvert: when an input or output is not a tensor.
     """
     prepared = prepare(model, registry())
-    size = sum(value.const_value.nbytes for value in prepared.graph.initializers.values() if value.const_value is not None)
+    size = sum(
+        value.const_value.nbytes for value in prepared.graph.initializers.values() if value.const_value is not None
+    )
     layout = Layout(Policy(trainable or size > LARGEST_CONSTANTS, trainable))
     walk = Walk(prepared, ops, layout)
     specs = input_specs(prepared, inputs_layout)
@@ -119,7 +126,12 @@ def input_specs(model: ir.Model, inputs_layout: str = "nchw") -> list[tf.TensorS
 
 def is_image(value: ir.Value) -> bool:
     """Tell whether an input is of floats and has a batch, channels and two or more spatial dimensions."""
-    return value.dtype is not None and value.dtype.is_floating_point() and value.shape is not None and len(value.shape) >= 4
+    return (
+        value.dtype is not None
+        and value.dtype.is_floating_point()
+        and value.shape is not None
+        and len(value.shape) >= 4
+    )
 
 
 def _spec(value: ir.Value, name: str, inputs_layout: str) -> tf.TensorSpec:

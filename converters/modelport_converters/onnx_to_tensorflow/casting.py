@@ -1,1 +1,151 @@
-"""Casts between element types."""
+"""Casts between element types, those without kernels in TensorFlow included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+import tensorflow as tf
+
+from modelport_converters.onnx_to_tensorflow.registry import Unsupported, op
+from modelport_converters.onnx_to_tensorflow.weights import Array, to_dtype
+
+_SMALL_FLOATS = frozenset(
+    {"float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float4_e2m1fn"}
+)  # fmt: skip
+_BITS = {"int4": 4, "uint4": 4, "int2": 2, "uint2": 2}
+
+
+@op("Cast")
+def cast(x: Any, *, to: int, saturate: int = 1, round_mode: str = "up") -> Any:
+    """Elements in another type; floats of 8 bits and fewer saturate unless told otherwise."""
+    return to_type(x, _dtype(to), bool(saturate))
+
+
+@op("CastLike")
+def cast_like(x: Any, like: Any, *, saturate: int = 1, round_mode: str = "up") -> Any:
+    """Elements in the type of another tensor."""
+    return to_type(x, like.dtype, bool(saturate))
+
+
+@op("BitCast")
+def bit_cast(x: Any, *, to: int) -> Any:
+    """The same bits read as another type of that width."""
+    target = _dtype(to)
+    if target == x.dtype:
+        return x
+    plain = tf.cast(x, tf.uint8) if x.dtype == tf.bool else codes(x) if _is_small(x.dtype) else x
+    if target == tf.bool:
+        return tf.bitcast(plain, tf.uint8) != 0
+    if _is_small(target):
+        return from_codes(tf.bitcast(plain, tf.uint8), target)
+    return plain if plain.dtype == target else tf.bitcast(plain, target)
+
+
+def to_type(x: Any, target: tf.DType, saturate: bool = True) -> Any:
+    """Return a tensor in another type, as ONNX's Cast."""
+    if x.dtype == target:
+        return tf.identity(x)
+    if target == tf.string:
+        return _to_string(_readable(x))
+    plain = _from_string(x) if x.dtype == tf.string else _readable(x)
+    if target == tf.bool:
+        return plain != 0 if plain.dtype != tf.bool else plain
+    if target.name in _SMALL_FLOATS:
+        return from_codes(_nearest(plain, target, saturate or target.name == "float4_e2m1fn"), target)
+    if target.name in _BITS:
+        whole = tf.cast(tf.cast(plain, tf.int32), tf.uint8)
+        return from_codes(whole & tf.constant(2 ** _BITS[target.name] - 1, tf.uint8), target)
+    return tf.cast(plain, target)
+
+
+def codes(x: Any) -> Any:
+    """Return the bytes that hold the elements of a small type, as uint8.
+
+    TensorFlow's only kernel that reads the bytes of every type is Fingerprint: the hash of each byte tells which one it was.
+    """
+    with tf.init_scope():
+        every = tf.constant(np.arange(256, dtype=np.uint8).reshape(-1, 1))
+        table = np.ascontiguousarray(tf.fingerprint(every).numpy()).view(np.int64).ravel()
+    order = np.argsort(table)
+    hashes = tf.bitcast(tf.fingerprint(tf.reshape(x, [-1, 1])), tf.int64)
+    found = tf.gather(tf.constant(order.astype(np.uint8)), tf.searchsorted(tf.constant(table[order]), hashes))
+    return tf.reshape(found, tf.shape(x))
+
+
+def from_codes(bytes_of: Any, target: tf.DType) -> Any:
+    """Return a tensor of a small type from the bytes that hold it.
+
+    A serialised tensor begins with its type's number, so that uint8 is parsed as another type of one byte.
+    """
+    text = tf.io.serialize_tensor(bytes_of)
+    number = bytes([8, target.as_datatype_enum])
+    made = tf.io.parse_tensor(tf.strings.join([tf.constant(number), tf.strings.substr(text, 2, -1)]), target)
+    return tf.ensure_shape(made, bytes_of.shape)
+
+
+def _is_small(dtype: tf.DType) -> bool:
+    return dtype.name in _SMALL_FLOATS or dtype.name in _BITS
+
+
+def _values(dtype: tf.DType) -> Array:
+    """Return the number that each byte stands for in a small type."""
+    count = 2 ** _BITS.get(dtype.name, 4 if dtype.name == "float4_e2m1fn" else 8)
+    every = np.arange(count, dtype=np.uint8)
+    values: Array = every.view(dtype.as_numpy_dtype).astype(np.int32 if dtype.name in _BITS else np.float32)
+    return values
+
+
+def _readable(x: Any) -> Any:
+    """Return a tensor of a small type in one that TensorFlow computes with; any other as it is."""
+    if not _is_small(x.dtype):
+        return x
+    if x.dtype in (tf.dtypes.experimental.float8_e4m3fn, tf.dtypes.experimental.float8_e5m2):
+        return tf.cast(x, tf.float32)
+    values = _values(x.dtype)
+    return tf.gather(tf.constant(values), tf.cast(codes(x), tf.int32) & (len(values) - 1))
+
+
+def _nearest(x: Any, target: tf.DType, saturate: bool) -> Any:
+    """Return the bytes of the nearest numbers of a small float, ties to the even one."""
+    x = x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
+    values = _values(target).astype(np.float64)
+    half = len(values) // 2
+    finite = values[:half][np.isfinite(values[:half])]
+    step = finite[-1] - finite[-2]
+    middles = (finite + np.append(finite[1:], finite[-1] + step)) / 2
+    middles = middles.astype(x.dtype.as_numpy_dtype)
+    odd = np.arange(len(middles)) % 2 == 1  # a tie goes up from an odd number
+    middles = np.where(odd, np.nextafter(middles, middles.dtype.type(0)), middles)
+    flat = tf.reshape(x, [-1])
+    found = tf.reshape(tf.searchsorted(tf.constant(middles), tf.abs(flat)), tf.shape(x))
+    unsigned_zero = target.name.endswith("uz")
+    beyond = len(finite) - 1 if saturate else half if unsigned_zero else len(finite)
+    found = tf.where(found >= len(finite), beyond, found)
+    bits = tf.bitcast(x, tf.int64 if x.dtype == tf.float64 else tf.int32)
+    signed = (bits < 0) & (found > 0) & (found < half) if unsigned_zero else bits < 0
+    found = found + tf.where(signed, half, 0)
+    nan = (
+        half if unsigned_zero or target.name == "float4_e2m1fn" else half - 1
+    )  # a type without NaN makes it -0, as ml_dtypes
+    return tf.cast(tf.where(tf.math.is_nan(x), nan, found), tf.uint8)
+
+
+def _from_string(x: Any) -> Any:
+    return tf.strings.to_number(x, tf.float64)
+
+
+def _to_string(x: Any) -> Any:
+    if x.dtype == tf.bool:
+        return tf.where(x, "True", "False")
+    if not x.dtype.is_floating:
+        return tf.strings.as_string(x)
+    return tf.strings.as_string(x if x.dtype == tf.float64 else tf.cast(x, tf.float32), shortest=True)
+
+
+def _dtype(to: int) -> tf.DType:
+    try:
+        return to_dtype(ir.DataType(to))
+    except (TypeError, ValueError) as error:
+        raise Unsupported(f"TensorFlow has no element type {to} of ONNX's TensorProto") from error

@@ -1,45 +1,144 @@
-"""Elementwise operators: arithmetic, comparison, logic, activations, casts."""
+"""Elementwise arithmetic, comparison, logic, rounding and trigonometry."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from modelport_converters.onnx_to_tensorflow.registry import elementwise, op
 
+
+def divide(a: Any, b: Any) -> Any:
+    """Quotient; of integers truncated towards zero."""
+    return tf.raw_ops.Div(x=a, y=b) if a.dtype.is_floating or a.dtype.is_unsigned else tf.truncatediv(a, b)
+
+
+def sign(x: Any) -> Any:
+    """-1, 0 or 1."""
+    return tf.cast(x != 0, x.dtype) if x.dtype.is_unsigned else tf.sign(x)
+
+
+def negative(x: Any) -> Any:
+    """Minus x, wrapped for unsigned integers."""
+    return tf.zeros([], x.dtype) - x if x.dtype.is_unsigned else tf.negative(x)
+
+
+def power(x: Any, exponent: Any) -> Any:
+    """A power in the type of the base; the exponent may be of another type."""
+    if x.dtype == exponent.dtype and x.dtype.is_floating:
+        return tf.pow(x, exponent)
+    wide = tf.float64 if exponent.dtype.is_floating or x.dtype.is_floating else tf.int64
+    known = tf.get_static_value(exponent)
+    if wide == tf.int64 and (known is None or (known < 0).any()):
+        wide = tf.float64  # TensorFlow refuses negative powers of integers
+    return tf.cast(tf.pow(tf.cast(x, wide), tf.cast(exponent, wide)), x.dtype)
+
+
+def mean(*values: Any) -> Any:
+    """Mean of the operands."""
+    return functools.reduce(tf.add, values) / tf.cast(len(values), values[0].dtype)
+
+
+def _folded(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    return lambda *values: functools.reduce(function, values)
+
+
 elementwise(
     {
-        "Abs": tf.abs,
+        "Abs": lambda x: x if x.dtype.is_unsigned else tf.abs(x),
+        "Acos": tf.acos,
+        "Acosh": tf.acosh,
         "Add": tf.add,
-        "Div": tf.divide,
+        "And": tf.logical_and,
+        "Asin": tf.asin,
+        "Asinh": tf.asinh,
+        "Atan": tf.atan,
+        "Atanh": tf.atanh,
+        "BitwiseAnd": tf.bitwise.bitwise_and,
+        "BitwiseNot": tf.bitwise.invert,
+        "BitwiseOr": tf.bitwise.bitwise_or,
+        "BitwiseXor": tf.bitwise.bitwise_xor,
+        "Ceil": tf.math.ceil,
+        "Cos": tf.cos,
+        "Cosh": tf.cosh,
+        "Div": divide,
+        "Equal": tf.equal,
         "Erf": tf.math.erf,
         "Exp": tf.exp,
+        "Floor": tf.floor,
+        "Greater": tf.greater,
+        "GreaterOrEqual": tf.greater_equal,
         "Identity": tf.identity,
+        "IsNaN": tf.math.is_nan,
+        "Less": tf.less,
+        "LessOrEqual": tf.less_equal,
         "Log": tf.math.log,
+        "Max": _folded(tf.maximum),
+        "Mean": mean,
+        "Min": _folded(tf.minimum),
         "Mul": tf.multiply,
-        "Neg": tf.negative,
-        "Pow": tf.pow,
+        "Neg": negative,
+        "Not": tf.logical_not,
+        "Or": tf.logical_or,
+        "Pow": power,
         "Reciprocal": tf.math.reciprocal,
-        "Relu": tf.nn.relu,
-        "Sigmoid": tf.sigmoid,
+        "Round": tf.round,
+        "Sign": sign,
+        "Sin": tf.sin,
+        "Sinh": tf.sinh,
         "Sqrt": tf.sqrt,
         "Sub": tf.subtract,
+        "Sum": _folded(tf.add),
+        "Tan": tf.tan,
         "Tanh": tf.tanh,
         "Where": tf.where,
+        "Xor": tf.math.logical_xor,
     }
 )
 
 
 @op("Clip", layout="elementwise")
 def clip(x: Any, minimum: Any = None, maximum: Any = None) -> Any:
-    """Limit to [minimum, maximum]; either may be absent."""
+    """Limit to [minimum, maximum]; either may be absent, and the maximum wins where it is the smaller."""
     if minimum is not None:
         x = tf.maximum(x, minimum)
     return x if maximum is None else tf.minimum(x, maximum)
 
 
-@op("Gelu", layout="elementwise")
-def gelu(x: Any, *, approximate: str = "none") -> Any:
-    """x * Phi(x), or its approximation by tanh."""
-    return tf.nn.gelu(x, approximate=approximate == "tanh")
+@op("Mod", layout="elementwise")
+def mod(a: Any, b: Any, *, fmod: int = 0) -> Any:
+    """Remainder with the sign of b, or of a when fmod is set."""
+    if not a.dtype.is_floating:
+        return a - divide(a, b) * b if fmod or a.dtype.is_unsigned else tf.math.floormod(a, b)
+    half = a.dtype in (tf.float16, tf.bfloat16)
+    x, y = (tf.cast(a, tf.float32), tf.cast(b, tf.float32)) if half else (a, b)
+    rest = tf.truncatemod(x, y)
+    if not fmod:
+        moved = tf.where(tf.math.is_inf(y), y, rest + y)
+        signed_zero = tf.where(y < 0, -tf.abs(rest), tf.abs(rest))
+        rest = tf.where(rest == 0, signed_zero, tf.where((rest < 0) != (y < 0), moved, rest))
+    return tf.cast(rest, a.dtype)
+
+
+@op("BitShift", layout="elementwise")
+def bit_shift(x: Any, y: Any, *, direction: str) -> Any:
+    """Shift by y bits; amounts outside the width leave only copies of the sign bit."""
+    bits = tf.constant(x.dtype.size * 8, y.dtype)
+    inside = (y >= 0) & (y < bits)
+    safe = tf.where(inside, y, tf.zeros([], y.dtype))
+    if direction == "LEFT":
+        return tf.where(inside, tf.bitwise.left_shift(x, safe), tf.zeros([], x.dtype))
+    fill = tf.zeros_like(x) if x.dtype.is_unsigned else -tf.cast(x < 0, x.dtype)
+    return tf.where(inside, tf.bitwise.right_shift(x, safe), fill)
+
+
+@op("IsInf", layout="elementwise")
+def is_inf(x: Any, *, detect_negative: int = 1, detect_positive: int = 1) -> Any:
+    """True for infinities of the signs asked for."""
+    if detect_negative and detect_positive:
+        return tf.math.is_inf(x)
+    infinity = tf.constant(float("inf") if detect_positive else -float("inf"), x.dtype)
+    return x == infinity if detect_negative or detect_positive else tf.zeros_like(x, tf.bool)

@@ -7,7 +7,7 @@ most once, when an operator asks for it. An operator's trait `layout` says how i
 - "elementwise": works in whichever form its operands have;
 - "axis", "axes": works in either form once its axis (attribute) or axes (attribute or static input) are renumbered;
 - "reduce": the same, and the dimensions left over must be in ONNX's order if they are not kept;
-- "pad", "slice", "transpose": as the operator of that name;
+- "pad", "slice", "shape", "transpose": as the operator of that name;
 - none: wants ONNX's order.
 """
 
@@ -59,10 +59,13 @@ class Layout:
         self.variables: list[tf.Variable] = []
         self._policy = policy
         self._last: dict[int, tuple[Any, Any]] = {}
+        self._weights: dict[ir.Value, Weight] = {}
 
     def constant(self, value: ir.Value) -> Weight:
-        """Return what stands for an initializer."""
-        return Weight(value, self._policy, self.variables)
+        """Return what stands for an initializer: the same in every trace, since variables are made in the first one only."""
+        if value not in self._weights:
+            self._weights[value] = Weight(value, self._policy, self.variables)
+        return self._weights[value]
 
     def plain(self, value: Any) -> Any:
         """Return a value as ONNX means it: a tensor in ONNX's order, or what else the value is."""
@@ -131,7 +134,13 @@ def last_axis(axis: int, rank: int) -> int:
 
 
 def _static(name: str, value: Any) -> Any:
-    array = value.array if isinstance(value, Weight) else value if isinstance(value, np.ndarray) else tf.get_static_value(value)
+    array = (
+        value.array
+        if isinstance(value, Weight)
+        else value
+        if isinstance(value, np.ndarray)
+        else tf.get_static_value(value)
+    )
     if array is None:
         raise Unsupported(f"its input {name!r} must be known when the model is converted")
     return array
@@ -245,7 +254,9 @@ def _pad(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) 
 def _slice(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
     value, starts = inputs[0], _known(inputs[1])
     axes = _known(inputs[3]) if len(inputs) > 3 and inputs[3] is not None else None
-    if not isinstance(value, Held) or (axes is None and (starts is None or (len(inputs) > 3 and inputs[3] is not None))):
+    if not isinstance(value, Held) or (
+        axes is None and (starts is None or (len(inputs) > 3 and inputs[3] is not None))
+    ):
         return _first(layout, op, inputs, attributes)
     named = range(len(starts)) if axes is None and starts is not None else np.ravel(axes)
     moved = np.array([last_axis(int(axis), value.rank) for axis in named], np.int64)
@@ -265,12 +276,19 @@ def _transpose(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, 
     return _outputs(op.function(value.last, perm=moved))
 
 
+def _shape(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+    if not isinstance(inputs[0], Held):
+        return _first(layout, op, inputs, attributes)
+    return _outputs(op.function(inputs[0].last, order=first_order(inputs[0].rank), **attributes))
+
+
 _WAYS: dict[str, Callable[[Layout, Op, list[Any], dict[str, Any]], Sequence[Any]]] = {
     "spatial": _spatial,
     "elementwise": _elementwise,
     "axis": _axis,
     "reduce": _reduce,
     "pad": _pad,
+    "shape": _shape,
     "slice": _slice,
     "transpose": _transpose,
 }

@@ -1,4 +1,4 @@
-"""Reductions."""
+"""Reductions along axes, cumulative ones, and the softmax family."""
 
 from __future__ import annotations
 
@@ -10,13 +10,113 @@ import tensorflow as tf
 
 from modelport_converters.onnx_to_tensorflow.registry import op
 
+_Reduce = Callable[..., Any]
 
-def _reduction(name: str, function: Callable[..., Any]) -> None:
-    @op(name, static=("axes",), layout="reduce")
+
+def _extreme(logical: _Reduce, numeric: _Reduce) -> _Reduce:
+    return lambda x, axes, keep: (logical if x.dtype == tf.bool else numeric)(x, axes, keep)
+
+
+def _real(function: _Reduce) -> _Reduce:
+    """Compute integers in float64, as a logarithm or root of them is cut down to an integer."""
+
+    def compute(x: Any, axes: Any, keep: bool) -> Any:
+        return (
+            function(x, axes, keep)
+            if x.dtype.is_floating
+            else tf.cast(function(tf.cast(x, tf.float64), axes, keep), x.dtype)
+        )
+
+    return compute
+
+
+def _log_sum_exp(x: Any, axes: Any, keep: bool) -> Any:
+    return tf.reduce_logsumexp(x, axes, keep)
+
+
+def _l1(x: Any, axes: Any, keep: bool) -> Any:
+    return tf.reduce_sum(x if x.dtype.is_unsigned else tf.abs(x), axes, keep)
+
+
+def _register(name: str, function: _Reduce, alone: Callable[[Any], Any] = tf.identity) -> None:
+    """Register a reduction; `alone` is what it makes of single elements, when noop_with_empty_axes reduces nothing."""
+
+    @op(name, layout="reduce")
     def reduce(data: Any, axes: Any = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Any:
-        empty = axes is None or np.size(axes) == 0
-        return data if empty and noop_with_empty_axes else function(data, None if empty else axes, bool(keepdims))
+        """Reduce along axes; all of them when none is named."""
+        known = axes if axes is None or isinstance(axes, np.ndarray) else tf.get_static_value(axes)
+        if axes is None or (known is not None and np.size(known) == 0):
+            return alone(data) if noop_with_empty_axes else function(data, None, bool(keepdims))
+        if known is not None or axes.shape.num_elements():
+            return function(data, known if known is not None else axes, bool(keepdims))
+        if noop_with_empty_axes:
+            return tf.cond(tf.size(axes) == 0, lambda: alone(data), lambda: function(data, axes, bool(keepdims)))
+        every = tf.range(tf.rank(data), dtype=axes.dtype)
+        return function(data, tf.cond(tf.size(axes) == 0, lambda: every, lambda: axes), bool(keepdims))
 
 
-_reduction("ReduceMean", tf.reduce_mean)
-_reduction("ReduceSum", tf.reduce_sum)
+def _absolute(x: Any) -> Any:
+    return x if x.dtype.is_unsigned else tf.abs(x)
+
+
+_register("ReduceL1", _l1, _absolute)
+_register("ReduceL2", _real(lambda x, axes, keep: tf.sqrt(tf.reduce_sum(x * x, axes, keep))), _absolute)
+_register("ReduceLogSum", _real(lambda x, axes, keep: tf.math.log(tf.reduce_sum(x, axes, keep))), tf.math.log)
+_register("ReduceLogSumExp", _real(_log_sum_exp))
+_register("ReduceMax", _extreme(tf.reduce_any, tf.reduce_max))
+_register("ReduceMean", tf.reduce_mean)
+_register("ReduceMin", _extreme(tf.reduce_all, tf.reduce_min))
+_register("ReduceProd", tf.reduce_prod)
+_register("ReduceSum", tf.reduce_sum)
+_register("ReduceSumSquare", lambda x, axes, keep: tf.reduce_sum(x * x, axes, keep), lambda x: x * x)
+
+
+def _position(find: Callable[..., Any], data: Any, axis: int, keepdims: int, last: int) -> Any:
+    if last:
+        size = tf.shape(data, out_type=tf.int64)[axis]
+        found = size - 1 - find(tf.reverse(data, [axis]), axis, tf.int64)
+    else:
+        found = find(data, axis, tf.int64)
+    return tf.expand_dims(found, axis) if keepdims else found
+
+
+@op("ArgMax", layout="reduce")
+def arg_max(data: Any, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> Any:
+    """Where along axis the largest element stands: the first such place, or the last."""
+    return _position(tf.argmax, data, axis, keepdims, select_last_index)
+
+
+@op("ArgMin", layout="reduce")
+def arg_min(data: Any, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> Any:
+    """Where along axis the smallest element stands: the first such place, or the last."""
+    return _position(tf.argmin, data, axis, keepdims, select_last_index)
+
+
+@op("CumSum")
+def cum_sum(x: Any, axis: Any, *, exclusive: int = 0, reverse: int = 0) -> Any:
+    """Running sum along axis."""
+    return tf.cumsum(x, tf.reshape(axis, []), bool(exclusive), bool(reverse))
+
+
+@op("CumProd")
+def cum_prod(x: Any, axis: Any, *, exclusive: int = 0, reverse: int = 0) -> Any:
+    """Running product along axis."""
+    return tf.math.cumprod(x, tf.reshape(axis, []), bool(exclusive), bool(reverse))
+
+
+@op("Softmax", layout="axis")
+def softmax(x: Any, *, axis: int = -1) -> Any:
+    """Exponentials of x divided by its sum along axis."""
+    return tf.nn.softmax(x, axis)
+
+
+@op("LogSoftmax", layout="axis")
+def log_softmax(x: Any, *, axis: int = -1) -> Any:
+    """Logarithm of the softmax along axis."""
+    return tf.nn.log_softmax(x, axis)
+
+
+@op("Hardmax", layout="axis")
+def hardmax(x: Any, *, axis: int = -1) -> Any:
+    """1 at the first largest element along axis, 0 elsewhere."""
+    return tf.one_hot(tf.argmax(x, axis), tf.shape(x)[axis], axis=axis % x.shape.rank, dtype=x.dtype)

@@ -16,6 +16,9 @@ from modelport_converters.onnx_to_tensorflow.naming import op_name
 
 Array = NDArray[Any]
 
+_SHORT = 256
+"""Integers up to this many are axes, shapes and the like, which operators want to know."""
+
 _FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 
 
@@ -58,8 +61,10 @@ class Policy:
     trainable: bool = False
 
     def wants_variable(self, dtype: tf.DType, shape: Sequence[int]) -> bool:
-        """Tell whether a weight is to be a variable; scalars and strings never are."""
-        return self.variables and dtype != tf.string and math.prod(shape) > 1 and len(shape) > 0
+        """Tell whether a weight is to be a variable; scalars, strings and short vectors of integers never are."""
+        if not self.variables or dtype == tf.string or not shape:
+            return False
+        return math.prod(shape) > (1 if dtype.is_floating else _SHORT)
 
 
 class Weight:
@@ -76,7 +81,7 @@ class Weight:
         self.name = value.name or ""
         self._tensor = value.const_value
         self._policy, self._owner = policy, owner
-        self._made: dict[tuple[int, Arrangement], Any] = {}
+        self._made: dict[tuple[Any, Arrangement], Any] = {}
         self._variable: tuple[Arrangement, tf.Variable] | None = None
 
     @property
@@ -92,7 +97,7 @@ class Weight:
     def tensor(self, arrangement: Arrangement = PLAIN) -> Any:
         """Return the weight in an arrangement, made once for each graph that is being traced."""
         graph = tf.compat.v1.get_default_graph()
-        key = (id(graph), arrangement)
+        key = (graph, arrangement)
         if key not in self._made:
             self._made[key] = self._make(arrangement)
         return self._made[key]

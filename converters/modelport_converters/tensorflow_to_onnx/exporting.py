@@ -78,13 +78,13 @@ def export(
         UnsupportedOps: with every operator that has no ONNX form.
         CannotConvert: for a frozen graph of 2 GB.
     """
-    with _quiet() as failures, tf.device("/cpu:0"):
+    with quiet() as failures, tf.device("/cpu:0"):
         function = _trace(call, [*inputs, *weights])
         _refuse_python(function.graph.as_graph_def())
         names = [port.name for port in [*inputs, *weights]]
         graph = _translate(function, names, [port.name for port in outputs], min(opset, NEWEST_OPSET), owner)
         model = graph.make_model("", graph_name="model")
-    _refuse_unmapped(model, failures)
+    refuse_unmapped(model, failures)
     _set_interface(model, function, inputs, outputs, names)
     return _attach(model, weights) if weights else model
 
@@ -133,7 +133,7 @@ def _translate(function: Any, inputs: list[str], outputs: list[str], opset: int,
                 initialized_tables=tables,
             )
 
-    return _optimized(process)
+    return optimized(process)
 
 
 def _inlined(graph: Any, sources: list[str], targets: list[str]) -> Any:
@@ -150,7 +150,7 @@ def _inlined(graph: Any, sources: list[str], targets: list[str]) -> Any:
         return tf_loader.tf_optimize(sources, targets, graph)
 
 
-def _optimized(process: Callable[[], Any]) -> Any:
+def optimized(process: Callable[[], Any]) -> Any:
     """Run tf2onnx's optimizers in place; if one fails, run them on a new graph, each on a copy, and leave that one out."""
     try:
         return optimizer.optimize_graph(process(), catch_errors=False)
@@ -184,7 +184,8 @@ def _refuse_bfloat16(graph: Any) -> None:
         )
 
 
-def _refuse_unmapped(model: onnx.ModelProto, failures: Mapping[str, str]) -> None:
+def refuse_unmapped(model: onnx.ModelProto, failures: Mapping[str, str]) -> None:
+    """Raise UnsupportedOps with every node that was left over or that failed."""
     versions = {opset.domain: opset.version for opset in model.opset_import}
     unmapped = {
         node.name: f"{node.op_type}, node {node.name!r}: no ONNX form is known for this TensorFlow operator"
@@ -219,13 +220,13 @@ def _set_interface(
     for name, tensor in zip(order, function.inputs, strict=False):
         value = present.get(name) or _value(name, tensor)
         if dims.get(name) is not None:
-            _set_dims(value, dims[name] or ())
+            set_dims(value, dims[name] or ())
         values.append(value)
     del model.graph.input[:]
     model.graph.input.extend(values)
     for value, port, tensor in zip(model.graph.output, outputs, function.outputs, strict=True):
         if tensor.shape.rank is not None:
-            _set_dims(value, _output_dims(port, tensor.shape.as_list(), batch))
+            set_dims(value, _output_dims(port, tensor.shape.as_list(), batch))
 
 
 def _output_dims(port: Port, traced: Sequence[int | None], batch: int | str | None) -> list[int | str]:
@@ -243,7 +244,8 @@ def _value(name: str, tensor: tf.Tensor) -> onnx.ValueInfoProto:
     return onnx.helper.make_tensor_value_info(name, elem_type, tensor.shape.as_list())
 
 
-def _set_dims(value: onnx.ValueInfoProto, dims: Iterable[int | str]) -> None:
+def set_dims(value: onnx.ValueInfoProto, dims: Iterable[int | str]) -> None:
+    """Declare the sizes of an input or output."""
     shape = value.type.tensor_type.shape
     del shape.dim[:]
     shape.SetInParent()  # a scalar has a shape without dimensions
@@ -288,7 +290,7 @@ class _Failures(logging.Handler):
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[Mapping[str, str]]:
+def quiet() -> Iterator[Mapping[str, str]]:
     """Keep the logs of tf2onnx and TensorFlow off the terminal and yield the nodes that failed, with reasons."""
     log, tf_log, collector = logging.getLogger("tf2onnx"), tf.get_logger(), _Failures()
     kept, tf_level = (log.level, log.propagate, log.handlers[:]), tf_log.level

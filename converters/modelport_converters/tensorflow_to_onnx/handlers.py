@@ -25,6 +25,26 @@ class Erfc:
         )
 
 
+@tf_op("FloorDiv")
+class FloorDiv:
+    """Division rounded down; tf2onnx rounds that of integers towards zero."""
+
+    @classmethod
+    def version_10(cls, ctx: Any, node: Any, **_: Any) -> None:
+        """Mod, which takes the sign of the divisor, is there from opset 10."""
+        x, y = node.input
+        dtype, shape = ctx.get_dtype(node.output[0]), ctx.get_shape(node.output[0])
+        common: dict[str, Any] = {"shapes": [shape], "dtypes": [dtype]}
+        ctx.remove_node(node.name)
+        if np.issubdtype(onnx_dtype(dtype), np.integer):
+            rest = ctx.make_node("Mod", [x, y], **common)
+            x = ctx.make_node("Sub", [x, rest.output[0]], **common).output[0]
+            ctx.make_node("Div", [x, y], name=node.name, outputs=node.output, **common)
+        else:
+            quotient = ctx.make_node("Div", [x, y], **common)
+            ctx.make_node("Floor", quotient.output, name=node.name, outputs=node.output, **common)
+
+
 def onnx_dtype(elem_type: int) -> np.dtype[Any]:
     """Return the NumPy dtype of an ONNX element type."""
     return np.dtype(helper.tensor_dtype_to_np_dtype(elem_type))

@@ -18,7 +18,7 @@ def import_tensorflow() -> Any:
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _stderr_held_back():
+    with stderr_held_back():
         tensorflow = importlib.import_module("tensorflow")
         tensorflow.config.list_physical_devices()  # looks for CUDA, and says so, on first use
     tensorflow.get_logger().setLevel("ERROR")  # warns of retracing when a model is run on several shapes
@@ -26,8 +26,12 @@ def import_tensorflow() -> Any:
 
 
 @contextlib.contextmanager
-def _stderr_held_back() -> Iterator[None]:
-    """Hold back what native code writes to stderr: TensorFlow's first messages precede its own log-level settings."""
+def stderr_held_back(*, repeat: bool = True) -> Iterator[None]:
+    """Hold back what native code writes to stderr: TensorFlow's first messages precede its own log-level settings.
+
+    Args:
+        repeat: write it after all when the body fails.
+    """
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:
@@ -35,8 +39,9 @@ def _stderr_held_back() -> Iterator[None]:
         try:
             yield
         except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
+            if repeat:
+                held.seek(0)
+                os.write(kept, held.read())
             raise
         finally:
             os.dup2(kept, 2)

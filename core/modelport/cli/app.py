@@ -15,6 +15,7 @@ _COMMANDS = {
     "convert": "Convert a model, check it, prove it, deliver it.",
     "inspect": "Say what a model file is.",
     "optimize": "Optimise an ONNX model and prove the result.",
+    "plan": "Tell how a model would be converted, operator by operator.",
     "plugins": "List the framework plugins, or the options of one.",
     "quantize": "Make a model smaller and faster, its loss within a budget.",
     "run": "Run a model on photographs, tables or arrays.",

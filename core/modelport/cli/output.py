@@ -13,6 +13,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from modelport.inspection import Inspection
+    from modelport.planning import Plan
     from modelport.report import Figures, Proof, Report
 
 _STYLES = {"proven": "green", "failed": "red", "incomplete": "red", "unproven": "yellow"}
@@ -92,6 +93,26 @@ def print_inspection(found: Inspection) -> None:
     for title, text in rows:
         table.add_row(f"[bold]{title}[/]", plain(text))
     console.print(table)
+
+
+def print_plan(plan: Plan) -> None:
+    """Print what a conversion would do on stdout."""
+    console = Console(highlight=False, soft_wrap=True)
+    opset = f", opset {plan.opset}" if plan.opset else ""
+    console.print(f"{plan.source}: {' -> '.join(plan.route)}{opset}", markup=False)
+    table = Table("operator", "version", "nodes", "status", "reason", box=None, pad_edge=False, padding=(0, 2))
+    for op in plan.ops:
+        name = op.operator if op.domain == "ai.onnx" else f"{op.domain}.{op.operator}"
+        style = {"unsupported": "red", "inlined": "yellow"}.get(op.status)
+        reason = f"{op.reason} ({', '.join(op.nodes[:3])}{', …' if len(op.nodes) > 3 else ''})" if op.reason else ""
+        table.add_row(plain(name), str(op.version or "-"), str(len(op.nodes)), op.status, plain(reason), style=style)
+    if plan.ops:
+        console.print(table)
+    for note in plan.notes:
+        console.print(f"note: {note}", markup=False)
+    if plan.ops:
+        count = len(plan.unsupported)
+        console.print(f"{count} operators are not supported" if count else "every operator is supported")
 
 
 def print_plugins(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -1,0 +1,71 @@
+"""Saying what a translator would do with each operator of a model, without translating it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import onnx_ir as ir
+from onnx import defs
+
+from modelport_converters.onnx_graph.prepare import refusal, version_of
+from modelport_converters.onnx_graph.registry import Registry
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One operator of a model.
+
+    Attributes:
+        domain: "ai.onnx" for the default one.
+        version: of its schema, as the model's opset means it; None where onnx has no schema.
+        nodes: the names of its nodes.
+        status: whether the target has a function for it, it is replaced by the operators that define it, or neither.
+        reason: why it is not supported.
+    """
+
+    domain: str
+    operator: str
+    version: int | None
+    nodes: tuple[str, ...]
+    status: Literal["native", "inlined", "unsupported"]
+    reason: str = ""
+
+
+def plan(model: ir.Model, registry: Registry) -> list[Planned]:
+    """Return every operator of a model, those of its functions and subgraphs included, in the order of their first use."""
+    nodes: dict[tuple[str, str], list[ir.Node]] = {}
+    for node in _all_nodes(model):
+        nodes.setdefault((node.domain, node.op_type), []).append(node)
+    return [_planned(found, model, registry) for found in nodes.values()]
+
+
+def _all_nodes(model: ir.Model) -> Iterator[ir.Node]:
+    yield from model.graph.all_nodes()
+    for function in model.functions.values():
+        yield from function.all_nodes()
+
+
+def _planned(nodes: list[ir.Node], model: ir.Model, registry: Registry) -> Planned:
+    node, version = nodes[0], version_of(model, nodes[0])
+    reason = refusal(node, registry)
+    inlined = reason is not None and (_is_local(node, model) or _has_body(node, version))
+    status: Literal["native", "inlined", "unsupported"] = (
+        "native" if reason is None else "inlined" if inlined else "unsupported"
+    )
+    names = tuple(node.name or "without a name" for node in nodes)
+    return Planned(
+        node.domain or "ai.onnx", node.op_type, version, names, status, "" if inlined or reason is None else reason
+    )
+
+
+def _is_local(node: ir.Node, model: ir.Model) -> bool:
+    return any(key[:2] == (node.domain, node.op_type) for key in model.functions)
+
+
+def _has_body(node: ir.Node, version: int | None) -> bool:
+    if version is None:
+        return False
+    schema = defs.get_schema(node.op_type, node.domain)  # the newest one, to which models are upgraded first
+    return bool(schema.has_function or schema.has_context_dependent_function)

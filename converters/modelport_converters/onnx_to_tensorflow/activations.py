@@ -1,0 +1,86 @@
+"""Activation functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from modelport_converters.onnx_to_tensorflow.registry import elementwise, op
+
+_SELU = (1.67326319217681884765625, 1.05070102214813232421875)
+"""alpha and gamma of Selu: the defaults of ONNX's schema."""
+
+elementwise(
+    {
+        "HardSwish": lambda x: x * tf.clip_by_value(x / 6 + 0.5, 0, 1),
+        "Mish": lambda x: x * tf.tanh(tf.nn.softplus(x)),
+        "PRelu": lambda x, slope: tf.where(x < 0, x * slope, x),
+        "Relu": tf.nn.relu,
+        "Sigmoid": tf.sigmoid,
+        "Softplus": tf.nn.softplus,
+        "Softsign": tf.nn.softsign,
+    }
+)
+
+
+@op("Gelu", layout="elementwise")
+def gelu(x: Any, *, approximate: str = "none") -> Any:
+    """Computes x * Phi(x), or its approximation by tanh."""
+    return tf.nn.gelu(x, approximate=approximate == "tanh")
+
+
+@op("Elu", layout="elementwise")
+def elu(x: Any, *, alpha: float = 1.0) -> Any:
+    """Returns x where positive, else alpha * (exp(x) - 1)."""
+    return tf.nn.elu(x) if alpha == 1.0 else tf.where(x < 0, alpha * tf.math.expm1(tf.minimum(x, 0)), x)
+
+
+@op("Celu", layout="elementwise")
+def celu(x: Any, *, alpha: float = 1.0) -> Any:
+    """Returns x where positive, else alpha * (exp(x / alpha) - 1)."""
+    return tf.nn.elu(x) if alpha == 1.0 else tf.maximum(x, 0) + tf.minimum(alpha * tf.math.expm1(x / alpha), 0)
+
+
+@op("Selu", layout="elementwise")
+def selu(x: Any, *, alpha: float = _SELU[0], gamma: float = _SELU[1]) -> Any:
+    """Scales by gamma the Elu."""
+    return gamma * elu(x, alpha=alpha)
+
+
+@op("LeakyRelu", layout="elementwise")
+def leaky_relu(x: Any, *, alpha: float = 0.01) -> Any:
+    """Returns x where positive, else alpha * x."""
+    return tf.nn.leaky_relu(x, alpha)
+
+
+@op("HardSigmoid", layout="elementwise")
+def hard_sigmoid(x: Any, *, alpha: float = 0.2, beta: float = 0.5) -> Any:
+    """Computes alpha * x + beta, limited to [0, 1]."""
+    return tf.clip_by_value(alpha * x + beta, 0, 1)
+
+
+@op("ThresholdedRelu", layout="elementwise")
+def thresholded_relu(x: Any, *, alpha: float = 1.0) -> Any:
+    """Returns x where above alpha, else 0."""
+    return tf.where(x > alpha, x, tf.zeros([], x.dtype))
+
+
+@op("Shrink", layout="elementwise")
+def shrink(x: Any, *, bias: float = 0.0, lambd: float = 0.5) -> Any:
+    """Moved towards zero by bias where beyond lambd, else 0."""
+    wide = x if x.dtype.is_floating else tf.cast(x, tf.float64)
+    moved = tf.where(wide > lambd, wide - bias, tf.where(wide < -lambd, wide + bias, tf.zeros([], wide.dtype)))
+    return tf.cast(moved, x.dtype)
+
+
+@op("Swish", layout="elementwise")
+def swish(x: Any, *, alpha: float = 1.0) -> Any:
+    """Computes x * sigmoid(alpha * x)."""
+    return x * tf.sigmoid(x if alpha == 1.0 else alpha * x)
+
+
+@op("SwiGLU", layout="elementwise")
+def swi_glu(a: Any, b: Any, *, alpha: float = 1.0) -> Any:
+    """Swish of the gate a, times b."""
+    return swish(a, alpha=alpha) * b
