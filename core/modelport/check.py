@@ -29,6 +29,7 @@ def check_model(path: Path, *, opset: int, signature: Signature) -> None:
     _check_opset(model, opset, path)
     _check_signature(model, signature, path)
     check_external_data(model, path)
+    _check_loops(model, path)
     del model
     try:
         onnx.checker.check_model(str(path), full_check=True)
@@ -39,6 +40,18 @@ def check_model(path: Path, *, opset: int, signature: Signature) -> None:
             where=str(path),
             remedy="nothing was delivered; report it with the source model: the export is invalid",
         ) from error
+
+
+def _check_loops(model: onnx.ModelProto, path: Path) -> None:
+    """Refuse a loop that can never end, before anything runs it."""
+    for graph in graphs_of(model.graph):
+        for node in graph.node:
+            if node.op_type == "Loop" and not node.domain and not any([*node.input, "", ""][:2]):
+                raise CheckFailed(
+                    "a Loop has neither a trip count nor a condition, so that it never ends",
+                    where=f"{path}, node {node.name or node.output[0]!r}",
+                    remedy="give it a trip count or a condition",
+                )
 
 
 def check_external_data(model: onnx.ModelProto, path: Path, missing: type[ModelportError] = CheckFailed) -> None:

@@ -28,7 +28,7 @@ from modelport import (
     session,
 )
 from modelport.domains import domains_of
-from modelport.errors import ModelportError
+from modelport.errors import ModelportError, UnsupportedOps
 from modelport.models import find_plugin, signature_of
 from modelport.options import split_options
 from modelport.plugins import Plugin, registry
@@ -183,6 +183,8 @@ def _run(job: _Job, source: Any, output: Path | None) -> Conversion:
         loaded = isinstance(source, str | Path)
         _load(job, source)
         files = _export(job, path)
+        if not direct:
+            _require_expressible(job, path)
         with job.stage("check"):
             check.check_model(path, opset=record.opset or 0, signature=job.signature)
         if job.request["verify"]:
@@ -240,6 +242,24 @@ def _export(job: _Job, path: Path) -> list[Path]:
     with job.stage("write"):
         files = artifact.write_onnx(exported, path, job.request["external"])
     return files
+
+
+def _require_expressible(job: _Job, path: Path) -> None:
+    """Refuse operators that the target cannot express, all of them at once, before any time goes into checks and proofs."""
+    if not job.target.has("plan"):
+        return
+    with job.stage("plan"):
+        planned = job.target.call("plan", model=ir.load(path), options=job.target_options)
+    lines = [
+        f"{op.domain}.{op.operator}{f' (version {op.version})' if op.version else ''}, node {name!r}: {op.reason}"
+        for op in planned
+        if op.status == "unsupported"
+        for name in op.nodes
+    ]
+    if lines:
+        raise UnsupportedOps(
+            lines, where=job.report.source, remedy=f"replace these operators: {job.target.title} has no form for them"
+        )
 
 
 def _observe(job: _Job, path: Path) -> None:

@@ -271,9 +271,10 @@ def test_all_failures_of_all_outputs_are_gathered() -> None:
         observed(3, 5), "candidate", lambda a: {"y": a["x"], "z": a["x"].astype(np.int32)}, DEFAULT, seconds=FOREVER
     )
     with pytest.raises(NotEquivalent) as caught:
-        require(proof, where="model.x")
+        require(proof, where="model.x", notes=["the weights are rounded"])
     text = str(caught.value)
-    assert all(part in text for part in ("y (N=3)", "y (N=5)", "z (N=3)", "z (N=5)", "2 output(s)", "model.x"))
+    parts = ("y (N=3)", "y (N=5)", "z (N=3)", "z (N=5)", "2 output(s)", "model.x", "note: the weights are rounded")
+    assert all(part in text for part in parts)
     assert caught.value.exit_status == 5
 
 

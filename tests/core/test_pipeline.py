@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 from fakes import Convert, FakeFramework, Net, ReadOnlyFramework, graph, signature_of
 from onnx import numpy_helper
@@ -286,6 +287,26 @@ def test_the_result_of_two_hops_is_the_target_frameworks_own_model(fake: Any, se
     assert isinstance(conversion.model, Net)
     x = np.ones((2, 4), np.float32)
     np.testing.assert_allclose(conversion.model.run({"x": x})["y"], np.maximum(x @ WEIGHT, 0))
+
+
+@pytest.mark.parametrize("given", [None, np.ones((3, 4))])
+def test_the_users_samples_reach_the_translation_in_the_dtype_of_the_input(
+    given: Any, registry: Registry, fake: Any, target: Path
+) -> None:
+    seen: list[Any] = []
+
+    class Calibrating(FakeFramework):
+        @hookimpl
+        def from_onnx(self, model: ir.Model, samples: Any) -> Net:
+            seen.append(samples)
+            return Net(ir.to_proto(model))
+
+    registry.register("calibrating", Calibrating("calibrating"))
+    modelport.convert(Net(model()), from_="fake", to="calibrating", samples=given)
+    if given is None:
+        assert seen == [None]
+    else:
+        assert (seen[0]["x"].dtype, seen[0]["x"].shape) == (np.float32, (3, 4))
 
 
 def double_the_weights(proto: onnx.ModelProto) -> None:

@@ -16,7 +16,7 @@ from modelport import Framework, errors, hookimpl, plugins
 from modelport.options import parse_options
 from modelport.plugins import Registry
 
-FIRST_PARTY = {"keras", "onnx", "pytorch", "sklearn", "tensorflow"}
+FIRST_PARTY = {"keras", "onnx", "pytorch", "sklearn", "tensorflow", "tflite"}
 HEAVY = ("numpy", "onnx", "onnxruntime", "onnx_ir", "torch", "tensorflow", "keras", "sklearn", "pandas")
 
 

@@ -7,8 +7,12 @@ import sys
 import pytest
 
 ONLY = os.environ.get("MODELPORT_ONLY", "")
-INSTALLED = {"keras": {"keras", "tensorflow"}, "tensorflow": {"keras", "tensorflow"}}.get(ONLY, {ONLY})
-SOURCES = {"sklearn": "x.skops", "pytorch": "x.pt2", "keras": "x.keras", "tensorflow": "saved"}
+INSTALLED = {
+    "keras": {"keras", "tensorflow"},
+    "tensorflow": {"keras", "tensorflow"},
+    "tflite": {"keras", "tensorflow", "tflite"},
+}.get(ONLY, {ONLY})
+SOURCES = {"sklearn": "x.skops", "pytorch": "x.pt2", "keras": "x.keras", "tensorflow": "saved", "tflite": "x.tflite"}
 ABSENT = sorted(set(SOURCES) - INSTALLED)
 
 pytestmark = pytest.mark.skipif(

@@ -46,6 +46,7 @@ def prepare(model: ir.Model, registry: Registry) -> ir.Model:
     prepared = _upgraded(model, registry)
     for step in (
         passes.InlinePass(),
+        passes.RemoveInitializersFromInputsPass(),
         passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
         passes.TopologicalSortPass(),
     ):

@@ -17,7 +17,7 @@ _SMALL_FLOATS = frozenset(
 _BITS = {"int4": 4, "uint4": 4, "int2": 2, "uint2": 2}
 
 
-@op("Cast")
+@op("Cast", layout="elementwise")
 def cast(x: Any, *, to: int, saturate: int = 1, round_mode: str = "up") -> Any:
     """Elements in another type; floats of 8 bits and fewer saturate unless told otherwise."""
     return to_type(x, _dtype(to), bool(saturate))

@@ -103,6 +103,9 @@ elementwise(
 @op("Clip", layout="elementwise")
 def clip(x: Any, minimum: Any = None, maximum: Any = None) -> Any:
     """Limit to [minimum, maximum]; either may be absent, and the maximum wins where it is the smaller."""
+    low, high = (None if bound is None else tf.get_static_value(bound) for bound in (minimum, maximum))
+    if x.dtype.is_floating and low is not None and low == 0 and (maximum is None or (high is not None and high == 6)):
+        return tf.nn.relu(x) if maximum is None else tf.nn.relu6(x)  # which TensorFlow fuses with a convolution before it
     if minimum is not None:
         x = tf.maximum(x, minimum)
     return x if maximum is None else tf.minimum(x, maximum)

@@ -266,10 +266,13 @@ def _slice(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]
 
 
 def _transpose(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
-    value = inputs[0]
+    value, given = inputs[0], attributes.get("perm")
     if not isinstance(value, Held):
+        rank = _rank(value)
+        if rank is not None and rank > 2 and given is not None and list(given) == first_order(rank):
+            return (Held(layout.plain(value)),)  # the input is the result, held channels-last
         return _first(layout, op, inputs, attributes)
-    perm = attributes.get("perm") or list(range(value.rank))[::-1]
+    perm = given or list(range(value.rank))[::-1]
     moved = [last_axis(axis, value.rank) for axis in perm]
     if moved == list(range(value.rank)):
         return (value.last,)
