@@ -27,7 +27,7 @@ TARGETS = {
     "onnxruntime": "onnxruntime_target:session",
 }
 EXCEPTIONS = HERE / "exceptions.toml"
-STATUSES = ("passed", "refused", "wrong", "failed", "crashed")
+STATUSES = ("passed", "random", "refused", "wrong", "failed", "crashed")
 SECONDS = 300
 
 
@@ -43,8 +43,8 @@ def main() -> int:
     if given.worker:
         return work(given.target)
     names = [name for name in all_names() if re.search(given.only, name)]
-    if given.target == "tensorflow-saved":  # a SavedModel takes and returns tensors
-        names = [name for name in names if name not in listed("tensorflow")]
+    if given.target == "tensorflow-saved":
+        names = savable(names)
     outcomes = put(names, given.target, given.workers)
     print(table(outcomes))
     if given.json:
@@ -58,6 +58,13 @@ def all_names() -> list[str]:
     import suite
 
     return list(suite.cases())
+
+
+def savable(names: list[str]) -> list[str]:
+    """Return the cases that a SavedModel, which takes and returns tensors, is to pass."""
+    import suite
+
+    return [name for name in names if name not in listed("tensorflow") and suite.tensors_only(name)]
 
 
 def listed(target: str) -> dict[str, str]:
@@ -151,7 +158,7 @@ def table(outcomes: list[dict[str, str]]) -> str:
 
 def beside(outcomes: list[dict[str, str]], other: str, workers: int) -> None:
     """Put what did not pass to another target, and print each such case that passes there, with its reason here."""
-    reasons = {outcome["name"]: outcome["reason"] for outcome in outcomes if outcome["status"] != "passed"}
+    reasons = {outcome["name"]: outcome["reason"] for outcome in outcomes if outcome["status"] not in ("passed", "random")}
     passing = [outcome["name"] for outcome in put(list(reasons), other, workers) if outcome["status"] == "passed"]
     print(f"\n{len(passing)} of the {len(reasons)} others pass in {other}:")
     for name in passing:
@@ -165,7 +172,7 @@ def judged(outcomes: list[dict[str, str]], exceptions: dict[str, str]) -> int:
         name, status = outcome["name"], outcome["status"]
         if status == "passed" and name in exceptions:
             print(f"{name} passes now: take it off {EXCEPTIONS.name}")
-        elif status not in ("passed", "refused") or (status == "refused" and name not in exceptions):
+        elif status not in ("passed", "random", "refused") or (status == "refused" and name not in exceptions):
             print(f"{name} {status}: {outcome['reason']}")
         else:
             continue

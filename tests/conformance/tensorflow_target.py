@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import tensorflow as tf
-from modelport_converters.onnx_to_tensorflow import build
+from modelport_converters.onnx_to_tensorflow import border, build
 from modelport_converters.tensorflow_to_onnx.arrays import to_array, to_tensor
 from suite import Call
 
@@ -18,14 +18,8 @@ tf.get_logger().setLevel("ERROR")
 
 
 def in_process(model: onnx.ModelProto) -> Call:
-    """Translate, and call the traced function."""
-    module = build.build(ir.from_proto(model))
-
-    def call(inputs: list[Any]) -> list[Any]:
-        results = module.function(*_tensors(module, inputs).values())
-        return [to_array(tensor) for tensor in results.values()]
-
-    return call
+    """Translate, and call the traced function; inputs and outputs may be sequences and optionals."""
+    return border.trace(ir.from_proto(model))
 
 
 def saved(model: onnx.ModelProto) -> Call:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.tf_models import assert_same, by_onnxruntime, by_reference, parsed, translated
+from tf_models import assert_same, by_onnxruntime, by_reference, parsed, translated
 
 from modelport.errors import UnsupportedOps
 

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from support.tf_models import assert_same, by_onnxruntime, translated
+from tf_models import assert_same, by_onnxruntime, translated
 
 from modelport.errors import UnsupportedOps
 

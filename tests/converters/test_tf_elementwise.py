@@ -84,3 +84,31 @@ def test_softmax_over_channels_follows_a_convolution_without_a_transposition_bet
     rng = np.random.default_rng(2)
     inputs = {"x": rng.normal(size=(2, 2, 5, 5)).astype("f4"), "w": rng.normal(size=(3, 2, 3, 3)).astype("f4")}
     assert_same(translated(model, inputs), by_onnxruntime(model, inputs))
+
+
+@pytest.mark.parametrize("kind", ["int32", "int64"])
+def test_powers_of_integers_are_exact_where_the_exponent_is_an_input(kind: str) -> None:
+    model = parsed(f"g ({kind}[N] x, {kind}[N] e) => ({kind}[N] y) {{ y = Pow(x, e) }}")
+    bases, exponents = ([3, -7, 2, 1, -1, -1, 5, 0, -2], [19, 11, 30, -3, -3, -4, -1, 0, 31])
+    if kind == "int64":
+        bases, exponents = [*bases, 3, -3, 10], [*exponents, 39, 37, 18]
+    inputs = {"x": np.array(bases, kind), "e": np.array(exponents, kind)}
+    exact = [
+        base**exponent if exponent >= 0 else int(1 / base**-exponent)
+        for base, exponent in zip(bases, exponents, strict=True)
+    ]
+    assert_same(translated(model, inputs), {"y": np.array(exact, kind)})
+
+
+def test_long_integers_in_strings_keep_every_digit() -> None:
+    model = parsed("g (string[N] x) => (int64[N] y) { y = Cast <to=7> (x) }")
+    whole = [
+        "9007199254740993",
+        "-9007199254740993",
+        f"{2**63 - 1}",
+        f"{-(2**63)}",
+        " +12 ",
+        "000000000000000000000042",
+    ]
+    expected = np.array([*map(int, whole), 100, -3, 1000], np.int64)
+    assert_same(translated(model, {"x": np.array([*whole, "100.5", "-3.9", "1e3"], object)}), {"y": expected})

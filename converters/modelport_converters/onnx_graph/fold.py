@@ -18,10 +18,15 @@ _REARRANGING = frozenset({"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "
 _KEPT = frozenset(
     {
         "Bernoulli", "Constant", "DequantizeLinear", "ImageDecoder", "Multinomial", "Optional", "RandomNormal",
-        "RandomNormalLike", "RandomUniform", "RandomUniformLike", "SequenceConstruct", "SequenceEmpty",
+        "RandomNormalLike", "RandomUniform", "RandomUniformLike", "RegexFullMatch", "SequenceConstruct", "SequenceEmpty",
+        "StringNormalizer", "StringSplit", "TfIdfVectorizer",
     }
 )  # fmt: skip
-"""Random, not tensors, or cheaper to keep: a quantised weight is smaller than the floats it stands for."""
+"""Random, not tensors, or cheaper to keep: a quantised weight is smaller than the floats it stands for.
+
+Those on strings the reference evaluator does otherwise than the schema says: it strips accents, matches by Python's expressions,
+splits at Unicode's spaces, and weighs columns instead of n-grams.
+"""
 
 _GROWING = {"ConstantOfShape": 0, "Expand": 1}
 """Operators whose result may be far larger than their inputs, and the input that gives its shape."""
@@ -53,7 +58,9 @@ def _foldable(node: ir.Node) -> bool:
     given = [value for value in node.inputs if value is not None]
     if any(value.const_value is None or value.is_graph_input() for value in given):
         return False
-    if any(attribute.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS) for attribute in node.attributes.values()):
+    if any(
+        attribute.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS) for attribute in node.attributes.values()
+    ):
         return False
     if node.op_type in _REARRANGING:
         return True

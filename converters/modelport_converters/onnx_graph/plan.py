@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import onnx_ir as ir
-from onnx import defs
-
 from modelport_converters.onnx_graph.prepare import refusal, version_of
 from modelport_converters.onnx_graph.registry import Registry
+from modelport_converters.onnx_graph.schemas import has_body
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def _all_nodes(model: ir.Model) -> Iterator[ir.Node]:
 def _planned(nodes: list[ir.Node], model: ir.Model, registry: Registry) -> Planned:
     node, version = nodes[0], version_of(model, nodes[0])
     reason = refusal(node, registry)
-    inlined = reason is not None and (_is_local(node, model) or _has_body(node, version))
+    inlined = reason is not None and (_is_local(node, model) or has_body((node.domain, node.op_type)))
     status: Literal["native", "inlined", "unsupported"] = (
         "native" if reason is None else "inlined" if inlined else "unsupported"
     )
@@ -62,10 +61,3 @@ def _planned(nodes: list[ir.Node], model: ir.Model, registry: Registry) -> Plann
 
 def _is_local(node: ir.Node, model: ir.Model) -> bool:
     return any(key[:2] == (node.domain, node.op_type) for key in model.functions)
-
-
-def _has_body(node: ir.Node, version: int | None) -> bool:
-    if version is None:
-        return False
-    schema = defs.get_schema(node.op_type, node.domain)  # the newest one, to which models are upgraded first
-    return bool(schema.has_function or schema.has_context_dependent_function)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import onnx
@@ -12,21 +12,17 @@ from onnx import defs, version_converter
 from onnx_ir.passes import common as passes
 
 from modelport.errors import CannotConvert, UnsupportedOps
+from modelport_converters.onnx_graph.adapters import adapt, with_batched_scans
 from modelport_converters.onnx_graph.fold import fold
 from modelport_converters.onnx_graph.fuse import fuse
+from modelport_converters.onnx_graph.schemas import NEWEST_OPSET, body_ops, has_body, nodes_in
+from modelport_converters.onnx_graph.tree_lists import put_back, set_aside
 
 if TYPE_CHECKING:
     from modelport_converters.onnx_graph.registry import Registry
 
-NEWEST_OPSET = defs.onnx_opset_version()
-"""The version in which every operator is implemented."""
-
 _SMALL = 1024
 """Initializers up to this many bytes stay in the model while it is upgraded: adapters read axes, shapes and scales from them."""
-
-
-_OF_ONNXRUNTIME = frozenset({"SimplifiedLayerNormalization"})
-"""Operators that ONNX Runtime's optimizer writes in the domain ai.onnx, which does not define them."""
 
 
 def prepare(model: ir.Model, registry: Registry) -> ir.Model:
@@ -53,7 +49,7 @@ def prepare(model: ir.Model, registry: Registry) -> ir.Model:
         prepared = step(prepared).model
     require_supported(prepared, registry)
     fold(prepared)
-    fuse(prepared)
+    fuse(prepared, registry)
     passes.RemoveUnusedNodesPass()(prepared)
     return prepared
 
@@ -108,27 +104,20 @@ def version_of(model: ir.Model, node: ir.Node) -> int | None:
 
 
 def _upgraded(model: ir.Model, registry: Registry) -> ir.Model:
-    weights = _detach(model)
+    weights, lists = _detach(model), set_aside(model)
     try:
         proto = ir.to_proto(model)
     finally:
         _attach(model, weights)
-    _move_foreign(proto)
+        put_back(model, lists)
+    adapt(proto)
     proto = _newest(proto)
     if wanted := _functions(proto, registry):
         proto = onnx.inliner.inline_selected_functions(proto, wanted, inline_schema_functions=True)
     result = ir.from_proto(onnx.shape_inference.infer_shapes(proto, data_prop=True))
     _attach(result, weights)
+    put_back(result, lists)
     return result
-
-
-def _move_foreign(proto: onnx.ModelProto) -> None:
-    """Put ONNX Runtime's operators into its own domain: the version converter stops at what ai.onnx does not define."""
-    found = [node for node in _proto_nodes(proto.graph.node) if not node.domain and node.op_type in _OF_ONNXRUNTIME]
-    for node in found:
-        node.domain = "com.microsoft"
-    if found and all(entry.domain != "com.microsoft" for entry in proto.opset_import):
-        proto.opset_import.add(domain="com.microsoft", version=1)
 
 
 def _newest(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -138,7 +127,7 @@ def _newest(proto: onnx.ModelProto) -> onnx.ModelProto:
             proto = onnx.inliner.inline_local_functions(proto)
         if current is None or current == NEWEST_OPSET:
             return proto
-        return version_converter.convert_version(proto, NEWEST_OPSET)
+        return version_converter.convert_version(with_batched_scans(proto), NEWEST_OPSET)
     except Exception as error:  # the C++ converter raises what it likes
         raise CannotConvert(
             f"the model cannot be carried from opset {current} to {NEWEST_OPSET}: {' '.join(str(error).split())[:400]}",
@@ -149,39 +138,17 @@ def _newest(proto: onnx.ModelProto) -> onnx.ModelProto:
 def _functions(proto: onnx.ModelProto, registry: Registry) -> list[tuple[str, str]]:
     """Return the operators that the target lacks and their schema defines by others, found down to the last one."""
     versions = {entry.domain: entry.version for entry in proto.opset_import}
-    present = {(node.domain, node.op_type) for node in _proto_nodes(proto.graph.node)}
+    present = {(node.domain, node.op_type) for node in nodes_in(proto.graph.node)}
     found: set[tuple[str, str]] = set()
     while present:
         lacking = {
-            key for key in present if registry.find(*key) is None and key not in found and _has_body(key, versions)
+            key
+            for key in present - found
+            if registry.find(*key) is None and has_body(key, versions.get(key[0], NEWEST_OPSET))
         }
         found |= lacking
-        present = set().union(*(_body_ops(key, versions) for key in lacking))
+        present = set().union(*(body_ops(key, versions.get(key[0], NEWEST_OPSET)) for key in lacking))
     return sorted(found)
-
-
-def _has_body(key: tuple[str, str], versions: dict[str, int]) -> bool:
-    domain, name = key
-    if not defs.has(name, versions.get(domain, NEWEST_OPSET), domain):
-        return False
-    schema = defs.get_schema(name, versions.get(domain, NEWEST_OPSET), domain)
-    return bool(schema.has_function or schema.has_context_dependent_function)
-
-
-def _body_ops(key: tuple[str, str], versions: dict[str, int]) -> set[tuple[str, str]]:
-    schema = defs.get_schema(key[1], versions.get(key[0], NEWEST_OPSET), key[0])
-    if schema.has_function:
-        return {(node.domain, node.op_type) for node in _proto_nodes(schema.function_body.node)}
-    # A body that depends on the node's types is not known yet: any operator with a body may occur in it.
-    return {(schema.domain, schema.name) for schema in defs.get_all_schemas() if schema.has_function}
-
-
-def _proto_nodes(nodes: Sequence[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
-    for node in nodes:
-        yield node
-        for attribute in node.attribute:
-            for body in [attribute.g, *attribute.graphs]:
-                yield from _proto_nodes(body.node)
 
 
 def _detach(model: ir.Model) -> dict[str, ir.Value]:

@@ -90,9 +90,9 @@ class Registry:
         """Return the reason why an operator is refused, or None when it is not."""
         return self._refused.get((_canonical(domain), name))
 
-    def names(self, domain: str = "") -> set[str]:
-        """Return the names of the operators registered in a domain."""
-        return {name for own, name in self._ops if own == domain}
+    def keys(self) -> set[tuple[str, str]]:
+        """Return the domain and the name of every operator that is registered or refused."""
+        return {*self._ops, *self._refused}
 
     def _add(self, op: Op) -> None:
         key = (op.domain, op.name)

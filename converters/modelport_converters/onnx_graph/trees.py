@@ -12,129 +12,268 @@ from numpy.typing import NDArray
 from modelport_converters.onnx_graph.registry import Unsupported
 
 Array = NDArray[Any]
-MODES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ")
-"""In the order of TreeEnsemble's attribute nodes_modes."""
+MODES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ", "BRANCH_MEMBER", "LEAF")
+"""The first seven in the order of TreeEnsemble's attribute nodes_modes."""
+
+_LEQ, _LT, _GTE, _GT, _EQ, _NEQ, _MEMBER, _LEAF = range(8)
+
+_COPIES = 16
+"""How often a node may be reached, on average, before its trees count as endless."""
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """The nodes of all trees as ONNX gives them, one element each.
+
+    Attributes:
+        mode: the place in MODES.
+        feature: the column that is tested.
+        value: what it is compared with.
+        missing_true: whether NaN takes the true branch.
+        children: [nodes, 2], where a test leads that fails, and one that holds.
+        leaf: the number of the leaf that a node is.
+        members: for each BRANCH_MEMBER in order, the values that it accepts.
+    """
+
+    mode: Array
+    feature: Array
+    value: Array
+    missing_true: Array
+    children: Array
+    leaf: Array
+    members: Sequence[Array] = ()
 
 
 @dataclass(frozen=True)
 class Tables:
-    """Nodes in breadth-first order over all trees; `next = child + (x > threshold)`, and a leaf leads to itself.
+    """Nodes in breadth-first order over all trees: `next = child + (x <= threshold)`, where NaN is never below anything.
 
-    Features are numbered in a row of 3 * n columns: the n features with NaN as +inf, with NaN as -inf, and 1 where NaN.
+    The tested row has these columns: all features, those of `passing` with NaN as -inf, those of `missing` as 0 where NaN and
+    1 elsewhere, and for each of `sets` 1 where the feature is one of the values (NaN among them stands for itself), else 0.
 
     Attributes:
-        roots: one node for each tree, int32.
+        roots: the number of trees; their roots are the first nodes.
         feature, child: int32 [nodes].
-        threshold: of the input's type [nodes].
+        threshold: of the input's type [nodes]; NaN for a leaf, which therefore leads to itself.
         leaf: the number of the leaf that a node is, or 0, int32 [nodes].
         depth: the largest number of tests on a path.
+        passing, missing: features.
+        sets: features and values.
     """
 
-    roots: Array
+    roots: int
     feature: Array
     threshold: Array
     child: Array
     leaf: Array
     depth: int
+    passing: Array
+    missing: Array
+    sets: Sequence[tuple[int, tuple[float, ...]]]
 
 
-@dataclass
-class Node:
-    """A test `x[feature] <= threshold`, or a leaf where `leaf` is its number; children are functions that make them."""
+def tables(nodes: Nodes, roots: Array, features: int) -> Tables:
+    """Number the nodes level by level.
 
-    feature: int = 0
-    threshold: float = np.inf
-    missing_true: bool = True
-    children: tuple[Any, Any] | None = None
-    leaf: int = 0
+    Args:
+        nodes: of all trees.
+        roots: the node at which each tree begins.
+        features: columns of the input.
 
-
-def test(mode: str, feature: int, value: Any, missing_true: bool, true: Any, false: Any, dtype: Any) -> Node:
-    """Return the node, or the chain of nodes, that tests `x <mode> value`; the branches are functions that make nodes."""
-    below = np.nextafter(dtype(value), dtype(-np.inf), dtype=dtype)
-    if mode == "BRANCH_LEQ":
-        return Node(feature, value, missing_true, (true, false))
-    if mode == "BRANCH_LT":
-        return Node(feature, below, missing_true, (true, false))
-    if mode == "BRANCH_GT":
-        return Node(feature, value, not missing_true, (false, true))
-    if mode == "BRANCH_GTE":
-        return Node(feature, below, not missing_true, (false, true))
-    if mode == "BRANCH_EQ":
-        inner = lambda: Node(feature, below, False, (false, true))  # noqa: E731
-        return Node(feature, value, missing_true, (inner, false))
-    if mode == "BRANCH_NEQ":
-        inner = lambda: Node(feature, below, False, (true, false))  # noqa: E731
-        return Node(feature, value, False, (inner, true if missing_true else false))
-    raise Unsupported(f"the node mode {mode} is not known")
-
-
-def tables(roots: Sequence[Any], features: int, dtype: Any) -> Tables:
-    """Number the nodes level by level; `roots` are functions that make the root of each tree."""
-    made: list[Node] = []
-    children: list[int] = []
-    level = list(roots)
-    depth = -1
-    while level:
-        depth += 1
-        nodes = [make() for make in level]
-        first = len(made) + len(nodes)
-        level = []
-        for node in nodes:
-            children.append(first + len(level) if node.children else len(made))
-            level.extend(node.children or ())
-            made.append(node)
-    threshold = np.array([node.threshold for node in made], dtype)
-    feature = np.array([_column(node, features) for node in made], np.int32)
-    threshold[feature >= 2 * features] = 0.5
-    leaf = np.array([node.leaf for node in made], np.int32)
-    return Tables(np.arange(len(roots), dtype=np.int32), feature, threshold, np.array(children, np.int32), leaf, depth)
+    Raises:
+        Unsupported: when a test asks for a column that is not there, or a tree never ends.
+    """
+    split = nodes.mode != _LEAF
+    tested = nodes.feature[split]
+    if tested.size and not 0 <= tested.min() <= tested.max() < features:
+        raise Unsupported(f"a node tests a feature that is none of the {features} columns")
+    threshold, inverse, nan_passes = _tests(nodes)
+    only_nan = nan_passes & np.isnan(threshold)
+    passes = nan_passes & ~only_nan
+    passing, missing = np.unique(nodes.feature[passes]), np.unique(nodes.feature[only_nan])
+    equal = (nodes.mode >= _EQ) & split
+    sets, places = _sets(nodes, np.flatnonzero(equal))
+    feature = np.where(split, nodes.feature, 0)
+    feature[passes] = features + np.searchsorted(passing, feature[passes])
+    feature[only_nan] = features + len(passing) + np.searchsorted(missing, feature[only_nan])
+    feature[equal] = features + len(passing) + len(missing) + places
+    threshold[only_nan | equal] = 0.5
+    threshold[~split] = np.nan
+    children = np.where(inverse[:, None], nodes.children[:, ::-1], nodes.children)
+    order, child, depth = _numbered(roots, split, children)
+    columns = (column.astype(np.int32) for column in (feature[order], child, nodes.leaf[order]))
+    feature, child, leaf = columns
+    return Tables(len(roots), feature, threshold[order], child, leaf, depth, passing, missing, sets)
 
 
-def _column(node: Node, features: int) -> int:
-    if node.children is None:
-        return 0
-    if node.missing_true:
-        return node.feature + features
-    return node.feature + 2 * features if np.isposinf(node.threshold) else node.feature
+def _tests(nodes: Nodes) -> tuple[Array, Array, Array]:
+    """Return t of `x <= t`, whether that holds where the node's own test fails, and whether NaN is to pass it."""
+    mode, value = nodes.mode, nodes.value
+    with np.errstate(over="ignore"):
+        below = np.nextafter(value, value.dtype.type(-np.inf))
+    below[value == 0] = -np.finfo(value.dtype).tiny  # TensorFlow takes what is smaller for 0
+    below[np.isneginf(value)] = np.nan
+    inverse = np.isin(mode, (_GTE, _GT, _EQ, _MEMBER))
+    threshold = np.where((mode == _LT) | (mode == _GTE), below, value)
+    ordered = np.isin(mode, (_GTE, _GT))
+    threshold[ordered & np.isnan(value)] = np.inf
+    missing = nodes.missing_true.astype(bool)
+    passes = np.where(ordered, ~missing, missing) & (mode <= _GT)
+    return threshold, inverse, passes
 
 
-def of_nodes(
-    given: Mapping[str, Any], weights: tuple[Any, Any, Any, Any], features: int, dtype: Any
-) -> tuple[Tables, Array, Array]:
-    """Return the tables of a TreeEnsembleClassifier or Regressor, the weights and the mask of given ones [leaves, targets].
+def _sets(nodes: Nodes, places: Array) -> tuple[list[tuple[int, tuple[float, ...]]], Array]:
+    """Return the different sets that nodes compare with for equality, and the number of each such node's set."""
+    members = iter(nodes.members)
+    found: dict[tuple[int, tuple[float, ...], bool], int] = {}
+    numbers = []
+    for place in places.tolist():
+        mode = nodes.mode[place]
+        given = next(members) if mode == _MEMBER else nodes.value[place : place + 1]
+        values = tuple(np.unique(given[~np.isnan(given)]).tolist())
+        key = (int(nodes.feature[place]), values, bool(nodes.missing_true[place]) and mode != _NEQ)
+        numbers.append(found.setdefault(key, len(found)))
+    sets = [(feature, (*values, np.nan) if missing else values) for feature, values, missing in found]
+    return sets, np.array(numbers, np.int64)
+
+
+def _numbered(roots: Array, split: Array, children: Array) -> tuple[Array, Array, int]:
+    """Return the node that stands at each place, the place of its first child (its own for a leaf), and the depth."""
+    level, order, child, count = np.asarray(roots), [], [], 0
+    while level.size:
+        inner = split[level]
+        here = count + np.arange(level.size)
+        count += level.size
+        if count > _COPIES * split.size:
+            raise Unsupported("its trees do not end")
+        order.append(level)
+        child.append(np.where(inner, count + 2 * np.cumsum(inner) - 2, here))
+        level = children[level[inner]].ravel()
+    return np.concatenate(order), np.concatenate(child), len(order) - 1
+
+
+def of_classic(given: Mapping[str, Any], dtype: Any) -> tuple[Nodes, Array]:
+    """Return the nodes of a TreeEnsembleClassifier or Regressor, every leaf numbered by its place, and the roots.
 
     Args:
         given: the attributes nodes_*, without the prefix.
-        weights: tree ids, node ids, target ids and values.
-        features: columns of the input.
         dtype: NumPy's type of the thresholds.
     """
-    keys = list(zip(map(int, given["treeids"]), map(int, given["nodeids"]), strict=True))
-    place = {key: index for index, key in enumerate(keys)}
-    modes, values = list(given["modes"]), np.asarray(given["values"], dtype).tolist()
-    missing = list(given["missing_value_tracks_true"] or [0] * len(keys))
-    leaves = {
-        key: number for number, key in enumerate(key for key, mode in zip(keys, modes, strict=True) if mode == "LEAF")
-    }
+    trees, ids = _integers(given["treeids"]), _integers(given["nodeids"])
+    mode = _modes(given["modes"])
+    place = Places(trees, ids)
+    split = mode != _LEAF
+    children = np.zeros((len(ids), 2), np.int64)
+    for column, name in enumerate(("falsenodeids", "truenodeids")):
+        children[split, column] = place(trees[split], _integers(given[name])[split])
+    missing = given["missing_value_tracks_true"]
+    missing = np.zeros(len(ids), bool) if missing is None or not len(missing) else _integers(missing).astype(bool)
+    value = np.array(given["values"], dtype)
+    nodes = Nodes(mode, _integers(given["featureids"]), value, missing, children, np.arange(len(ids)))
+    return nodes, np.sort(np.unique(trees, return_index=True)[1])
 
-    def maker(index: int) -> Any:
-        def make() -> Node:
-            key = keys[index]
-            if modes[index] == "LEAF":
-                return Node(leaf=leaves[key])
-            branches = [maker(place[key[0], int(given[name][index])]) for name in ("truenodeids", "falsenodeids")]
-            return test(
-                modes[index], int(given["featureids"][index]), values[index], bool(missing[index]), *branches, dtype
-            )
 
-        return make
+class Places:
+    """Where the node of a tree stands.
 
-    roots = [maker(index) for index, key in enumerate(keys) if index == 0 or key[0] != keys[index - 1][0]]
-    targets = max(map(int, weights[2]), default=0) + 1
-    table, mask = np.zeros((len(leaves), targets), dtype), np.zeros((len(leaves), targets), bool)
-    for tree, node, target, value in zip(*weights, strict=True):
-        number = leaves[int(tree), int(node)]
-        table[number, int(target)] += value
-        mask[number, int(target)] = True
-    return tables(roots, features, dtype), table, mask
+    Args:
+        trees, ids: of each node, in order.
+    """
+
+    def __init__(self, trees: Array, ids: Array) -> None:
+        self._width = int(ids.max(initial=0)) + 1
+        keys = trees * self._width + ids
+        self._order = np.argsort(keys, kind="stable")
+        self._sorted = keys[self._order]
+
+    def __call__(self, trees: Array, ids: Array) -> Array:
+        """Return the places of nodes.
+
+        Raises:
+            Unsupported: for a node that is not there.
+        """
+        keys = trees * self._width + ids
+        at = np.searchsorted(self._sorted, keys)
+        at[at == len(self._sorted)] = 0
+        if (self._sorted[at] != keys).any() or (ids >= self._width).any():
+            raise Unsupported("it names a node that is not there")
+        return self._order[at]
+
+
+def leaf_values(
+    nodes: Nodes, given: tuple[Any, Any, Any, Any], ids: tuple[Any, Any], targets: int, dtype: Any
+) -> tuple[Nodes, Array, Array]:
+    """Return the nodes with their leaves numbered from 0, and the weights and the mask of given ones [leaves, targets].
+
+    Args:
+        nodes: as `of_classic` returns them.
+        given: tree ids, node ids, target ids and values of the weights.
+        ids: the attributes nodes_treeids and nodes_nodeids.
+        targets: their number.
+        dtype: NumPy's type of the weights.
+    """
+    at = Places(*map(_integers, ids))(_integers(given[0]), _integers(given[1]))
+    number = np.cumsum(nodes.mode == _LEAF) - 1
+    target = _integers(given[2])
+    keep = nodes.mode[at] == _LEAF
+    if target.size and not 0 <= target.min() <= target.max() < targets:
+        raise Unsupported(f"it names a target that is none of the {targets}")
+    table, mask = summed(number[at][keep], target[keep], np.array(given[3], dtype)[keep], int(number[-1]) + 1, targets)
+    leaf = np.where(nodes.mode == _LEAF, number, 0)
+    return Nodes(nodes.mode, nodes.feature, nodes.value, nodes.missing_true, nodes.children, leaf), table, mask
+
+
+def summed(leaf: Array, target: Array, value: Array, leaves: int, targets: int) -> tuple[Array, Array]:
+    """Return the weights [leaves, targets], those given twice added up, and the mask of given ones."""
+    table, mask = np.zeros((leaves, targets), value.dtype), np.zeros((leaves, targets), bool)
+    np.add.at(table, (leaf, target), value)
+    mask[leaf, target] = True
+    return table, mask
+
+
+def of_ensemble(given: Mapping[str, Any], dtype: Any) -> tuple[Nodes, Array]:
+    """Return the nodes of a TreeEnsemble, its inner nodes first and then its leaves, and the roots.
+
+    Args:
+        given: the attributes nodes_* and membership_values, without the prefix, tree_roots, and the number of leaves.
+        dtype: NumPy's type of the thresholds.
+    """
+    inner, leaves = np.array(given["modes"], np.int64), int(given["leaves"])
+    count = len(inner)
+    children = np.zeros((count + leaves, 2), np.int64)
+    for column, side in enumerate(("false", "true")):
+        at, is_leaf = _integers(given[f"{side}nodeids"]), _integers(given[f"{side}leafs"]).astype(bool)
+        children[:count, column] = np.where(is_leaf, count + at, at)
+    if children.size and not 0 <= children.min() <= children.max() < count + leaves:
+        raise Unsupported("it names a node that is not there")
+
+    def padded(values: Any, kind: Any) -> Array:
+        return np.concatenate([np.asarray(values, kind), np.zeros(leaves, kind)])
+
+    missing = given["missing_value_tracks_true"]
+    missing = np.zeros(count) if missing is None or not len(missing) else missing
+    members = given["membership_values"]
+    mode = np.concatenate([inner, np.full(leaves, _LEAF)])
+    number = np.concatenate([np.zeros(count, np.int64), np.arange(leaves)])
+    nodes = Nodes(
+        mode, padded(given["featureids"], np.int64), padded(given["splits"], dtype), padded(missing, bool), children,
+        number, () if members is None else _between_nans(np.asarray(members, dtype)),
+    )  # fmt: skip
+    return nodes, _integers(given["tree_roots"])
+
+
+def _between_nans(values: Array) -> list[Array]:
+    ends = np.flatnonzero(np.isnan(values))
+    return [part[~np.isnan(part)] for part in np.split(values, ends)]
+
+
+def _modes(names: Sequence[Any]) -> Array:
+    codes = {name: code for code, name in enumerate(MODES)}
+    texts = [name.decode() if isinstance(name, bytes) else name for name in names]
+    if unknown := set(texts) - set(codes):
+        raise Unsupported(f"the node mode {', '.join(sorted(unknown))} is not known")
+    return np.fromiter((codes[text] for text in texts), np.int64, len(texts))
+
+
+def _integers(values: Any) -> Array:
+    return np.array(() if values is None else values, np.int64)

@@ -26,12 +26,15 @@ FAMILIES = (
     "contrib_attention",
     "contrib_quantized",
     "control_flow",
+    "deformable",
     "elementwise",
     "image",
     "indexing",
+    "linear",
     "linear_attention",
     "losses",
     "ml",
+    "ml_linear",
     "ml_trees",
     "nn",
     "normalization",
@@ -48,6 +51,8 @@ FAMILIES = (
     "signal",
     "string",
     "training",
+    "transposed",
+    "unpooling",
 )
 """The modules of this package that define operators."""
 
@@ -57,7 +62,7 @@ LARGEST_CONSTANTS = 2**28
 SIGNATURE = "serving_default"
 
 
-class Module(tf.Module):
+class Module(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
     """A translated model.
 
     Attributes:
@@ -99,12 +104,8 @@ def build(model: ir.Model, *, trainable: bool = False, inputs_layout: Literal["n
         UnsupportedOps: with every operator that TensorFlow cannot express.
         CannotConvert: when an input or output is not a tensor.
     """
-    prepared = prepare(model, registry())
-    size = sum(
-        value.const_value.nbytes for value in prepared.graph.initializers.values() if value.const_value is not None
-    )
-    layout = Layout(Policy(trainable or size > LARGEST_CONSTANTS, trainable))
-    walk = Walk(prepared, ops, layout)
+    prepared, walk, layout = opened(model, trainable=trainable)
+    _require_tensors(prepared)
     specs = input_specs(prepared, inputs_layout)
     outputs = tensor_names([value.name or "" for value in prepared.graph.outputs])
     last = [inputs_layout == "nhwc" and is_image(value) for value in prepared.graph.inputs]
@@ -118,10 +119,20 @@ def build(model: ir.Model, *, trainable: bool = False, inputs_layout: Literal["n
         return Module(tf.function(serving, input_signature=specs, autograph=False), layout.variables)
 
 
+def opened(model: ir.Model, *, trainable: bool = False) -> tuple[ir.Model, Walk, Layout]:
+    """Return the prepared model, its translation as a call on TensorFlow's values, and what holds their layouts and weights."""
+    prepared = prepare(model, registry())
+    size = sum(
+        value.const_value.nbytes for value in prepared.graph.initializers.values() if value.const_value is not None
+    )
+    layout = Layout(Policy(trainable or size > LARGEST_CONSTANTS, trainable))
+    return prepared, Walk(prepared, ops, layout), layout
+
+
 def input_specs(model: ir.Model, inputs_layout: str = "nchw") -> list[tf.TensorSpec]:
     """Return TensorFlow's specification of each input; a symbolic dimension is of unknown size."""
     names = tensor_names([value.name or "" for value in model.graph.inputs])
-    return [_spec(value, name, inputs_layout) for value, name in zip(model.graph.inputs, names, strict=True)]
+    return [input_spec(value, name, inputs_layout) for value, name in zip(model.graph.inputs, names, strict=True)]
 
 
 def is_image(value: ir.Value) -> bool:
@@ -134,19 +145,26 @@ def is_image(value: ir.Value) -> bool:
     )
 
 
-def _spec(value: ir.Value, name: str, inputs_layout: str) -> tf.TensorSpec:
-    if not isinstance(value.type, ir.TensorType):
-        raise CannotConvert(
-            f"the input {value.name!r} is no tensor, and a SavedModel takes tensors only",
-            remedy="rebuild the model with tensors as its inputs",
-        )
+def input_spec(value: ir.Value, name: str | None = None, inputs_layout: str = "nchw") -> tf.TensorSpec:
+    """Return TensorFlow's specification of one input."""
     sizes = None if value.shape is None else [size if isinstance(size, int) else None for size in value.shape]
     if inputs_layout == "nhwc" and sizes is not None and is_image(value):
         sizes = [sizes[0], *sizes[2:], sizes[1]]
+    assert value.dtype is not None
     try:
-        return tf.TensorSpec(sizes, to_dtype(value.type.dtype), name=name)
+        return tf.TensorSpec(sizes, to_dtype(value.dtype), name=name)
     except TypeError as error:
         raise UnsupportedOps(
-            [f"the input {value.name!r}: TensorFlow has no element type {value.type.dtype.name}"],
+            [f"the input {value.name!r}: TensorFlow has no element type {value.dtype.name}"],
             remedy="give the model inputs of another type",
         ) from error
+
+
+def _require_tensors(model: ir.Model) -> None:
+    found = [("input", value) for value in model.graph.inputs] + [("output", value) for value in model.graph.outputs]
+    for word, value in found:
+        if not isinstance(value.type, ir.TensorType) and (value.type is not None or word == "input"):
+            raise CannotConvert(
+                f"the {word} {value.name!r} is no tensor, and a SavedModel takes and returns tensors only",
+                remedy="rebuild the model with tensors as its inputs and outputs",
+            )

@@ -14,13 +14,17 @@ from modelport_converters.onnx_to_tensorflow.weights import Array, to_dtype
 _SMALL_FLOATS = frozenset(
     {"float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float4_e2m1fn"}
 )  # fmt: skip
+_WHOLE = rf"\s*([+-]?0*(\d{{1,18}}|[1-8]\d{{18}}|9[01]\d{{17}}|92[01]\d{{16}})|{2**63 - 1}|{-(2**63)})\s*"
+"""Texts that TensorFlow reads as int64 without an overflow; a few of 19 digits are missing, which are read as floats."""
+
 _BITS = {"int4": 4, "uint4": 4, "int2": 2, "uint2": 2}
+_WITH_CASTS = frozenset({"int4", "uint4"})  # TensorFlow has kernels from int32 and to it, which keep the low bits
 
 
 @op("Cast", layout="elementwise")
 def cast(x: Any, *, to: int, saturate: int = 1, round_mode: str = "up") -> Any:
     """Elements in another type; floats of 8 bits and fewer saturate unless told otherwise."""
-    return to_type(x, _dtype(to), bool(saturate))
+    return to_type(x, dtype_of(to), bool(saturate))
 
 
 @op("CastLike")
@@ -32,7 +36,7 @@ def cast_like(x: Any, like: Any, *, saturate: int = 1, round_mode: str = "up") -
 @op("BitCast")
 def bit_cast(x: Any, *, to: int) -> Any:
     """The same bits read as another type of that width."""
-    target = _dtype(to)
+    target = dtype_of(to)
     if target == x.dtype:
         return x
     plain = tf.cast(x, tf.uint8) if x.dtype == tf.bool else codes(x) if _is_small(x.dtype) else x
@@ -49,11 +53,13 @@ def to_type(x: Any, target: tf.DType, saturate: bool = True) -> Any:
         return tf.identity(x)
     if target == tf.string:
         return _to_string(_readable(x))
-    plain = _from_string(x) if x.dtype == tf.string else _readable(x)
+    plain = _from_string(x, target) if x.dtype == tf.string else _readable(x)
     if target == tf.bool:
         return plain != 0 if plain.dtype != tf.bool else plain
     if target.name in _SMALL_FLOATS:
         return from_codes(_nearest(plain, target, saturate or target.name == "float4_e2m1fn"), target)
+    if target.name in _WITH_CASTS:
+        return tf.cast(tf.cast(plain, tf.int32), target)
     if target.name in _BITS:
         whole = tf.cast(tf.cast(plain, tf.int32), tf.uint8)
         return from_codes(whole & tf.constant(2 ** _BITS[target.name] - 1, tf.uint8), target)
@@ -103,6 +109,8 @@ def _readable(x: Any) -> Any:
         return x
     if x.dtype in (tf.dtypes.experimental.float8_e4m3fn, tf.dtypes.experimental.float8_e5m2):
         return tf.cast(x, tf.float32)
+    if x.dtype.name in _WITH_CASTS:
+        return tf.cast(x, tf.int32)
     values = _values(x.dtype)
     return tf.gather(tf.constant(values), tf.cast(codes(x), tf.int32) & (len(values) - 1))
 
@@ -132,8 +140,12 @@ def _nearest(x: Any, target: tf.DType, saturate: bool) -> Any:
     return tf.cast(tf.where(tf.math.is_nan(x), nan, found), tf.uint8)
 
 
-def _from_string(x: Any) -> Any:
-    return tf.strings.to_number(x, tf.float64)
+def _from_string(x: Any, target: tf.DType) -> Any:
+    if not target.is_integer:
+        return tf.strings.to_number(x, tf.float64)
+    whole = tf.strings.regex_full_match(x, _WHOLE)
+    number = tf.strings.to_number(tf.where(whole, x, "0"), tf.int64)
+    return tf.where(whole, number, tf.cast(tf.strings.to_number(tf.where(whole, "0", x), tf.float64), tf.int64))
 
 
 def _to_string(x: Any) -> Any:
@@ -144,7 +156,8 @@ def _to_string(x: Any) -> Any:
     return tf.strings.as_string(x if x.dtype == tf.float64 else tf.cast(x, tf.float32), shortest=True)
 
 
-def _dtype(to: int) -> tf.DType:
+def dtype_of(to: int) -> tf.DType:
+    """Return the type that a number of TensorProto.DataType names."""
     try:
         return to_dtype(ir.DataType(to))
     except (TypeError, ValueError) as error:

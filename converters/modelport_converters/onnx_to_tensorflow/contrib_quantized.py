@@ -8,6 +8,13 @@ from typing import Any
 import tensorflow as tf
 
 from modelport_converters.onnx_to_tensorflow.contrib import DOMAIN
+from modelport_converters.onnx_to_tensorflow.layout import last_axis
+from modelport_converters.onnx_to_tensorflow.quantization import (
+    dequantize_linear,
+    exact_product,
+    quantize_linear,
+    rounded,
+)
 from modelport_converters.onnx_to_tensorflow.registry import Unsupported, op, ops
 
 
@@ -20,10 +27,8 @@ def dequantized(x: Any, scale: Any, zero: Any = None, axis: int | None = None) -
 
 def quantized(y: Any, scale: Any, zero: Any = None, axis: int | None = None) -> Any:
     """Return y / scale + zero, rounded half to even and limited to the type of zero (uint8 where it is absent)."""
-    dtype = tf.uint8 if zero is None else zero.dtype
-    moved = tf.round(y / _along(scale, y, axis))
-    moved = moved if zero is None else moved + tf.cast(_along(zero, y, axis), y.dtype)
-    return tf.cast(tf.cast(tf.clip_by_value(moved, dtype.min, dtype.max), tf.int32), dtype)
+    shift = None if zero is None else tf.cast(_along(zero, y, axis), tf.float32)
+    return rounded(y / _along(scale, y, axis), shift, tf.uint8 if zero is None else zero.dtype)
 
 
 def _along(parameter: Any, x: Any, axis: int | None) -> Any:
@@ -44,20 +49,12 @@ def _standard(name: str) -> Callable[..., Any]:
     return found.function
 
 
-@op("QuantizeLinear", domain=DOMAIN)
-def quantize_linear(x: Any, scale: Any, zero: Any = None, *, axis: int = 1) -> Any:
-    """Round x / scale to integers around zero."""
-    return quantized(x, scale, zero, axis)
-
-
-@op("DequantizeLinear", domain=DOMAIN)
-def dequantize_linear(x: Any, scale: Any, zero: Any = None, *, axis: int = 1) -> Any:
-    """Return (x - zero) * scale."""
-    return dequantized(x, scale, zero, axis)
+for _name, _function in (("QuantizeLinear", quantize_linear), ("DequantizeLinear", dequantize_linear)):
+    op(_name, domain=DOMAIN, layout="quantized")(_function)
 
 
 def _binary(name: str, function: Callable[[Any, Any], Any]) -> None:
-    @op(name, domain=DOMAIN)
+    @op(name, domain=DOMAIN, layout="elementwise")
     def compute(
         a: Any, a_scale: Any, a_zero: Any, b: Any, b_scale: Any, b_zero: Any, c_scale: Any, c_zero: Any = None
     ) -> Any:
@@ -74,13 +71,13 @@ def _unary(x: Any, x_scale: Any, x_zero: Any, y_scale: Any, y_zero: Any, functio
     return quantized(y, y_scale, tf.zeros([], x.dtype) if y_zero is None else y_zero)
 
 
-@op("QLinearSigmoid", domain=DOMAIN)
+@op("QLinearSigmoid", domain=DOMAIN, layout="elementwise")
 def q_linear_sigmoid(x: Any, x_scale: Any, x_zero: Any, y_scale: Any, y_zero: Any = None) -> Any:
     """Sigmoid of a quantised tensor."""
     return _unary(x, x_scale, x_zero, y_scale, y_zero, tf.sigmoid)
 
 
-@op("QLinearLeakyRelu", domain=DOMAIN)
+@op("QLinearLeakyRelu", domain=DOMAIN, layout="elementwise")
 def q_linear_leaky_relu(
     x: Any, x_scale: Any, x_zero: Any, y_scale: Any, y_zero: Any = None, *, alpha: float = 0.01
 ) -> Any:
@@ -118,21 +115,48 @@ def q_linear_average_pool(
     )  # fmt: skip
 
 
-@op("QLinearGlobalAveragePool", domain=DOMAIN)
+@op("QLinearGlobalAveragePool", domain=DOMAIN, layout="spatial")
 def q_linear_global_average_pool(
     x: Any, x_scale: Any, x_zero: Any, y_scale: Any, y_zero: Any, *, channels_last: int = 0
 ) -> Any:
-    """The mean over the spatial dimensions of a quantised tensor."""
-    axes = list(range(1, x.shape.rank - 1) if channels_last else range(2, x.shape.rank))
+    """The mean over the spatial dimensions of a quantised tensor, which is channels-last."""
+    rank = x.shape.rank
+    axes = [last_axis(axis, rank) for axis in (range(1, rank - 1) if channels_last else range(2, rank))]
     return _unary(x, x_scale, x_zero, y_scale, y_zero, lambda value: tf.reduce_mean(value, axes, keepdims=True))
 
 
-@op("QLinearConcat", domain=DOMAIN)
+@op("QLinearConcat", domain=DOMAIN, layout="axis")
 def q_linear_concat(*values: Any, axis: int) -> Any:
     """Join tensors of different scales; the first two inputs are the result's scale and zero point."""
     scale, zero, rest = values[0], values[1], values[2:]
     parts = [dequantized(*rest[start : start + 3]) for start in range(0, len(rest), 3)]
     return quantized(tf.concat(parts, axis), scale, zero)
+
+
+@op("QLinearWhere", domain=DOMAIN)
+def q_linear_where(
+    condition: Any, x: Any, x_scale: Any, x_zero: Any, y: Any, y_scale: Any, y_zero: Any, z_scale: Any, z_zero: Any
+) -> Any:
+    """Elements of x where the condition holds, else of y, quantised alike."""
+    return quantized(
+        tf.where(condition, dequantized(x, x_scale, x_zero), dequantized(y, y_scale, y_zero)), z_scale, z_zero
+    )
+
+
+@op("QGemm", domain=DOMAIN)
+def q_gemm(
+    a: Any, a_scale: Any, a_zero: Any, b: Any, b_scale: Any, b_zero: Any, c: Any = None, y_scale: Any = None,
+    y_zero: Any = None, *, alpha: float = 1.0, trans_a: int = 0, trans_b: int = 0,
+) -> Any:  # fmt: skip
+    """A' @ B' and a bias in steps of alpha times both scales; b may have a scale for each column of B'."""
+    left, right = tf.transpose(a) if trans_a else a, tf.transpose(b) if trans_b else b
+    product = exact_product(left, a_zero, right, b_zero)
+    if c is not None:
+        product = tf.cast(tf.cast(product, tf.int32) + c, tf.float32)
+    scale = alpha * a_scale * b_scale
+    if y_scale is None:
+        return product * scale
+    return rounded(product * (scale / y_scale), tf.cast(y_zero, tf.float32), y_zero.dtype)
 
 
 @op("MatMulIntegerToFloat", domain=DOMAIN)

@@ -31,10 +31,12 @@ def power(x: Any, exponent: Any) -> Any:
     if x.dtype == exponent.dtype and x.dtype.is_floating:
         return tf.pow(x, exponent)
     wide = tf.float64 if exponent.dtype.is_floating or x.dtype.is_floating else tf.int64
+    base, times = tf.cast(x, wide), tf.cast(exponent, wide)
     known = tf.get_static_value(exponent)
-    if wide == tf.int64 and (known is None or (known < 0).any()):
-        wide = tf.float64  # TensorFlow refuses negative powers of integers
-    return tf.cast(tf.pow(tf.cast(x, wide), tf.cast(exponent, wide)), x.dtype)
+    if wide == tf.int64 and (known is None or (known < 0).any()):  # TensorFlow refuses negative powers of integers
+        base = tf.where((times < 0) & (tf.abs(base) > 1), tf.zeros([], wide), base)
+        times = tf.abs(times)
+    return tf.cast(tf.pow(base, times), x.dtype)
 
 
 def mean(*values: Any) -> Any:
@@ -71,7 +73,7 @@ elementwise(
         "Floor": tf.floor,
         "Greater": tf.greater,
         "GreaterOrEqual": tf.greater_equal,
-        "Identity": tf.identity,
+        "Identity": lambda x: x,  # of a tensor, a sequence or an optional
         "IsNaN": tf.math.is_nan,
         "Less": tf.less,
         "LessOrEqual": tf.less_equal,
@@ -105,7 +107,9 @@ def clip(x: Any, minimum: Any = None, maximum: Any = None) -> Any:
     """Limit to [minimum, maximum]; either may be absent, and the maximum wins where it is the smaller."""
     low, high = (None if bound is None else tf.get_static_value(bound) for bound in (minimum, maximum))
     if x.dtype.is_floating and low is not None and low == 0 and (maximum is None or (high is not None and high == 6)):
-        return tf.nn.relu(x) if maximum is None else tf.nn.relu6(x)  # which TensorFlow fuses with a convolution before it
+        return (
+            tf.nn.relu(x) if maximum is None else tf.nn.relu6(x)
+        )  # which TensorFlow fuses with a convolution before it
     if minimum is not None:
         x = tf.maximum(x, minimum)
     return x if maximum is None else tf.minimum(x, maximum)

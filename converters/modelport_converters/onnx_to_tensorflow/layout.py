@@ -6,7 +6,8 @@ most once, when an operator asks for it. An operator's trait `layout` says how i
 - "spatial": wants its first input channels-last and yields channels-last;
 - "elementwise": works in whichever form its operands have;
 - "axis", "axes": works in either form once its axis (attribute) or axes (attribute or static input) are renumbered;
-- "reduce": the same, and the dimensions left over must be in ONNX's order if they are not kept;
+- "quantized": as "axis", except where each block of a dimension has its own scale;
+- "reduce": "axes", and the dimensions left over must be in ONNX's order if they are not kept;
 - "pad", "slice", "shape", "transpose": as the operator of that name;
 - none: wants ONNX's order.
 """
@@ -194,8 +195,8 @@ def _broadcast(layout: Layout, value: Any, rank: int) -> Any:
     """Return an operand so that it broadcasts against a channels-last tensor of this rank."""
     if isinstance(value, np.ndarray):  # a static parameter: no operand
         return value
-    own = _rank(value)
-    if own == 0 or own == rank:
+    own = _rank(value) or 0
+    if own in (0, rank):
         return layout.plain(value) if own == 0 else layout.last(value)
     if isinstance(value, Weight):
         return arrange(value, shape=[*[1] * (rank - own), *value.shape], perm=last_order(rank))
@@ -208,22 +209,27 @@ def _broadcast(layout: Layout, value: Any, rank: int) -> Any:
 
 def _axis(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
     held = [value for value in inputs if isinstance(value, Held)]
-    if not held or any(_rank(value) != held[0].rank for value in (inputs if op.variadic else inputs[:1])):
+    operands = [value for value in inputs if _rank(value) != 0] if op.variadic else inputs[:1]  # scalars are scales
+    if not held or any(_rank(value) != held[0].rank for value in operands):
         return _first(layout, op, inputs, attributes)
     rank = held[0].rank
     attributes["axis"] = last_axis(_default(op, attributes, "axis"), rank)
     arguments = [
-        layout.last(value) if op.variadic or index == 0 else layout.argument(op, index, value)
+        layout.last(value) if any(value is operand for operand in operands) else layout.argument(op, index, value)
         for index, value in enumerate(inputs)
     ]
     return _held(op.function(*arguments, **attributes), rank)
+
+
+def _quantized(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+    return (_first if attributes.get("block_size") else _axis)(layout, op, inputs, attributes)
 
 
 def _reduce(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
     if not isinstance(inputs[0], Held):
         return _first(layout, op, inputs, attributes)
     rank, place = inputs[0].rank, op.parameters.index("axes") if "axes" in op.parameters else None
-    given = inputs[place] if place is not None and place < len(inputs) else attributes.get("axis")
+    given = _known(inputs[place]) if place is not None and place < len(inputs) else attributes.get("axis")
     axes = None if given is None else [int(axis) % rank for axis in np.ravel(given)]
     order = last_order(rank)
     left = [axis for axis in order if axes is not None and axis not in axes]
@@ -258,7 +264,7 @@ def _slice(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]
         axes is None and (starts is None or (len(inputs) > 3 and inputs[3] is not None))
     ):
         return _first(layout, op, inputs, attributes)
-    named = range(len(starts)) if axes is None and starts is not None else np.ravel(axes)
+    named = range(len(starts)) if axes is None else np.ravel(axes)
     moved = np.array([last_axis(int(axis), value.rank) for axis in named], np.int64)
     plain = [None if item is None else layout.plain(item) for item in (*inputs[1:], None, None)]
     result = op.function(value.last, plain[0], plain[1], tf.constant(moved), plain[3], **attributes)
@@ -289,6 +295,7 @@ _WAYS: dict[str, Callable[[Layout, Op, list[Any], dict[str, Any]], Sequence[Any]
     "spatial": _spatial,
     "elementwise": _elementwise,
     "axis": _axis,
+    "quantized": _quantized,
     "reduce": _reduce,
     "pad": _pad,
     "shape": _shape,

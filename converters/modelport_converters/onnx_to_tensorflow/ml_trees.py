@@ -8,78 +8,119 @@ import numpy as np
 import tensorflow as tf
 
 from modelport_converters.onnx_graph import trees
+from modelport_converters.onnx_to_tensorflow.ml_scores import ML, both, label_names, rows, transformed
 from modelport_converters.onnx_to_tensorflow.registry import Unsupported, op
 
-ML = "ai.onnx.ml"
-_BLOCK = 256
+_BLOCK = 512
 """Rows that descend together: their states stay in the cache."""
 
-
-def transformed(scores: Any, name: str) -> Any:
-    """Apply a post_transform."""
-    if name == "SOFTMAX":
-        return tf.nn.softmax(scores)
-    if name == "LOGISTIC":
-        return tf.sigmoid(scores)
-    if name == "SOFTMAX_ZERO":
-        powers = tf.where(scores == 0, 0.0, tf.exp(scores - tf.reduce_max(scores, -1, keepdims=True)))
-        return powers / tf.reduce_sum(powers, -1, keepdims=True)
-    if name == "PROBIT":
-        return np.sqrt(2.0).astype(np.float32) * tf.math.erfinv(2 * scores - 1)
-    return scores
+_AGGREGATES = ("AVERAGE", "SUM", "MIN", "MAX")
+_TRANSFORMS = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
+"""In the order of TreeEnsemble's attributes."""
 
 
 def evaluate(x: Any, table: trees.Tables, values: Any, mask: Any, aggregate: str) -> Any:
     """Return the aggregated leaf values [rows, targets] of rows x [rows, features]."""
-    missing = tf.math.is_nan(x)
-    wide = tf.concat([tf.where(missing, np.inf, x), tf.where(missing, -np.inf, x), tf.cast(missing, x.dtype)], 1)
-    columns, count = wide.shape[1], len(table.roots)
-    feature, threshold, child = (tf.constant(item) for item in (table.feature, table.threshold, table.child))
-    leaf = tf.constant(table.leaf)
+    wide = _widened(x, table)
+    columns = int(wide.shape[1])
+    bits = max(1, (columns - 1).bit_length())
+    index = tf.int32 if len(table.child) << bits < 2**31 else tf.int64
+    # One number holds the child and the column: reading it costs one access to memory instead of two.
+    code = tf.constant(table.child.astype(np.int64) << bits | table.feature, index)
+    threshold, leaf, weights = tf.constant(table.threshold), tf.constant(table.leaf), _weights(values, mask, aggregate)
 
-    def block(rows: Any) -> Any:
-        flat, size = tf.reshape(rows, [-1]), tf.shape(rows)[0]
-        offset = tf.range(size)[:, None] * columns
-        node = tf.tile(tf.constant(table.roots)[None], [size, 1])
+    def block(start: Any) -> Any:
+        own = wide[start : start + _BLOCK]
+        flat, size = tf.reshape(own, [-1]), tf.shape(own)[0]
+        offset = tf.range(size, dtype=index)[:, None] * columns
+        node = tf.tile(tf.range(table.roots, dtype=index)[None], [size, 1])
         for _ in range(table.depth):
-            value = tf.gather(flat, tf.gather(feature, node) + offset)
-            node = tf.gather(child, node) + tf.cast(value > tf.gather(threshold, node), tf.int32)
-        return _aggregated(tf.gather(leaf, node), values, mask, aggregate, count)
+            entry = tf.gather(code, node)
+            column = tf.bitwise.bitwise_and(entry, tf.constant(2**bits - 1, index))
+            below = tf.gather(flat, column + offset) <= tf.gather(threshold, node)
+            node = tf.bitwise.right_shift(entry, tf.constant(bits, index)) + tf.cast(below, index)
+        return _aggregated(tf.gather(weights, tf.gather(leaf, node)), aggregate, bool(mask.all()))
 
-    total = tf.shape(wide)[0]
-    padded = tf.pad(wide, [[0, -total % _BLOCK], [0, 0]])
-    results = tf.map_fn(
-        block, tf.reshape(padded, [-1, _BLOCK, columns]), parallel_iterations=2, fn_output_signature=x.dtype
+    count = tf.maximum(1, -(-tf.shape(wide)[0] // _BLOCK))
+    parts = tf.TensorArray(weights.dtype, count, element_shape=[None, values.shape[1]], infer_shape=False)
+    _, parts = tf.while_loop(
+        lambda at, parts: at < count,
+        lambda at, parts: (at + 1, parts.write(at, block(at * _BLOCK))),
+        (tf.constant(0), parts),
+        parallel_iterations=4,
     )
-    return tf.reshape(results, [-1, values.shape[1]])[:total]
+    return tf.reshape(parts.concat(), [-1, values.shape[1]])
 
 
-def _aggregated(leaves: Any, values: Any, mask: Any, aggregate: str, count: int) -> Any:
-    if aggregate in ("SUM", "AVERAGE"):
-        total = tf.reduce_sum(tf.gather(tf.constant(values), leaves), 1)
-        return total / count if aggregate == "AVERAGE" else total
-    lowest, reduce = (np.inf, tf.reduce_min) if aggregate == "MIN" else (-np.inf, tf.reduce_max)
-    found = reduce(tf.gather(tf.constant(np.where(mask, values, values.dtype.type(lowest))), leaves), 1)
-    return tf.where(tf.math.is_inf(found), tf.zeros_like(found), found)
+def _widened(x: Any, table: trees.Tables) -> Any:
+    """Return the columns that the tests ask for; see `Tables`."""
+    parts, one, zero = [x], tf.ones([], x.dtype), tf.zeros([], x.dtype)
+    if len(table.passing):
+        picked = tf.gather(x, table.passing, axis=1)
+        parts.append(tf.where(tf.math.is_nan(picked), tf.constant(-np.inf, x.dtype), picked))
+    if len(table.missing):
+        parts.append(tf.where(tf.math.is_nan(tf.gather(x, table.missing, axis=1)), zero, one))
+    if table.sets:
+        sizes = [len(values) for _, values in table.sets]
+        owner = np.repeat(np.arange(len(sizes)), sizes)
+        known = np.array([value for _, values in table.sets for value in values], x.dtype.as_numpy_dtype)
+        picked = tf.gather(x, np.array([feature for feature, _ in table.sets], np.int64)[owner], axis=1)
+        equal = tf.cast((picked == known) | (tf.math.is_nan(picked) & np.isnan(known)), x.dtype)
+        parts.append(tf.transpose(tf.math.unsorted_segment_sum(tf.transpose(equal), owner, len(sizes))))
+    return tf.concat(parts, 1) if len(parts) > 1 else x
 
 
-def _tables(x: Any, attributes: dict[str, Any], kind: str) -> tuple[Any, trees.Tables, Any, Any, Any]:
-    if x.shape.rank != 2 or x.shape[1] is None:
-        raise Unsupported("the number of features must be known")
-    x = x if x.dtype in (tf.float32, tf.float64) else tf.cast(x, tf.float32)
+def _weights(values: Any, mask: Any, aggregate: str) -> Any:
+    lacking = {"MIN": np.inf, "MAX": -np.inf}.get(aggregate, 0.0)
+    return tf.constant(np.where(mask, values, values.dtype.type(lacking)))
 
-    def either(name: str) -> Any:
-        tensor = attributes.get(f"{name}_as_tensor")
-        return attributes.get(name) if tensor is None else tensor
 
+def _aggregated(values: Any, aggregate: str, complete: bool) -> Any:
+    """Aggregate [rows, trees, targets] over the trees; 0 for a target that no leaf of the row has, as ONNX Runtime does."""
+    if aggregate in ("MIN", "MAX"):
+        found = tf.reduce_min(values, 1) if aggregate == "MIN" else tf.reduce_max(values, 1)
+        return found if complete else tf.where(tf.math.is_inf(found), tf.zeros_like(found), found)
+    return tf.reduce_mean(values, 1) if aggregate == "AVERAGE" else tf.reduce_sum(values, 1)
+
+
+def _features(x: Any, nodes: trees.Nodes) -> tuple[Any, int]:
+    """Return the columns up to the last one that is tested, and their number."""
+    count = int(nodes.feature.max(initial=0)) + 1
+    return tf.ensure_shape(x[:, :count], [None, count]), count
+
+
+def _floats(x: Any) -> tuple[Any, Any]:
+    """Return the rows in a type that thresholds are compared in, and NumPy's name of it."""
+    double = x.dtype == tf.float64
+    return rows(x, tf.float64 if double else tf.float32), np.float64 if double else np.float32
+
+
+def _classic(x: Any, attributes: dict[str, Any], kind: str, targets: int, aggregate: str) -> Any:
+    """Return the scores of a TreeEnsembleClassifier or Regressor before base values, and the leaf weights given."""
+
+    x, dtype = _floats(x)
     names = ("treeids", "nodeids", "featureids", "modes", "truenodeids", "falsenodeids", "missing_value_tracks_true")
-    given = {name: attributes.get(f"nodes_{name}") for name in names} | {"values": either("nodes_values")}
-    weights = (
-        *tuple(attributes[f"{kind}_{name}"] for name in ("treeids", "nodeids", "ids")),
-        either(f"{kind}_weights"),
+    given = {name: attributes[f"nodes_{name}"] for name in names} | {"values": _either(attributes, "nodes_values")}
+    weights = _either(attributes, f"{kind}_weights")
+    places = tuple(attributes[f"{kind}_{name}"] for name in ("treeids", "nodeids", "ids"))
+    if any(value is None for value in (*places, weights, *(given[name] for name in (*names[:6], "values")))):
+        raise Unsupported("it lacks an attribute that its trees need")
+    nodes, roots = trees.of_classic(given, dtype)
+    numbered, values, mask = trees.leaf_values(
+        nodes, (*places, weights), (given["treeids"], given["nodeids"]), targets, dtype
     )
-    dtype = np.float64 if x.dtype == tf.float64 else np.float32
-    return x, *trees.of_nodes(given, weights, int(x.shape[1]), dtype), either("base_values")
+    x, features = _features(x, numbered)
+    return evaluate(x, trees.tables(numbered, roots, features), values, mask, aggregate)
+
+
+def _either(attributes: dict[str, Any], name: str) -> Any:
+    tensor = attributes[f"{name}_as_tensor"]
+    return attributes[name] if tensor is None else tensor
+
+
+def _base(attributes: dict[str, Any], dtype: Any) -> Any:
+    base = _either(attributes, "base_values")
+    return np.array(() if base is None else base, dtype.as_numpy_dtype)
 
 
 @op("TreeEnsembleRegressor", domain=ML)
@@ -93,10 +134,10 @@ def tree_ensemble_regressor(
     target_weights_as_tensor: Any = None,
 ) -> Any:  # fmt: skip
     """The aggregated weights of the leaves that each row reaches, [rows, targets]."""
-    x, table, values, mask, base = _tables(x, locals(), "target")
-    lacking = [[0, 0], [0, n_targets - values.shape[1]]]
-    scores = evaluate(x, table, np.pad(values, lacking), np.pad(mask, lacking), aggregate_function)
-    scores = scores if base is None or not len(base) else scores + np.asarray(base, values.dtype)
+    given = dict(locals())
+    scores = _classic(x, given, "target", n_targets, aggregate_function)
+    base = _base(given, scores.dtype)
+    scores = scores + base if len(base) == n_targets else scores
     return tf.cast(transformed(scores, post_transform), tf.float32)
 
 
@@ -110,21 +151,46 @@ def tree_ensemble_classifier(
     nodes_treeids: Any = None, nodes_truenodeids: Any = None, nodes_values: Any = None,
     nodes_values_as_tensor: Any = None, post_transform: str = "NONE",
 ) -> Any:  # fmt: skip
-    """The label of each row and the scores of the classes [rows, classes]."""
-    x, table, values, mask, base = _tables(x, locals(), "class")
-    labels = (
-        tf.constant(list(classlabels_strings)) if classlabels_strings else tf.constant(classlabels_int64s, tf.int64)
-    )
+    """The label of the largest score of each row, and the scores of the classes [rows, classes].
+
+    Where only one of two classes has weights, its score decides alone, by ONNX Runtime's rule: against 0.5 if no weight is
+    negative, else against 0; and if it is the first one, it stands for both classes.
+    """
+    given = dict(locals())
+    labels = label_names(classlabels_int64s, classlabels_strings)
     classes = int(labels.shape[0])
-    if classes == 2 and len(set(class_ids)) == 1:  # one score stands for both classes, as ONNX Runtime reads it
-        column = int(class_ids[0])
-        scores = evaluate(x, table, values[:, column:], mask[:, column:], "SUM")
-        scores = scores if base is None or not len(base) else scores + np.asarray(base, values.dtype)[-1:]
-        positive = bool((values >= 0).all())
-        chosen = tf.cast(scores[:, 0] > (0.5 if positive else 0.0), tf.int32)
-        both = tf.concat([1 - scores if positive and post_transform == "NONE" else -scores, scores], 1)
-        return tf.gather(labels, chosen), tf.cast(transformed(both, post_transform), tf.float32)
-    lacking = [[0, 0], [0, classes - values.shape[1]]]
-    scores = evaluate(x, table, np.pad(values, lacking), np.pad(mask, lacking), "SUM")
-    scores = scores if base is None or not len(base) else scores + np.asarray(base, values.dtype)
-    return tf.gather(labels, tf.argmax(scores, 1)), tf.cast(transformed(scores, post_transform), tf.float32)
+    scores = _classic(x, given, "class", classes, "SUM")
+    base, present = _base(given, scores.dtype), np.unique(np.array(class_ids))
+    scores = scores + base if len(base) == classes else scores
+    if classes != 2 or len(present) != 1:
+        return tf.gather(labels, tf.argmax(scores, 1)), tf.cast(transformed(scores, post_transform), tf.float32)
+    positive = bool((np.asarray(_either(given, "class_weights")) >= 0).all())
+    score = scores[:, int(present[0]), None]
+    alone = present[0] == 0 and len(base) < 2
+    score = score + base[0] if alone and len(base) else score
+    label = tf.gather(labels, tf.cast(score[:, 0] > (0.5 if positive else 0.0), tf.int32))
+    if alone and post_transform == "LOGISTIC":
+        scores = tf.sigmoid(tf.concat([-score, score], 1))
+    else:
+        scores = both(score, post_transform, positive) if alone else transformed(scores, post_transform)
+    return label, tf.cast(scores, tf.float32)
+
+
+@op("TreeEnsemble", domain=ML)
+def tree_ensemble(
+    x: Any, *, aggregate_function: int = 1, leaf_targetids: Any = None, leaf_weights: Any = None,
+    membership_values: Any = None, n_targets: int = 1, nodes_falseleafs: Any = None, nodes_falsenodeids: Any = None,
+    nodes_featureids: Any = None, nodes_hitrates: Any = None, nodes_missing_value_tracks_true: Any = None,
+    nodes_modes: Any = None, nodes_splits: Any = None, nodes_trueleafs: Any = None, nodes_truenodeids: Any = None,
+    post_transform: int = 0, tree_roots: Any = None,
+) -> Any:  # fmt: skip
+    """The aggregated weights of the leaves that each row reaches, [rows, targets]."""
+    given = {name.removeprefix("nodes_"): value for name, value in locals().items()}
+    kind = x.dtype
+    x, dtype = _floats(x)
+    nodes, roots = trees.of_ensemble(given | {"leaves": len(leaf_weights)}, dtype)
+    targets, leaves = np.array(leaf_targetids, np.int64), np.arange(len(leaf_weights))
+    values, mask = trees.summed(leaves, targets, np.array(leaf_weights, dtype), len(leaves), n_targets)
+    x, features = _features(x, nodes)
+    scores = evaluate(x, trees.tables(nodes, roots, features), values, mask, _AGGREGATES[aggregate_function])
+    return tf.cast(transformed(scores, _TRANSFORMS[post_transform]), kind)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from modelport_converters.onnx_graph.windows import ceil_extra
-from modelport_converters.onnx_to_tensorflow.nn import window_pads
-from modelport_converters.onnx_to_tensorflow.registry import Unsupported, op
-
-Pairs = list[tuple[int, int]]
+from modelport_converters.onnx_graph.windows import Window, outputs, taps_within
+from modelport_converters.onnx_to_tensorflow.dtypes import HALVES, widened
+from modelport_converters.onnx_to_tensorflow.registry import op
+from modelport_converters.onnx_to_tensorflow.unpooling import max_pool_with_indices
+from modelport_converters.onnx_to_tensorflow.windowed import fold, padded, paddings, spatial_sizes, window_over
 
 
 @op("MaxPool", layout="spatial")
@@ -19,16 +21,40 @@ def max_pool(
     x: Any, *, auto_pad: str = "NOTSET", ceil_mode: int = 0, dilations: Sequence[int] = (), kernel_shape: Sequence[int],
     pads: Sequence[int] = (), storage_order: int = 0, strides: Sequence[int] = (), wanted: int = 1,
 ) -> Any:  # fmt: skip
-    """The largest element of each window."""
+    """The largest element of each window, and on request where in x, flattened in ONNX's order, it stands."""
+    window = window_over(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
     if wanted > 1:
-        raise Unsupported("its output Indices has no form yet")
-    strides, dilations = _ones(strides, kernel_shape), _ones(dilations, kernel_shape)
-    pairs = _pads(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
-    if len(kernel_shape) == 2 and max(dilations) == 1 and x.dtype.is_floating:
-        padding: Any = [[0, 0], *map(list, pairs), [0, 0]] if any(map(any, pairs)) else "VALID"
-        if all(max(pair) < size for pair, size in zip(pairs, kernel_shape, strict=True)):
-            return tf.nn.max_pool2d(x, list(kernel_shape), strides, padding)
-    return _folded(_padded(x, pairs, x.dtype.min), kernel_shape, strides, dilations, tf.maximum)
+        return max_pool_with_indices(x, window, bool(storage_order))
+    return widened(lambda x: _largest(x, window), {"float16": "float32"} if len(kernel_shape) == 3 else {})(x)
+
+
+def _largest(x: Any, window: Window) -> Any:
+    if len(window.kernel) == 1:
+        return tf.squeeze(_largest(tf.expand_dims(x, 1), window.lifted()), 1)
+    if not _native(x, window, planes={tf.float32, tf.bfloat16}):
+        return fold(padded(x, window, _lowest(x)), window, tf.maximum)
+    pool = tf.nn.max_pool2d if len(window.kernel) == 2 else tf.nn.max_pool3d
+    padding: Any = "SAME"
+    if not window.same and len(window.kernel) == 2 and _shorter(window):
+        padding = paddings(window.pads) if window.padded else "VALID"
+    elif not window.same:
+        x, padding = padded(x, window, _lowest(x)), "VALID"
+    return pool(x, list(window.kernel), list(window.strides), padding)
+
+
+def _lowest(x: Any) -> Any:
+    return -np.inf if x.dtype.is_floating else x.dtype.min
+
+
+def _shorter(window: Window) -> bool:
+    """Tell whether the padding is known and shorter than the window, as TensorFlow's kernel wants it."""
+    return window.fixed and all(max(pair) < taps for pair, taps in zip(window.pads, window.kernel, strict=True))
+
+
+def _native(x: Any, window: Window, planes: set[tf.DType]) -> bool:
+    """Tell whether TensorFlow pools by itself; `planes` are the types for which it does in three dimensions."""
+    rank = len(window.kernel)
+    return max(window.dilations) == 1 and (rank == 2 or (rank == 3 and x.dtype in planes))
 
 
 @op("AveragePool", layout="spatial")
@@ -37,19 +63,47 @@ def average_pool(
     kernel_shape: Sequence[int], pads: Sequence[int] = (), strides: Sequence[int] = (),
 ) -> Any:  # fmt: skip
     """The mean of each window, over the elements that are not padding; `count_include_pad` counts the padding of `pads`."""
-    strides, dilations = _ones(strides, kernel_shape), _ones(dilations, kernel_shape)
-    given = window_pads(x, kernel_shape, strides, dilations, pads, auto_pad)
-    pairs = _pads(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
-    if len(kernel_shape) == 2 and max(dilations) == 1 and not any(map(any, pairs)):
-        return tf.nn.avg_pool2d(x, list(kernel_shape), strides, "VALID")
-    counted = tf.ones(tf.concat([[1], tf.shape(x)[1:-1], [1]], 0), x.dtype)
-    if count_include_pad:
-        counted = _padded(counted, given, 1)
-        rest = [(pair[0] - own[0], pair[1] - own[1]) for pair, own in zip(pairs, given, strict=True)]
-    else:
-        rest = pairs
-    total = _folded(_padded(x, pairs, 0), kernel_shape, strides, dilations, tf.add)
-    return total / _folded(_padded(counted, rest, 0), kernel_shape, strides, dilations, tf.add)
+    window = window_over(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
+    counted = window_over(x, kernel_shape, strides, dilations, pads, auto_pad) if count_include_pad else None
+    if counted is not None and (not ceil_mode or (window.fixed and window.pads == counted.pads)):
+        counted = window
+    return widened(lambda x: _average(x, window, counted), HALVES)(x)
+
+
+def _average(x: Any, window: Window, counted: Window | None) -> Any:
+    """Average over the elements, and over the padding of the window `counted`."""
+    if len(window.kernel) == 1:
+        wide = window.lifted()
+        own = wide if counted is window else None if counted is None else counted.lifted()
+        return tf.squeeze(_average(tf.expand_dims(x, 1), wide, own), 1)
+    if counted is None and window.same and _native(x, window, planes={tf.float32}):
+        return _mean_pool(x, window, "SAME")
+    means = _mean_pool(padded(x, window), window, "VALID")
+    return means if counted is window or not window.padded else means * _correction(x, window, counted)
+
+
+def _mean_pool(x: Any, window: Window, padding: str) -> Any:
+    if not _native(x, window, planes={tf.float32}):
+        return fold(x, window, tf.add) / math.prod(window.kernel)
+    pool = tf.nn.avg_pool2d if len(window.kernel) == 2 else tf.nn.avg_pool3d
+    return pool(x, list(window.kernel), list(window.strides), padding)
+
+
+def _correction(x: Any, window: Window, counted: Window | None) -> Any:
+    """Return what the mean over all taps is to be multiplied by, so that it is one over those that count."""
+    sizes: list[Any] = spatial_sizes(x)
+    factor: Any = 1.0
+    for axis, (size, taps, stride, dilation, pads) in enumerate(
+        zip(sizes, window.kernel, window.strides, window.dilations, window.pads, strict=True)
+    ):
+        before, after = counted.pads[axis] if counted is not None else (0, 0)
+        number = outputs(size, taps, stride, dilation, pads)
+        places = np.arange(number) if isinstance(number, int) else tf.range(number)
+        count = taps_within(places * stride - pads[0], -before, size + after, taps, dilation)
+        share = taps / count if isinstance(count, np.ndarray) else taps / tf.cast(count, x.dtype)
+        shape = [-1 if at == axis else 1 for at in range(len(sizes))]
+        factor = factor * (tf.reshape if tf.is_tensor(share) else np.reshape)(share, [1, *shape, 1])
+    return tf.cast(factor, x.dtype)
 
 
 @op("LpPool", layout="spatial")
@@ -58,9 +112,9 @@ def lp_pool(
     p: int = 2, pads: Sequence[int] = (), strides: Sequence[int] = (),
 ) -> Any:  # fmt: skip
     """The p-norm of each window."""
-    strides, dilations = _ones(strides, kernel_shape), _ones(dilations, kernel_shape)
-    pairs = _pads(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
-    return _folded(_padded(tf.abs(x) ** p, pairs, 0), kernel_shape, strides, dilations, tf.add) ** (1 / p)
+    window = window_over(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
+    powers = widened(lambda x: _average(x**p, window, window) * math.prod(window.kernel), HALVES)
+    return powers(tf.abs(x)) ** (1 / p)
 
 
 @op("GlobalAveragePool", layout="spatial")
@@ -79,49 +133,3 @@ def global_max_pool(x: Any) -> Any:
 def global_lp_pool(x: Any, *, p: int = 2) -> Any:
     """The p-norm over the spatial dimensions."""
     return tf.reduce_sum(tf.abs(x) ** p, list(range(1, x.shape.rank - 1)), keepdims=True) ** (1 / p)
-
-
-def _ones(given: Sequence[int], like: Sequence[int]) -> list[int]:
-    return list(given or [1] * len(like))
-
-
-def _pads(
-    x: Any,
-    kernel: Sequence[int],
-    strides: list[int],
-    dilations: list[int],
-    pads: Sequence[int],
-    auto_pad: str,
-    ceil: int,
-) -> Pairs:
-    pairs = window_pads(x, kernel, strides, dilations, pads, auto_pad)
-    if not ceil or auto_pad not in ("NOTSET", ""):
-        return pairs
-    sizes = x.shape.as_list()[1:-1]
-    if None in sizes and max(strides) > 1:
-        raise Unsupported("ceil_mode on dimensions of unknown size")
-    found = []
-    for size, window, stride, dilation, (before, after) in zip(sizes, kernel, strides, dilations, pairs, strict=True):
-        extra = ceil_extra(size, window, stride, dilation, before, after) if stride > 1 else 0
-        found.append((before, after + extra))
-    return found
-
-
-def _padded(x: Any, pairs: Pairs, value: Any) -> Any:
-    if not any(map(any, pairs)):
-        return x
-    return tf.pad(x, [[0, 0], *map(list, pairs), [0, 0]], constant_values=tf.cast(value, x.dtype))
-
-
-def _folded(
-    x: Any, kernel: Sequence[int], strides: list[int], dilations: list[int], combine: Callable[[Any, Any], Any]
-) -> Any:
-    """Combine the elements of each window, one dimension after the other."""
-    for axis, (window, stride, dilation) in enumerate(zip(kernel, strides, dilations, strict=True), 1):
-        last = tf.shape(x)[axis] - (window - 1) * dilation
-        before = [slice(None)] * axis
-        taps = [x[(*before, slice(tap * dilation, tap * dilation + last, stride))] for tap in range(window)]
-        x = taps[0]
-        for tap in taps[1:]:
-            x = combine(x, tap)
-    return x

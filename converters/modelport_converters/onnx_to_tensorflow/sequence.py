@@ -139,3 +139,31 @@ def concat_from_sequence(sequence: Sequence, *, axis: int, new_axis: int = 0) ->
         input_handle=moved, element_shape=_ANY, leading_dims=tf.zeros([0], tf.int64), element_dtype=dtype
     )[0]
     return tf.transpose(joined, back)
+
+
+@op("SplitToSequence")
+def split_to_sequence(x: Any, split: Any = None, *, axis: int = 0, keepdims: int = 1) -> Sequence:
+    """A sequence of the parts along an axis: of one length (the last may be shorter), of given lengths, or single slices."""
+    axis %= x.shape.rank
+    if split is None:
+        moved = tf.transpose(x, [axis, *(other for other in range(x.shape.rank) if other != axis)])
+        parts = tf.expand_dims(moved, axis + 1) if keepdims else moved
+        shape = tf.constant([-1 if size is None else size for size in parts.shape[1:]], tf.int32)
+        return Sequence(tf.raw_ops.TensorListFromTensor(tensor=parts, element_shape=shape), x.dtype)
+    size, lengths = tf.shape(x)[axis], tf.cast(split, tf.int32)
+    if lengths.shape.rank == 0:
+        lengths = tf.minimum(lengths, size - tf.range(0, size, lengths))
+    whole = tf.debugging.assert_equal(tf.reduce_sum(lengths), size, "SplitToSequence: the lengths do not add up")
+    with tf.control_dependencies([] if whole is None else [whole]):
+        starts = tf.cumsum(lengths, exclusive=True)
+    along = tf.one_hot(axis, x.shape.rank, dtype=tf.int32)
+
+    def part(index: Any) -> Any:
+        return tf.slice(x, along * starts[index], tf.where(along == 1, lengths[index], tf.shape(x)))
+
+    handle = tf.while_loop(
+        lambda index, handle: index < tf.size(lengths),
+        lambda index, handle: (index + 1, Sequence(handle, x.dtype).append(part(index)).handle),
+        (tf.constant(0), Sequence.empty(x.dtype).handle),
+    )[1]
+    return Sequence(handle, x.dtype)

@@ -92,7 +92,7 @@ class Weight:
     @property
     def shape(self) -> tuple[int, ...]:
         """The sizes."""
-        return tuple(int(size) for size in self._tensor.shape)
+        return tuple(int(size) for size in self._tensor.shape.numpy())
 
     def tensor(self, arrangement: Arrangement = PLAIN) -> Any:
         """Return the weight in an arrangement, made once for each graph that is being traced."""
@@ -128,7 +128,17 @@ class Weight:
 def arrange(value: Any, *, shape: Sequence[int] | None = None, perm: Sequence[int] | None = None) -> Any:
     """Return a weight, or any tensor, reshaped and then transposed: once, at translation time, where it is known."""
     arrangement = Arrangement(None if shape is None else tuple(shape), None if perm is None else tuple(perm))
+    if isinstance(value, np.ndarray):
+        return arrangement.of_array(value)
     return value.tensor(arrangement) if isinstance(value, Weight) else arrangement.of_tensor(value)
+
+
+def static_array(value: Any) -> Array | None:
+    """Return the elements of a weight or tensor that stays as it is: None for a variable, and for what is not known."""
+    if isinstance(value, Weight):
+        value = value.tensor()
+    found: Array | None = value if isinstance(value, np.ndarray) else tf.get_static_value(value)
+    return found
 
 
 def constant(array: Array, dtype: tf.DType, name: str = "") -> Any:

@@ -25,7 +25,7 @@ from modelport.cli.running import complete_framework, split_options
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.pass_context
-def plan(ctx: click.Context, source: Path, to: str, as_json: bool, debug: bool, **rest: Any) -> None:
+def plan(ctx: click.Context, /, source: Path, to: str, as_json: bool, debug: bool, **rest: Any) -> None:
     """Tell how SOURCE would be converted: the route, each operator, and what is not supported and why.
 
     Nothing is written. The exit status is 3 when an operator is not supported.
