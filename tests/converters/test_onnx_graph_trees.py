@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from modelport_converters.onnx_graph import trees
 from modelport_converters.onnx_graph.registry import Unsupported
 

@@ -11,6 +11,7 @@ from tf_models import assert_same, by_onnxruntime, parsed, translated
 WINDOWS = [
     "kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]",
     "kernel_shape=[2,3], strides=[2,2]",
+    "kernel_shape=[99,99], strides=[99,99], ceil_mode=1",
     "kernel_shape=[3,2], strides=[2,3], pads=[1,0,1,1], ceil_mode=1",
     "kernel_shape=[3,3], strides=[1,1], pads=[1,1,1,1]",
     "kernel_shape=[3,3], strides=[1,2], dilations=[2,1], pads=[1,1,2,1]",
@@ -36,7 +37,7 @@ def test_windows_slide_over_images_of_known_and_unknown_size(name: str, window: 
 
 
 @pytest.mark.parametrize("sizes", ["H,W", "9,8"], ids=["unknown", "known"])
-@pytest.mark.parametrize("window", WINDOWS[:6])
+@pytest.mark.parametrize("window", WINDOWS[:7])
 def test_padding_counts_in_the_mean_where_it_is_asked_for(window: str, sizes: str) -> None:
     call = f"AveragePool <{window}, count_include_pad=1> (x)"
     model = parsed(f"g (float[N,4,{sizes}] x) => (float[N,4,A,B] y) {{ y = {call} }}", opset=22)

@@ -135,6 +135,15 @@ def test_a_type_that_tensorflow_lacks_is_refused() -> None:
         translated(model, {"x": floats(3), "s": one(1)})
 
 
+def test_a_scale_of_a_type_that_tensorflow_lacks_is_refused() -> None:
+    import ml_dtypes
+
+    model = parsed("g (int8[4] x) => (float[4] y) { y = DequantizeLinear <output_dtype=1> (x, s) }", opset=28)
+    model = with_weights(model, s=np.array(1, ml_dtypes.float8_e8m0fnu))
+    with pytest.raises(UnsupportedOps, match="'s' has the element type FLOAT8E8M0"):
+        translated(model, {"x": whole(np.int8, 4)})
+
+
 @pytest.mark.parametrize(
     "x", [floats(2, 3, 5), -abs(floats(2, 3, 5)) - 3, abs(floats(2, 3, 5)) + 3, np.zeros((2, 3, 5), np.float32)]
 )
@@ -278,3 +287,14 @@ def test_blocked_scales_of_a_channels_last_value_keep_their_order() -> None:
     )
     inputs = {"x": floats(2, 4, 5, 6), "w": floats(4, 4, 1, 1), "s": abs(floats(2, 2, 5, 6)) + 0.5}
     assert_same(translated(model, inputs), by_reference(model, inputs))
+
+
+def test_a_mean_over_axes_given_as_an_input_stays_channels_last() -> None:
+    model = with_weights(
+        parsed(
+            "g (float[N,4,5,6] x, float[4,4,1,1] w) => (float[N,4] y) { c = Conv (x, w)\n y = ReduceMean <keepdims=0> (c, a) }"
+        ),
+        a=np.array([2, 3]),
+    )
+    inputs = {"x": floats(2, 4, 5, 6), "w": floats(4, 4, 1, 1)}
+    assert_same(translated(model, inputs), by_onnxruntime(model, inputs))

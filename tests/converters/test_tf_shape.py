@@ -188,3 +188,12 @@ def test_fine_tuning_leaves_shapes_and_axes_constant() -> None:
     inputs = {"x": image(2, 12)}
     assert operations(parsed(text), trainable=True) == ["Reshape"]
     assert_same(translated(parsed(text), inputs, trainable=True), by_onnxruntime(parsed(text), inputs))
+
+
+@pytest.mark.parametrize("axes", ["0,2", "-1,-3"])
+def test_what_is_left_of_dimensions_of_unknown_size_is_unsqueezed(axes: str) -> None:
+    model = parsed(
+        f"g (float[N,M,K] x) => (float[a,b,c,d] y) {{ s = Squeeze(x) a = Constant<value_ints=[{axes}]>() y = Unsqueeze(s, a) }}"
+    )
+    inputs = {"x": image(3, 1, 4)}
+    assert_same(translated(model, inputs), by_onnxruntime(model, inputs))

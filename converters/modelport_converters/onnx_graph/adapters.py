@@ -16,6 +16,9 @@ _PRELU_BROADCASTS = 7
 _BATCHED_SCAN = 8
 """The first opset with Scan, and the last in which its values had a batch dimension."""
 
+_CHOSEN_COORDINATES = 11
+"""From this opset on, Resize has attributes for coordinates and rounding, whose defaults are not what it did before."""
+
 _ASIDE = "modelport.aside"
 
 
@@ -45,7 +48,7 @@ def _texts_to_tensors(proto: onnx.ModelProto) -> None:
             if text is None or text.ref_attr_name or text.name not in ("value_string", "value_strings"):
                 continue
             shape, items = ([], [text.s]) if text.name == "value_string" else ([len(text.strings)], list(text.strings))
-            tensor = onnx.helper.make_tensor("", onnx.TensorProto.STRING, shape, items)
+            tensor = onnx.TensorProto(data_type=onnx.TensorProto.STRING, dims=shape, string_data=items)
             node.attribute[0].CopyFrom(onnx.helper.make_attribute("value", tensor))
 
 
@@ -66,6 +69,15 @@ def _align_slopes(proto: onnx.ModelProto) -> None:
             if value.name == slope.name:
                 for _ in range(ranks[node.input[0]] - 2):
                     value.type.tensor_type.shape.dim.add(dim_value=1)
+
+
+def with_coordinates(proto: onnx.ModelProto, version: int) -> onnx.ModelProto:
+    """Write into a converted model how Upsample and the first Resize sampled: coordinates divided by the scale, rounded down."""
+    for node in nodes_in(proto.graph.node):
+        if version < _CHOSEN_COORDINATES and node.op_type == "Resize" and not node.domain:
+            node.attribute.append(onnx.helper.make_attribute("coordinate_transformation_mode", "asymmetric"))
+            node.attribute.append(onnx.helper.make_attribute("nearest_mode", "floor"))
+    return proto
 
 
 def with_batched_scans(proto: onnx.ModelProto) -> onnx.ModelProto:

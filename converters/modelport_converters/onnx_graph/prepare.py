@@ -12,7 +12,7 @@ from onnx import defs, version_converter
 from onnx_ir.passes import common as passes
 
 from modelport.errors import CannotConvert, UnsupportedOps
-from modelport_converters.onnx_graph.adapters import adapt, with_batched_scans
+from modelport_converters.onnx_graph.adapters import adapt, with_batched_scans, with_coordinates
 from modelport_converters.onnx_graph.fold import fold
 from modelport_converters.onnx_graph.fuse import fuse
 from modelport_converters.onnx_graph.schemas import NEWEST_OPSET, body_ops, has_body, nodes_in
@@ -127,7 +127,7 @@ def _newest(proto: onnx.ModelProto) -> onnx.ModelProto:
             proto = onnx.inliner.inline_local_functions(proto)
         if current is None or current == NEWEST_OPSET:
             return proto
-        return version_converter.convert_version(with_batched_scans(proto), NEWEST_OPSET)
+        return with_coordinates(version_converter.convert_version(with_batched_scans(proto), NEWEST_OPSET), current)
     except Exception as error:  # the C++ converter raises what it likes
         raise CannotConvert(
             f"the model cannot be carried from opset {current} to {NEWEST_OPSET}: {' '.join(str(error).split())[:400]}",

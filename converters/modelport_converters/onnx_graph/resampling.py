@@ -150,13 +150,12 @@ def from_normalised(grid: Any, size: Any, align_corners: bool) -> Any:
     return (grid + 1) / 2 * (size - 1) if align_corners else ((grid + 1) * size - 1) / 2
 
 
-def brought_inside(points: Any, size: Any, padding: str, align_corners: bool, xp: Any = np) -> Any:
-    """Return coordinates or indices as GridSample's padding_mode moves those beyond the border; "zeros" moves none."""
-    low = 0.0 if align_corners else -0.5
-    span = size - 1.0 if align_corners else size * 1.0
+def brought_inside(index: Any, size: Any, padding: str, align_corners: bool, xp: Any = np) -> Any:
+    """Return indices as GridSample's padding_mode moves those beyond the border; "zeros" moves none."""
     if padding == "border":
-        return xp.where((points < low) | (points > low + span), xp.clip(points, 0.0, size - 1.0), points)
-    return reflected(points - low, span, xp) + low if padding == "reflection" else points
+        return xp.clip(index, 0.0, size - 1.0)
+    low, span = (0.0, size - 1.0) if align_corners else (-0.5, size * 1.0)
+    return reflected(index - low, span, xp) + low if padding == "reflection" else index
 
 
 def reflected(distance: Any, span: Any, xp: Any = np) -> Any:

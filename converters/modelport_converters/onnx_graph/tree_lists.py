@@ -23,7 +23,9 @@ def set_aside(model: ir.Model) -> list[Lists]:
     for node in model.graph.all_nodes():
         if node.domain != "ai.onnx.ml" or node.op_type not in _OPS:
             continue
-        lists = {name: value for name, value in node.attributes.items() if name.startswith(_PREFIXES) and _is_long(value)}
+        lists = {
+            name: value for name, value in node.attributes.items() if name.startswith(_PREFIXES) and _is_long(value)
+        }
         for name in lists:
             del node.attributes[name]
         if lists:

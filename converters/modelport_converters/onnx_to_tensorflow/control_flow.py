@@ -124,6 +124,8 @@ def _reversed(value: Any, back: int) -> Any:
 def _moved(value: Any, source: int, target: int) -> Any:
     """Move a dimension to another place."""
     rank = value.shape.rank
+    if rank is None:
+        raise Unsupported("the rank of what it scans or collects is not known")
     order = list(range(rank))
     order.insert(target % rank, order.pop(source % rank))
     return value if order == sorted(order) else tf.transpose(value, order)
@@ -135,7 +137,7 @@ def repeat(limit: Any, start: Any, initial: list[Any], step: Callable[..., Any])
     Args:
         limit: int64 scalar.
         start: bool scalar, whether to run at all.
-        initial: the states, tensors or sequences.
+        initial: the states: tensors, sequences or optionals.
         step: takes the round (int64), the condition and the states; returns the condition, the states and what is collected.
 
     Returns:

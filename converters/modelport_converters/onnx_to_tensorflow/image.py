@@ -46,13 +46,11 @@ def _taps(grid: Any, size: Any, mode: str, padding: str, align: bool) -> tuple[l
     """Return for one dimension the indices, weights and whether there is such an element; one of each for every tap."""
     span = size if isinstance(size, int) else tf.cast(size, grid.dtype)
     points = resampling.from_normalised(grid, span, align)
-    points = tf.round(points) if mode == "nearest" else points
-    points = resampling.brought_inside(points, span, padding, align, TENSORS)
     if mode == "nearest":
-        index, weights = points[..., None], tf.ones_like(points)[..., None]
+        index, weights = tf.round(points)[..., None], tf.ones_like(points)[..., None]
     else:
         index, weights = resampling.taps(points, span, mode=mode, xp=TENSORS)
-        index = resampling.brought_inside(index, span, padding, align, TENSORS)
+    index = resampling.brought_inside(index, span, padding, align, TENSORS)
     exists = (index >= 0) & (index <= span - 1)
     whole = tf.clip_by_value(tf.cast(index, tf.int32), 0, size - 1)
     return tf.unstack(whole, axis=-1), tf.unstack(weights, axis=-1), tf.unstack(exists, axis=-1)

@@ -46,10 +46,8 @@ def feature_vectorizer(*values: Any, inputdimensions: Sequence[int] = ()) -> Any
 def normalizer(x: Any, *, norm: str = "MAX") -> Any:
     """Rows divided by their largest value, sum of magnitudes or Euclidean length; rows of norm 0 stay."""
     x = tf.cast(x, tf.float32)
-    if norm == "MAX":
-        size = tf.reduce_max(x, -1, keepdims=True)
-    else:
-        size = tf.norm(x, 1 if norm == "L1" else 2, -1, keepdims=True)
+    order = {"MAX": None, "L1": 1, "L2": 2}[norm]
+    size = tf.norm(x, order, -1, keepdims=True) if order else tf.reduce_max(x, -1, keepdims=True)
     return x / tf.where(size == 0, tf.ones_like(size), size)
 
 
@@ -117,7 +115,9 @@ def label_encoder(
             x, cats_int64s=range(len(classes_strings)), cats_strings=classes_strings, default_int64=default_int64,
             default_string=default_string,
         )  # fmt: skip
-    keys = next((keys for keys in (keys_tensor, keys_strings, keys_int64s, keys_floats) if keys is not None and len(keys)), ())
+    keys = next(
+        (keys for keys in (keys_tensor, keys_strings, keys_int64s, keys_floats) if keys is not None and len(keys)), ()
+    )
     choices = (
         (values_strings, default_string, tf.string),
         (values_int64s, default_int64, tf.int64),
@@ -140,8 +140,10 @@ def find(x: Any, keys: Sequence[Any]) -> Any:
     NaN is found where it is a key. Strings are found by fingerprint, without a table, whose state a SavedModel would carry.
     """
     texts = x.dtype == tf.string
-    own = np.array([key if isinstance(key, bytes) else str(key).encode() for key in keys], object) if texts else (
-        np.asarray(keys, x.dtype.as_numpy_dtype)
+    own = (
+        np.array([key if isinstance(key, bytes) else str(key).encode() for key in keys], object)
+        if texts
+        else (np.asarray(keys, x.dtype.as_numpy_dtype))
     )
     codes = _fingerprints(own) if texts else own
     ordered, first = np.unique(codes, return_index=True)

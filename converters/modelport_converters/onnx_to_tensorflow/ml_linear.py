@@ -19,7 +19,12 @@ _TOLERANCE = 0.005
 
 @op("LinearRegressor", domain=ML)
 def linear_regressor(
-    x: Any, *, coefficients: Sequence[float], intercepts: Sequence[float] = (), post_transform: str = "NONE", targets: int = 1
+    x: Any,
+    *,
+    coefficients: Sequence[float],
+    intercepts: Sequence[float] = (),
+    post_transform: str = "NONE",
+    targets: int = 1,
 ) -> Any:
     """X @ coefficients' + intercepts."""
     return transformed(_affine(rows(x, tf.float32), coefficients, intercepts, targets), post_transform)

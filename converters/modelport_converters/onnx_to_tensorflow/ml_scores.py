@@ -43,9 +43,11 @@ def both(score: Any, name: str, positive: bool) -> Any:
         name: the post_transform.
         positive: whether the score is a probability, whose complement belongs to the first class.
     """
-    return tf.concat([1 - score if positive else -score, score], 1) if name != "PROBIT" else _probit(
-        tf.concat([1 - score, score], 1)
-    )
+    if name == "LOGISTIC":
+        return tf.sigmoid(tf.concat([-score, score], 1))
+    if name == "PROBIT":
+        return _probit(tf.concat([1 - score, score], 1))
+    return tf.concat([1 - score if positive else -score, score], 1)
 
 
 def rows(x: Any, dtype: Any) -> Any:
@@ -58,4 +60,8 @@ def _probit(p: Any) -> Any:
     z = 2 * p - 1
     log = tf.math.log((1 - z) * (1 + z))
     half = 2 / (math.pi * _ERF) + log / 2
-    return math.sqrt(2) * tf.where(z < 0, -tf.ones_like(z), tf.ones_like(z)) * tf.sqrt(tf.sqrt(half * half - log / _ERF) - half)
+    return (
+        math.sqrt(2)
+        * tf.where(z < 0, -tf.ones_like(z), tf.ones_like(z))
+        * tf.sqrt(tf.sqrt(half * half - log / _ERF) - half)
+    )

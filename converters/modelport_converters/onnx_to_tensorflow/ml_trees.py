@@ -96,8 +96,7 @@ def _floats(x: Any) -> tuple[Any, Any]:
 
 
 def _classic(x: Any, attributes: dict[str, Any], kind: str, targets: int, aggregate: str) -> Any:
-    """Return the scores of a TreeEnsembleClassifier or Regressor before base values, and the leaf weights given."""
-
+    """Return the scores of a TreeEnsembleClassifier or Regressor before base values."""
     x, dtype = _floats(x)
     names = ("treeids", "nodeids", "featureids", "modes", "truenodeids", "falsenodeids", "missing_value_tracks_true")
     given = {name: attributes[f"nodes_{name}"] for name in names} | {"values": _either(attributes, "nodes_values")}
@@ -169,10 +168,7 @@ def tree_ensemble_classifier(
     alone = present[0] == 0 and len(base) < 2
     score = score + base[0] if alone and len(base) else score
     label = tf.gather(labels, tf.cast(score[:, 0] > (0.5 if positive else 0.0), tf.int32))
-    if alone and post_transform == "LOGISTIC":
-        scores = tf.sigmoid(tf.concat([-score, score], 1))
-    else:
-        scores = both(score, post_transform, positive) if alone else transformed(scores, post_transform)
+    scores = both(score, post_transform, positive) if alone else transformed(scores, post_transform)
     return label, tf.cast(scores, tf.float32)
 
 

@@ -76,10 +76,21 @@ def _average(x: Any, window: Window, counted: Window | None) -> Any:
         wide = window.lifted()
         own = wide if counted is window else None if counted is None else counted.lifted()
         return tf.squeeze(_average(tf.expand_dims(x, 1), wide, own), 1)
+    if counted is None and _covers(x, window):  # some models give a window far longer than the image, with ceil_mode
+        return tf.reduce_mean(x, list(range(1, x.shape.rank - 1)), keepdims=True)
     if counted is None and window.same and _native(x, window, planes={tf.float32}):
         return _mean_pool(x, window, "SAME")
     means = _mean_pool(padded(x, window), window, "VALID")
     return means if counted is window or not window.padded else means * _correction(x, window, counted)
+
+
+def _covers(x: Any, window: Window) -> bool:
+    """Tell whether there is a single window, which holds all of x."""
+    steps = zip(spatial_sizes(x), window.kernel, window.strides, window.pads, strict=True)
+    return max(window.dilations) == 1 and all(
+        isinstance(size, int) and pads[0] + size <= taps and outputs(size, taps, stride, 1, pads) == 1
+        for size, taps, stride, pads in steps
+    )
 
 
 def _mean_pool(x: Any, window: Window, padding: str) -> Any:

@@ -112,6 +112,8 @@ def unsqueeze(data: Any, axes: Any) -> Any:
     places = integers(axes)
     if places is None:
         return _unsqueeze_unknown(data, axes)
+    if data.shape.rank is None:
+        return _unsqueeze_any(data, places)
     rank = data.shape.rank + len(places)
     places = sorted(axis % rank for axis in places)
     if data.shape.rank == 0:
@@ -120,6 +122,15 @@ def unsqueeze(data: Any, axes: Any) -> Any:
         return tf.expand_dims(data, places[0])
     rest = iter(sizes(data))
     return reshaped(data, [1 if axis in places else next(rest) for axis in range(rank)])
+
+
+def _unsqueeze_any(data: Any, places: list[int]) -> Any:
+    """Unsqueeze a tensor of unknown rank from the end that the axes are counted from."""
+    if min(places, default=0) < 0 <= max(places, default=0):
+        raise Unsupported("its axes are counted from both ends of a tensor of unknown rank")
+    for place in sorted(places, key=abs):
+        data = tf.expand_dims(data, place)
+    return data
 
 
 def _unsqueeze_unknown(data: Any, axes: Any) -> Any:

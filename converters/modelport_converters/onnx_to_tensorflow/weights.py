@@ -12,6 +12,7 @@ import onnx_ir as ir
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from modelport_converters.onnx_graph.registry import Unsupported
 from modelport_converters.onnx_to_tensorflow.naming import op_name
 
 Array = NDArray[Any]
@@ -103,7 +104,11 @@ class Weight:
         return self._made[key]
 
     def _make(self, arrangement: Arrangement) -> Any:
-        dtype = to_dtype(self._tensor.dtype)
+        try:
+            dtype = to_dtype(self._tensor.dtype)
+        except TypeError as error:
+            reason = f"its input {self.name!r} has the element type {self._tensor.dtype.name}, which TensorFlow lacks"
+            raise Unsupported(reason) from error
         if not self._policy.wants_variable(dtype, self.shape):
             return constant(arrangement.of_array(self.array), dtype, self.name)
         if self._variable is None:
