@@ -21,7 +21,7 @@ from measuring import finish, interleave, ratio, seconds
 
 _TREES, _DEPTH, _ROWS, _FEATURES = 500, 18, 10_000, 20
 _TRAINED_ON = 2000
-_ROUNDS = 9
+_ROUNDS = 7
 
 
 def main() -> None:
@@ -30,6 +30,7 @@ def main() -> None:
     for kind in ("classifier", "regressor"):
         with tempfile.TemporaryDirectory() as folder:
             rows.append(measure(kind, Path(folder)))
+        print(rows[-1], flush=True)
     finish("tensorflow_forest", rows)
 
 

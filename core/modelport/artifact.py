@@ -21,6 +21,7 @@ import onnx_ir as ir
 
 from modelport.errors import ModelportError, OutputNotWritable
 from modelport.opset import initializers
+from modelport.report import Report
 
 ExternalData = Literal["auto", "always", "never"]
 
@@ -112,6 +113,24 @@ def write_onnx(model: ir.Model | onnx.ModelProto, path: Path, external: External
         if data.exists() and data.stat().st_size == 0:  # no single weight was large enough to go there
             data.unlink()
     return [path, data] if data.exists() else [path]
+
+
+def provenance_of(record: Report) -> dict[str, str]:
+    """Return what an ONNX file keeps of the conversion that made it."""
+    facts = {
+        "version": record.modelport,
+        "route": " -> ".join(record.route),
+        "opset": str(record.opset),
+        "verdict": record.verdict,
+        "versions": ", ".join(f"{name} {number}" for name, number in record.versions.items()),
+    }
+    if record.source_sha256:
+        facts["source"] = Path(record.source).name
+        facts["source_sha256"] = record.source_sha256
+    if record.proofs:
+        facts["max_abs_difference"] = repr(max(proof.max_abs for proof in record.proofs))
+        facts["proof_cases"] = str(len(record.proofs[-1].cases))
+    return facts
 
 
 def append_provenance(path: Path, facts: Mapping[str, str]) -> None:

@@ -197,10 +197,12 @@ def _run(job: _Job, source: Any, output: Path | None) -> Conversion:
         if job.request["verify"]:
             with job.stage("prove"):
                 _judge(job, f"ONNX ({opened.engine})", opened.run)
+        hub = None if direct else _hub_answers(job, opened)
+        del opened  # so that its weights make room for the target's
+        gc.collect()
         result: Any = None
         if not direct:
-            files, result = _translate(job, path, opened, workspace)
-        del opened
+            files, result = _translate(job, path, hub, workspace)
         return _deliver(job, workspace, files, result)
 
 
@@ -300,7 +302,19 @@ def _judge(job: _Job, candidate: str, run: equivalence.Runner, seen: equivalence
     equivalence.require(proof, where=job.report.source, notes=job.report.notes)
 
 
-def _translate(job: _Job, path: Path, opened: session.Session, workspace: artifact.Workspace) -> tuple[list[Path], Any]:
+def _hub_answers(job: _Job, opened: session.Session) -> equivalence.Observations | None:
+    """Return what ONNX answers to every case that the source was observed on; None without a proof."""
+    if not job.request["verify"] or job.observed is None:
+        return None
+    answers: list[tuple[samples.Case, Mapping[str, Any]]] = [
+        (case, opened.run(case.inputs)) for case, _ in job.observed.answers
+    ]
+    return equivalence.Observations(f"ONNX ({opened.engine})", answers)
+
+
+def _translate(
+    job: _Job, path: Path, hub: equivalence.Observations | None, workspace: artifact.Workspace
+) -> tuple[list[Path], Any]:
     """Carry the proven ONNX file on to the target, and prove the saved and reloaded result against ONNX and the source."""
     target, options = job.target, job.target_options
     with job.stage("translate"):
@@ -313,7 +327,7 @@ def _translate(job: _Job, path: Path, opened: session.Session, workspace: artifa
                 model = None  # so that the weights are not in memory twice
                 gc.collect()
                 model = target.call("load", source=workspace.path, options=options)
-    if job.request["verify"] and job.observed is not None:
+    if hub is not None:
 
         def candidate(arrays: Mapping[str, Any]) -> Mapping[str, Any]:
             values: Mapping[str, Any] = target.call(
@@ -322,10 +336,6 @@ def _translate(job: _Job, path: Path, opened: session.Session, workspace: artifa
             return values
 
         with job.stage("prove"):
-            answers: list[tuple[samples.Case, Mapping[str, Any]]] = [
-                (case, opened.run(case.inputs)) for case, _ in job.observed.answers
-            ]
-            hub = equivalence.Observations(f"ONNX ({opened.engine})", answers)
             _judge(job, target.title, candidate, hub)
             _judge(job, target.title, candidate)
     return files, model
@@ -337,7 +347,7 @@ def _deliver(job: _Job, workspace: artifact.Workspace, files: Sequence[Path], re
     with job.stage("deliver"):
         if direct:
             level = job.request["optimize"]
-            artifact.append_provenance(files[0], _provenance(record) | ({"optimized": level} if level else {}))
+            artifact.append_provenance(files[0], artifact.provenance_of(record) | ({"optimized": level} if level else {}))
         record.size_bytes = artifact.size_of(files)
         delivered = workspace.deliver(files)
         record.files = [str(path) for path in delivered] if workspace.target else []
@@ -374,23 +384,6 @@ def _versions(*plugins: Plugin) -> dict[str, str]:
     for plugin in plugins:
         versions.update(plugin.versions())
     return versions
-
-
-def _provenance(record: report.Report) -> dict[str, str]:
-    facts = {
-        "version": record.modelport,
-        "route": " -> ".join(record.route),
-        "opset": str(record.opset),
-        "verdict": record.verdict,
-        "versions": ", ".join(f"{name} {number}" for name, number in record.versions.items()),
-    }
-    if record.source_sha256:
-        facts["source"] = Path(record.source).name
-        facts["source_sha256"] = record.source_sha256
-    if record.proofs:
-        facts["max_abs_difference"] = repr(max(proof.max_abs for proof in record.proofs))
-        facts["proof_cases"] = str(len(record.proofs[-1].cases))
-    return facts
 
 
 def _announce(record: report.Report) -> None:

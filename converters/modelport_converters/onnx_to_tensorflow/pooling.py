@@ -65,6 +65,8 @@ def average_pool(
     """The mean of each window, over the elements that are not padding; `count_include_pad` counts the padding of `pads`."""
     window = window_over(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
     counted = window_over(x, kernel_shape, strides, dilations, pads, auto_pad) if count_include_pad else None
+    if counted is not None and counted.fixed and not counted.padded:
+        counted = None  # there is no padding to count
     if counted is not None and (not ceil_mode or (window.fixed and window.pads == counted.pads)):
         counted = window
     return widened(lambda x: _average(x, window, counted), HALVES)(x)
