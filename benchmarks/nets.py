@@ -1,4 +1,4 @@
-"""The models that the benchmarks of the translators measure; weights are random, batch normalisation has statistics of its own."""
+"""The models that the benchmarks of the translators measure; weights and statistics are random, from fixed seeds."""
 
 from __future__ import annotations
 
@@ -64,9 +64,7 @@ def vit_small() -> nn.Module:
     """Build a ViT of 12 layers, width 384, 6 heads, patches of 16: x:float32[N,3,224,224]."""
     from transformers import ViTConfig, ViTModel
 
-    config = ViTConfig(
-        hidden_size=384, num_attention_heads=6, intermediate_size=1536, attn_implementation="eager"
-    )
+    config = ViTConfig(hidden_size=384, num_attention_heads=6, intermediate_size=1536, attn_implementation="eager")
     return zoo.Single(ViTModel(config, add_pooling_layer=False), "last_hidden_state", "pixel_values")
 
 

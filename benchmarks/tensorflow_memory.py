@@ -1,4 +1,4 @@
-"""Peak memory of converting a 1 GB ONNX file to a SavedModel, in a process of its own. ``python benchmarks/tensorflow_memory.py``.
+"""Peak memory of converting a 1 GB ONNX file to a SavedModel, in its own process. ``python benchmarks/tensorflow_memory.py``.
 
 Peak is the largest resident set (ru_maxrss), pages of mapped files included, of the whole process with its frameworks.
 """

@@ -1,7 +1,8 @@
-"""SavedModels that modelport makes of ONNX files beside ONNX Runtime, and Keras's own ResNet-50. ``python benchmarks/tensorflow_speed.py``.
+"""SavedModels made of ONNX files beside ONNX Runtime, and Keras's own ResNet-50. ``python benchmarks/tensorflow_speed.py``.
 
-Each model is converted (unproven: the tests prove), loaded, and timed in turn with the others, all threads at rest before each call.
-`transposes` counts those left in the SavedModel's graph. The command line may name some of the models.
+Each model is converted (unproven: the tests prove), loaded, and timed in turn with the others, all threads at rest before
+each call. `transposes` counts those left in the SavedModel's graph. The command line may name some of the models. oneDNN is
+what TensorFlow chooses for the processor, or what TF_ENABLE_ONEDNN_OPTS says; the table names it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ def main() -> None:
     for name in sys.argv[1:] or nets.MODELS:
         with tempfile.TemporaryDirectory() as folder:
             rows += measure(name, Path(folder))
-    finish("tensorflow_speed", rows)
+    forced = os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1"
+    finish("tensorflow_speed_onednn" if forced else "tensorflow_speed", rows)
 
 
 def measure(name: str, folder: Path) -> list[dict[str, Any]]:
@@ -63,7 +65,7 @@ def measure(name: str, folder: Path) -> list[dict[str, Any]]:
         times = {key: statistics.median(values) for key, values in interleaved(calls).items()}
         rows.append(
             {
-                "model": name, "batch": batch, "ms": 1e3 * times["ours"], "x onnxruntime": times["ours"] / times["onnxruntime"],
+                "model": name, "batch": batch, "oneDNN": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"), "ms": 1e3 * times["ours"], "x onnxruntime": times["ours"] / times["onnxruntime"],
                 "x keras": times["ours"] / times["keras"] if "keras" in times else "", "transposes": transposes(target),
                 "translate and save s": stages["translate"] + stages["write"], "MB": (report.size_bytes or 0) / 1e6,
             }
@@ -88,7 +90,9 @@ def interleaved(calls: dict[str, Callable[[], Any]]) -> dict[str, list[float]]:
 
 def drawn(value: Any, batch: int) -> np.ndarray:
     """Draw an input: normal floats, token ids, a mask of ones."""
-    shape = [size if isinstance(size, int) else batch if at == 0 else nets.SEQUENCE for at, size in enumerate(value.shape)]
+    shape = [
+        size if isinstance(size, int) else batch if at == 0 else nets.SEQUENCE for at, size in enumerate(value.shape)
+    ]
     rng = np.random.default_rng(0)
     if "int" not in value.type:
         return rng.standard_normal(shape).astype(np.float32)

@@ -347,7 +347,9 @@ def _deliver(job: _Job, workspace: artifact.Workspace, files: Sequence[Path], re
     with job.stage("deliver"):
         if direct:
             level = job.request["optimize"]
-            artifact.append_provenance(files[0], artifact.provenance_of(record) | ({"optimized": level} if level else {}))
+            artifact.append_provenance(
+                files[0], artifact.provenance_of(record) | ({"optimized": level} if level else {})
+            )
         record.size_bytes = artifact.size_of(files)
         delivered = workspace.deliver(files)
         record.files = [str(path) for path in delivered] if workspace.target else []

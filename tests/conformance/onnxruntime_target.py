@@ -10,4 +10,6 @@ from suite import Call
 def session(model: onnx.ModelProto) -> Call:
     """Open a session on the CPU."""
     opened = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return lambda inputs: opened.run(None, dict(zip([value.name for value in opened.get_inputs()], inputs, strict=False)))
+    return lambda inputs: opened.run(
+        None, dict(zip([value.name for value in opened.get_inputs()], inputs, strict=False))
+    )

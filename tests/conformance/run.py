@@ -1,7 +1,7 @@
 """Put ONNX's backend suite to a target: ``python tests/conformance/run.py tensorflow``.
 
-Every case must pass, but for those that exceptions.toml names for this target, each with its reason; and those must not pass, so that
-the list stays true. The exit status is 1 otherwise. With `--beside onnxruntime` the exceptions are put to ONNX Runtime too.
+Every case must pass, but for those that exceptions.toml names for this target, each with its reason; and those must not pass,
+so that the list stays true. A process that dies is never an exception. The exit status is 1 otherwise. With `--beside onnxruntime` the exceptions are put to ONNX Runtime too.
 """
 
 from __future__ import annotations
@@ -158,7 +158,9 @@ def table(outcomes: list[dict[str, str]]) -> str:
 
 def beside(outcomes: list[dict[str, str]], other: str, workers: int) -> None:
     """Put what did not pass to another target, and print each such case that passes there, with its reason here."""
-    reasons = {outcome["name"]: outcome["reason"] for outcome in outcomes if outcome["status"] not in ("passed", "random")}
+    reasons = {
+        outcome["name"]: outcome["reason"] for outcome in outcomes if outcome["status"] not in ("passed", "random")
+    }
     passing = [outcome["name"] for outcome in put(list(reasons), other, workers) if outcome["status"] == "passed"]
     print(f"\n{len(passing)} of the {len(reasons)} others pass in {other}:")
     for name in passing:
@@ -172,7 +174,7 @@ def judged(outcomes: list[dict[str, str]], exceptions: dict[str, str]) -> int:
         name, status = outcome["name"], outcome["status"]
         if status == "passed" and name in exceptions:
             print(f"{name} passes now: take it off {EXCEPTIONS.name}")
-        elif status not in ("passed", "random", "refused") or (status == "refused" and name not in exceptions):
+        elif status == "crashed" or (status not in ("passed", "random") and name not in exceptions):
             print(f"{name} {status}: {outcome['reason']}")
         else:
             continue

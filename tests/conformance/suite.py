@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import onnx
 import onnx.backend.test.loader as loader
-from modelport.errors import CannotConvert
 from onnx import numpy_helper
 from onnx.backend.test.runner import Runner
+
+from modelport.errors import CannotConvert
 
 RANDOM = re.compile(r"node/test_(bernoulli|training_dropout(_default)?(_mask)?$)")
 """Cases whose expected values are one draw of NumPy's generator: only their types and shapes can be compared."""

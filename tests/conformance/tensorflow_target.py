@@ -10,9 +10,10 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import tensorflow as tf
+from suite import Call
+
 from modelport_converters.onnx_to_tensorflow import border, build
 from modelport_converters.tensorflow_to_onnx.arrays import to_array, to_tensor
-from suite import Call
 
 tf.get_logger().setLevel("ERROR")
 
@@ -40,6 +41,4 @@ def saved(model: onnx.ModelProto) -> Call:
 
 def _tensors(module: Any, inputs: list[Any]) -> dict[str, Any]:
     specs = module.function.input_signature
-    return {
-        spec.name: to_tensor(np.asarray(array), spec.dtype.name) for spec, array in zip(specs, inputs, strict=True)
-    }
+    return {spec.name: to_tensor(np.asarray(array), spec.dtype.name) for spec, array in zip(specs, inputs, strict=True)}

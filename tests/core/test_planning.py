@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import modelport
 import onnx
 import pytest
-from modelport.errors import UnsupportedOps
 from onnx import helper
+
+import modelport
+from modelport.errors import UnsupportedOps
 
 X = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["N", 4])
 Y = helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, ["N", 4])

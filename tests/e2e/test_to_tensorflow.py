@@ -111,7 +111,9 @@ def test_a_cyclic_graph_is_refused(convert: Any, tmp_path: Path) -> None:
 def test_an_input_that_shadows_an_initializer_is_its_default(convert: Any, tmp_path: Path) -> None:
     shadowing = helper.make_tensor_value_info("w", TensorProto.FLOAT, [4])
     weight = numpy_helper.from_array(np.arange(4, dtype=np.float32), "w")
-    path = written(tmp_path / "model.onnx", [helper.make_node("Add", ["x", "w"], ["y"])], (X, shadowing), (Y,), [weight])
+    path = written(
+        tmp_path / "model.onnx", [helper.make_node("Add", ["x", "w"], ["y"])], (X, shadowing), (Y,), [weight]
+    )
     outcome = convert(path, "--to", "tensorflow", "-o", tmp_path / "out")
     assert outcome.status == 0, outcome.err
 
@@ -135,7 +137,9 @@ def test_a_shape_that_the_graph_contradicts_is_reported(convert: Any, tmp_path: 
     shape = numpy_helper.from_array(np.array([3, 5]), "s")
     given = helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 4])
     result = helper.make_tensor_value_info("y", TensorProto.FLOAT, [3, 5])
-    path = written(tmp_path / "model.onnx", [helper.make_node("Reshape", ["x", "s"], ["y"])], (given,), (result,), [shape])
+    path = written(
+        tmp_path / "model.onnx", [helper.make_node("Reshape", ["x", "s"], ["y"])], (given,), (result,), [shape]
+    )
     outcome = convert(path, "--to", "tensorflow", "-o", tmp_path / "out")
     assert outcome.status in (4, 5)
     assert "cannot be reshaped" in outcome.err or "reshape" in outcome.err.lower()
@@ -145,6 +149,7 @@ def test_a_shape_that_the_graph_contradicts_is_reported(convert: Any, tmp_path: 
 @pytest.mark.timeout(600)
 def test_a_graph_of_50_000_nodes_is_translated(tmp_path: Path) -> None:
     import onnx_ir as ir
+
     from modelport_converters.onnx_to_tensorflow.build import build
 
     names = ["x", *(f"v{index}" for index in range(49_999)), "y"]

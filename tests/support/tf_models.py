@@ -26,6 +26,7 @@ def translated(
 ) -> dict[str, Any]:
     """Return what TensorFlow computes, by the names of the ONNX outputs; `saved` goes through a SavedModel on disk."""
     import tensorflow as tf
+
     from modelport_converters.onnx_to_tensorflow import build
 
     module = build.build(ir.from_proto(model), **options)
@@ -62,7 +63,11 @@ def by_reference(model: onnx.ModelProto, inputs: Mapping[str, Any]) -> dict[str,
 
 
 def assert_same(
-    found: Mapping[str, Any], expected: Mapping[str, Any], rtol: float = 1e-4, atol: float = 1e-5, names: Sequence[str] = ()
+    found: Mapping[str, Any],
+    expected: Mapping[str, Any],
+    rtol: float = 1e-4,
+    atol: float = 1e-5,
+    names: Sequence[str] = (),
 ) -> None:
     """Compare every output: dtype, shape and values."""
     for name in names or expected:

@@ -11,7 +11,7 @@ _OF_ONNXRUNTIME = frozenset({"SimplifiedLayerNormalization"})
 """Operators that ONNX Runtime's optimizer writes in the domain ai.onnx, which does not define them."""
 
 _PRELU_BROADCASTS = 7
-"""From this opset on, the slope of PRelu is aligned with the last dimensions; before, a vector of slopes had one for each channel."""
+"""From this opset on, the slope of PRelu is aligned with the last dimensions; before, a vector had one for each channel."""
 
 _BATCHED_SCAN = 8
 """The first opset with Scan, and the last in which its values had a batch dimension."""

@@ -40,7 +40,13 @@ def _fuse_bias(graph: ir.Graph, add: ir.Node) -> None:
             continue
         weight, vector = node.inputs[1], _constant(bias)
         known = weight is not None and weight.const_value is not None and len(weight.const_value.shape) == 2
-        if not known or vector is None or node.graph is not graph or len(product.uses()) != 1 or product.is_graph_output():
+        if (
+            not known
+            or vector is None
+            or node.graph is not graph
+            or len(product.uses()) != 1
+            or product.is_graph_output()
+        ):
             continue
         columns = weight.const_value.shape[1]  # type: ignore[union-attr]
         if vector.shape == (columns,) and columns != 1 and vector.dtype in (np.float32, np.float64):
@@ -68,7 +74,9 @@ def _fuse_normalisation(graph: ir.Graph, norm: ir.Node) -> None:
         return
     constants = [_constant(value) for value in (*norm.inputs[1:], conv.inputs[1])]
     bias = _constant(conv.inputs[2]) if len(conv.inputs) > 2 and conv.inputs[2] is not None else None
-    if any(value is None for value in constants) or (len(conv.inputs) > 2 and conv.inputs[2] is not None and bias is None):
+    if any(value is None for value in constants) or (
+        len(conv.inputs) > 2 and conv.inputs[2] is not None and bias is None
+    ):
         return
     scale, shift, mean, variance, weight = (np.asarray(value) for value in constants)
     if weight.dtype not in (np.float32, np.float64):

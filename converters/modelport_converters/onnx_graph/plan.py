@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import onnx_ir as ir
+
 from modelport_converters.onnx_graph.prepare import refusal, version_of
 from modelport_converters.onnx_graph.registry import Registry
 from modelport_converters.onnx_graph.schemas import has_body

@@ -152,7 +152,7 @@ def _functions(proto: onnx.ModelProto, registry: Registry) -> list[tuple[str, st
 
 
 def _detach(model: ir.Model) -> dict[str, ir.Value]:
-    """Turn every large initializer into a graph input without data, so that protobuf's 2 GB limit is far; returns them by name."""
+    """Turn every large initializer into a graph input without data, far from protobuf's 2 GB limit; returns them by name."""
     graph = model.graph
     own = set(graph.inputs)
     weights = {

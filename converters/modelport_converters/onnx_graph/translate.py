@@ -42,6 +42,7 @@ class Body:
         self._walk, self._outer = walk, outer
 
     def __call__(self, *values: Any) -> list[Any]:
+        """Translate the subgraph on the values of its inputs; return those of its outputs."""
         inner: Environment = ChainMap({}, self._outer)
         inner.update(zip(self.graph.inputs, values, strict=True))
         return self._walk.graph(self.graph, inner)

@@ -11,7 +11,9 @@ def tensor_names(names: Iterable[str]) -> list[str]:
     taken: list[str] = []
     for name in names:
         cleaned = re.sub(r"[^A-Za-z0-9_]", "_", name)
-        cleaned = cleaned if re.match(r"[A-Za-z]", cleaned) else f"t{cleaned}" if cleaned.startswith("_") else f"t_{cleaned}"
+        cleaned = (
+            cleaned if re.match(r"[A-Za-z]", cleaned) else f"t{cleaned}" if cleaned.startswith("_") else f"t_{cleaned}"
+        )
         unique, number = cleaned, 1
         while unique in taken:
             number += 1

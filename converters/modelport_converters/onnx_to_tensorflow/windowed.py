@@ -34,6 +34,8 @@ def padded(x: Any, window: Window, value: Any = 0) -> Any:
     """Put what a window needs around the spatial dimensions."""
     if not window.padded:
         return x
+    if isinstance(value, int) and value == 0:
+        return tf.pad(x, paddings(window.pads))  # the form that oneDNN takes into a convolution
     return tf.pad(x, paddings(window.pads), constant_values=tf.cast(value, x.dtype))
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import modelport
 import numpy as np
 import onnx
 import onnx.parser
 import onnxruntime
 import pytest
 import tensorflow as tf
-from modelport_converters.onnx_to_tensorflow import build
 from onnx import numpy_helper
+
+import modelport
+from modelport_converters.onnx_to_tensorflow import build
 
 RNG = np.random.default_rng(0)
 
@@ -82,7 +83,9 @@ def test_a_convolutional_network_has_one_transposition_at_its_input(tmp_path: Pa
 def test_a_trainable_model_learns_after_it_is_reloaded(tmp_path: Path) -> None:
     source = convolution(tmp_path / "model.onnx")
     options = {"trainable": True}
-    assert modelport.convert(source, to="tensorflow", output=tmp_path / "out", options=options).report.verdict == "proven"
+    assert (
+        modelport.convert(source, to="tensorflow", output=tmp_path / "out", options=options).report.verdict == "proven"
+    )
     loaded = tf.saved_model.load(str(tmp_path / "out"))
     function = loaded.signatures["serving_default"]
     x = tf.constant(RNG.standard_normal((8, 3, 8, 10)).astype(np.float32))
