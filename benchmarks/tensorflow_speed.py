@@ -65,7 +65,8 @@ def measure(name: str, folder: Path) -> list[dict[str, Any]]:
         times = {key: statistics.median(values) for key, values in interleaved(calls).items()}
         rows.append(
             {
-                "model": name, "batch": batch, "oneDNN": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"), "ms": 1e3 * times["ours"], "x onnxruntime": times["ours"] / times["onnxruntime"],
+                "model": name, "batch": batch, "oneDNN": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+                "ms": 1e3 * times["ours"], "x onnxruntime": times["ours"] / times["onnxruntime"],
                 "x keras": times["ours"] / times["keras"] if "keras" in times else "", "transposes": transposes(target),
                 "translate and save s": stages["translate"] + stages["write"], "MB": (report.size_bytes or 0) / 1e6,
             }

@@ -1,7 +1,8 @@
 """Put ONNX's backend suite to a target: ``python tests/conformance/run.py tensorflow``.
 
 Every case must pass, but for those that exceptions.toml names for this target, each with its reason; and those must not pass,
-so that the list stays true. A process that dies is never an exception. The exit status is 1 otherwise. With `--beside onnxruntime` the exceptions are put to ONNX Runtime too.
+so that the list stays true. A process that dies is never an exception.
+The exit status is 1 otherwise. With `--beside onnxruntime` the exceptions are put to ONNX Runtime too.
 """
 
 from __future__ import annotations
