@@ -64,16 +64,22 @@ def convert(*arguments: str | Path) -> None:
 
 
 def same_labels(example: str, source: str, onnx: OnnxModel, truth: Array, before: Array, after: Array) -> Result:
+    """Return the accuracies of a source and its ONNX file; raises ExampleFailed unless every single prediction is the same."""
+    return same_predictions(example, f"{source} -> onnx", onnx.verdict, truth, before, after)
+
+
+def same_predictions(example: str, route: str, verdict: str, truth: Array, before: Array, after: Array) -> Result:
     """Return both accuracies; raises ExampleFailed unless every single prediction is the same."""
     accuracy = [float(np.mean(labels == truth)) for labels in (before, after)]
-    print(f"accuracy on {len(truth)} held-out rows: {source} {accuracy[0]:.4f}, ONNX Runtime {accuracy[1]:.4f}")
+    source, target = route.split(" -> ")
+    print(f"accuracy on {len(truth)} held-out rows: {source} {accuracy[0]:.4f}, {target} {accuracy[1]:.4f}")
     flips = int(np.sum(before != after))
     if flips:
         raise ExampleFailed(f"{example}: {flips} of {len(truth)} predictions changed in the conversion")
-    return Result(example, f"{source} -> onnx", onnx.verdict, "accuracy", *accuracy)
+    return Result(example, route, verdict, "accuracy", *accuracy)
 
 
-def run(main: Callable[[Path], Result]) -> None:
+def run(main: Callable[[Path], Result | list[Result]]) -> None:
     """Run one example by itself."""
     parser = argparse.ArgumentParser(description=sys.modules[main.__module__].__doc__)
     main(output_folder(parser))

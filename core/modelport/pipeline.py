@@ -193,7 +193,7 @@ def _run(job: _Job, source: Any, output: Path | None) -> Conversion:
             job.model = None
             gc.collect()
         with job.stage("open"):
-            opened = session.open_session(path)
+            opened = session.open_session(path, exact=True)
         if job.request["verify"]:
             with job.stage("prove"):
                 _judge(job, f"ONNX ({opened.engine})", opened.run)

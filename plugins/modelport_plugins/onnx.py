@@ -39,7 +39,7 @@ class OnnxFile:
         """The session, opened once; the reference evaluator where ONNX Runtime has no kernel."""
         from modelport.session import open_session
 
-        return open_session(self.path, fall_back=True)
+        return open_session(self.path, fall_back=True, exact=True)
 
 
 @hookimpl
@@ -140,7 +140,7 @@ def run(model: OnnxFile | ir.Model | onnx.ModelProto, inputs: Mapping[str, Any])
     with tempfile.TemporaryDirectory(prefix="modelport-") as folder:
         path = Path(folder) / "model.onnx"
         write_onnx(_copy(model), path)
-        return open_session(path, fall_back=True).run(inputs)
+        return open_session(path, fall_back=True, exact=True).run(inputs)
 
 
 @hookimpl

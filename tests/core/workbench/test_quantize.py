@@ -78,8 +78,11 @@ def run(source: Any, target: Path | None = None, **options: Any) -> Quantization
     return quantize(source, target, **{"timing_seconds": 0, "proof_seconds": 1, **options})
 
 
-def answers(path: Path, inputs: dict[str, Any]) -> Any:
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+def answers(path: Path, inputs: dict[str, Any], *, exact: bool = False) -> Any:
+    options = onnxruntime.SessionOptions()
+    if exact:  # without VNNI the kernels for 8 bits saturate, which has nothing to do with what is quantised
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     return session.run(None, inputs)[0]
 
 
@@ -214,7 +217,7 @@ def test_a_gemm_that_is_excluded_from_dynamic_mode_keeps_its_weight(tmp_path: Pa
     assert report.quantized == ["one"]
     assert ops(target)["MatMulInteger"] == 1
     x = normal(3, 32)
-    assert error(answers(source, {"x": x}), answers(target, {"x": x})) < 0.05
+    assert error(answers(source, {"x": x}), answers(target, {"x": x}, exact=True)) < 0.05
 
 
 # --- the budget ----------------------------------------------------------------------------------
