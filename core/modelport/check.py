@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -12,6 +13,8 @@ from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 from modelport.domains import graphs_of
 from modelport.errors import CheckFailed, ModelportError, UnsafeSource
 from modelport.signature import Signature, TensorSpec
+
+_PACKED_BITS = {"UINT4": 4, "INT4": 4, "FLOAT4E2M1": 4, "UINT2": 2, "INT2": 2}
 
 
 def check_model(path: Path, *, opset: int, signature: Signature) -> None:
@@ -73,6 +76,14 @@ def check_external_data(model: onnx.ModelProto, path: Path, missing: type[Modelp
                 where=str(path),
                 remedy="keep the external-data file beside the model",
             )
+        info, size = ExternalDataInfo(tensor), (path.parent / location).stat().st_size
+        end = (info.offset or 0) + (info.length if info.length is not None else _bytes(tensor))
+        if size < end:
+            raise missing(
+                f"the external data {location!r} is truncated: {tensor.name!r} ends at byte {end:,}, the file at {size:,}",
+                where=str(path),
+                remedy="copy the external-data file again, whole",
+            )
 
 
 def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
@@ -82,6 +93,13 @@ def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
         for node in inner.node:
             for attribute in node.attribute:
                 yield from (attribute.t, *attribute.tensors) if attribute.HasField("t") else attribute.tensors
+
+
+def _bytes(tensor: onnx.TensorProto) -> int:
+    """Return the bytes that a tensor's elements take: those of fewer than 8 bits are packed."""
+    kind = onnx.TensorProto.DataType.Name(tensor.data_type)
+    bits = _PACKED_BITS.get(kind) or onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize * 8
+    return math.prod(tensor.dims) * bits // 8
 
 
 def _check_opset(model: onnx.ModelProto, opset: int, path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from fakes import graph, signature_of
 
 from modelport.check import check_external_data, check_model
-from modelport.errors import CheckFailed, UnsafeSource
+from modelport.errors import CheckFailed, SourceUnreadable, UnsafeSource
 
 RELU = "(float[N,4] x) => (float[N,4] y) { y = Relu(x) }"
 ADD = "(float[N,4] x) => (float[N,4] y) { y = Add(x, w) }"
@@ -148,3 +148,13 @@ def test_weights_outside_the_models_folder_are_unsafe(location: str, tmp_path: P
 def test_missing_weights_are_named(tmp_path: Path) -> None:
     with pytest.raises(CheckFailed, match=r"'weights.bin' of 'w' is missing"):
         check(outside("weights.bin"), tmp_path)
+
+
+def test_external_data_that_is_truncated_is_named_with_its_size(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    model = graph(ADD, w=np.ones(4096, np.float32))
+    onnx.save(model, path, save_as_external_data=True, location="model.data", size_threshold=0)
+    data = tmp_path / "model.data"
+    data.write_bytes(data.read_bytes()[:100])
+    with pytest.raises(SourceUnreadable, match=r"'model.data' is truncated: 'w' ends at byte 16,384, the file at 100"):
+        check_external_data(onnx.load(path, load_external_data=False), path, SourceUnreadable)
