@@ -1,12 +1,14 @@
 """SavedModels made of ONNX files beside ONNX Runtime, and Keras's own ResNet-50. ``python benchmarks/tensorflow_speed.py``.
 
-Each model is converted (unproven: the tests prove), loaded, and timed in turn with the others, all threads at rest before
-each call. `transposes` counts those left in the SavedModel's graph. The command line may name some of the models. oneDNN is
+Each model is converted (unproven: the tests prove), loaded, and timed in turn with the others. Before each call this process
+has to be at rest: ONNX Runtime's threads go on spinning for some 45 ms after a call, and with two cores would take one of
+them from whoever comes next. `transposes` counts those left in the SavedModel's graph. The command line may name some of the models. oneDNN is
 what TensorFlow chooses for the processor, or what TF_ENABLE_ONEDNN_OPTS says; the table names it.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
 import sys
@@ -26,6 +28,8 @@ import nets
 from measuring import finish, interleave
 
 _REST = 0.02
+"""Seconds of sleep in which a process at rest uses next to no processor time."""
+
 _SECONDS = 12.0
 
 
@@ -79,14 +83,23 @@ def interleaved(calls: dict[str, Callable[[], Any]]) -> dict[str, list[float]]:
     """Time the calls in turn, for some seconds in all; the first rounds warm up."""
 
     def timed(call: Callable[[], Any]) -> float:
-        time.sleep(_REST)
+        rest()
         start = time.perf_counter()
         call()
         return time.perf_counter() - start
 
     first = interleave({key: lambda call=call: timed(call) for key, call in calls.items()}, 3)
-    rounds = max(5, int(_SECONDS / sum(values[-1] + _REST for values in first.values())))
+    rounds = max(7, int(_SECONDS / sum(values[-1] + 4 * _REST for values in first.values())))
     return interleave({key: lambda call=call: timed(call) for key, call in calls.items()}, min(rounds, 200))
+
+
+def rest() -> None:
+    """Wait until no thread of this process works or spins any more."""
+    used = math.inf
+    while used > 0.05 * _REST:
+        before = time.process_time()
+        time.sleep(_REST)
+        used = time.process_time() - before
 
 
 def drawn(value: Any, batch: int) -> np.ndarray:
