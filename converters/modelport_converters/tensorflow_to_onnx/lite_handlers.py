@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tf2onnx.handler import tfl_op
 
-from modelport_converters.tensorflow_to_onnx.handlers import onnx_dtype
+from modelport_converters.tensorflow_to_onnx.handlers.writing import onnx_dtype
 
 
 @tfl_op("TFL_GELU")

@@ -1,0 +1,27 @@
+"""What the sweeps over Keras's layers share."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+EXCEPTIONS: dict[str, dict[str, str]] = tomllib.loads((Path(__file__).parent / "keras_exceptions.toml").read_text())
+"""Why a name is not converted: by kind ("layers", "activations", "applications")."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One configuration of a layer.
+
+    Attributes:
+        label: says what is special about it.
+        build: returns a built model that consists of it, with an open batch dimension.
+        samples: inputs to prove with, by name or one array; None leaves them to be generated.
+    """
+
+    label: str
+    build: Callable[[], Any]
+    samples: Callable[[], Mapping[str, Any] | Any] | None = None
