@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from modelport.errors import CannotConvert, UnsupportedOps
 from modelport_converters.tensorflow_to_onnx.arrays import to_array, to_tensor
-from modelport_converters.tensorflow_to_onnx.exporting import NEWEST_OPSET, Weight, export
+from modelport_converters.tensorflow_to_onnx.exporting import NEWEST_OPSET, export
 from modelport_converters.tensorflow_to_onnx.structure import path_name, symbolic, unique
+from modelport_converters.tensorflow_to_onnx.weights import Weight
 
 
 @dataclass(frozen=True)

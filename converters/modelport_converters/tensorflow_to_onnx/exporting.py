@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,42 +15,25 @@ import onnx
 import onnx_ir as ir
 import tensorflow as tf
 from onnx import defs
-from tf2onnx import constants, optimizer, tf_loader, tfonnx
+from tf2onnx import constants, tf_loader, tfonnx
 
 from modelport.errors import CannotConvert, UnsupportedOps
 from modelport_converters.tensorflow_to_onnx import handlers as handlers  # registers them
+from modelport_converters.tensorflow_to_onnx.optimizing import optimized
+from modelport_converters.tensorflow_to_onnx.weights import Weight, attach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
 
     from modelport_converters.tensorflow_to_onnx.structure import Port
 
 NEWEST_OPSET = max(constants.OPSET_TO_IR_VERSION)
 """The newest opset that tf2onnx writes."""
 
-FREEZABLE_BYTES = 2**30
-"""Weights up to this size are frozen into the graph; TensorFlow cannot hold a graph of 2 GB."""
+DETACHED_BYTES = 2**14
+"""Weights from this size on stay outside the graph: there, TensorFlow and tf2onnx copy them many times."""
 
 _PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
-
-
-@dataclass(frozen=True)
-class Weight:
-    """A weight that stays outside the graph and is read when the model is written.
-
-    Attributes:
-        name: the initializer's name.
-        dtype: such as "float32".
-        shape: its sizes.
-        read: returns the array.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    read: Callable[[], NDArray[Any]]
 
 
 def export(
@@ -86,7 +67,7 @@ def export(
         model = graph.make_model("", graph_name="model")
     refuse_unmapped(model, failures)
     _set_interface(model, function, inputs, outputs, names)
-    return _attach(model, weights) if weights else model
+    return attach(model, weights) if weights else model
 
 
 def _trace(call: Callable[..., Sequence[tf.Tensor]], ports: Sequence[Port]) -> Any:
@@ -148,14 +129,6 @@ def _inlined(graph: Any, sources: list[str], targets: list[str]) -> Any:
     with tf.Graph().as_default():
         tf.import_graph_def(graph, name="")
         return tf_loader.tf_optimize(sources, targets, graph)
-
-
-def optimized(process: Callable[[], Any]) -> Any:
-    """Run tf2onnx's optimizers in place; if one fails, run them on a new graph, each on a copy, and leave that one out."""
-    try:
-        return optimizer.optimize_graph(process(), catch_errors=False)
-    except Exception:  # whatever an optimizer raises: optimizing is optional
-        return optimizer.optimize_graph(process(), catch_errors=True)
 
 
 def _node_defs(graph: Any) -> Iterator[Any]:
@@ -251,29 +224,6 @@ def set_dims(value: onnx.ValueInfoProto, dims: Iterable[int | str]) -> None:
     shape.SetInParent()  # a scalar has a shape without dimensions
     for size in dims:
         shape.dim.add(**({"dim_param": size} if isinstance(size, str) else {"dim_value": size}))
-
-
-def _attach(proto: onnx.ModelProto, weights: Sequence[Weight]) -> ir.Model:
-    """Turn the inputs that stand for weights into lazily read initializers."""
-    model = ir.from_proto(proto)
-    by_name = {weight.name: weight for weight in weights}
-    for value in [value for value in model.graph.inputs if value.name in by_name]:
-        weight = by_name[value.name or ""]
-        model.graph.inputs.remove(value)
-        if not value.uses():
-            continue
-        value.const_value = ir.LazyTensor(
-            partial(_read, weight),
-            dtype=ir.DataType.from_numpy(np.dtype(tf.as_dtype(weight.dtype).as_numpy_dtype)),
-            shape=ir.Shape(weight.shape),
-            name=weight.name,
-        )
-        model.graph.register_initializer(value)
-    return model
-
-
-def _read(weight: Weight) -> ir.TensorProtocol:
-    return ir.tensor(weight.read(), name=weight.name)
 
 
 class _Failures(logging.Handler):

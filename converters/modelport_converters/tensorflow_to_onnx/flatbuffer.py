@@ -14,13 +14,13 @@ from tf2onnx import tfonnx
 from modelport_converters.tensorflow_to_onnx import lite_handlers as lite_handlers  # registers them
 from modelport_converters.tensorflow_to_onnx.exporting import (
     NEWEST_OPSET,
-    optimized,
     quiet,
     refuse_unmapped,
     set_dims,
 )
 from modelport_converters.tensorflow_to_onnx.importing import stderr_held_back
 from modelport_converters.tensorflow_to_onnx.litert import LiteModel
+from modelport_converters.tensorflow_to_onnx.optimizing import optimized
 from modelport_converters.tensorflow_to_onnx.structure import Port
 
 

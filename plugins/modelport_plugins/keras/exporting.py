@@ -1,4 +1,4 @@
-"""Exporting a Keras model: as it is, or with its large weights left outside the graph."""
+"""Exporting a Keras model, its larger weights left outside the graph."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modelport_converters.tensorflow_to_onnx.exporting import FREEZABLE_BYTES, Weight, export
+from modelport.errors import UnsupportedOps
+from modelport_converters.tensorflow_to_onnx.exporting import DETACHED_BYTES, export
 from modelport_converters.tensorflow_to_onnx.structure import unique
+from modelport_converters.tensorflow_to_onnx.weights import Weight
 from modelport_plugins.keras.loading import import_keras
 
 if TYPE_CHECKING:
@@ -19,15 +21,22 @@ if TYPE_CHECKING:
     from modelport.spec import OnnxModel
     from modelport_plugins.keras.interface import Interface
 
-DETACHED_BYTES = 2**20
-"""In a model too large to be frozen, weights from this size on stay outside the graph."""
+FREEZABLE_BYTES = 2**30
+"""Weights up to this size can be frozen into the graph; TensorFlow cannot hold a graph of 2 GB."""
 
 
 def exported(called: Interface, signature: Signature, opset: int) -> OnnxModel:
-    """Translate a model; one of more than `FREEZABLE_BYTES` gets its large weights as lazily read initializers."""
-    variables = _variables(called.model)
-    large = sum(map(_bytes, variables)) > FREEZABLE_BYTES
-    detached = [variable for variable in variables if large and _bytes(variable) >= DETACHED_BYTES]
+    """Translate a model, its larger weights left outside the graph as lazily read initializers."""
+    detached = [variable for variable in _variables(called.model) if _bytes(variable) >= DETACHED_BYTES]
+    try:
+        return _exported(called, signature, opset, detached)
+    except UnsupportedOps:
+        if not detached or sum(map(_bytes, detached)) > FREEZABLE_BYTES:
+            raise
+    return _exported(called, signature, opset, [])  # some operators are only known with constant weights
+
+
+def _exported(called: Interface, signature: Signature, opset: int, detached: Sequence[Any]) -> OnnxModel:
     taken = [spec.name for spec in (*signature.inputs, *signature.outputs)]
     names = unique((variable.path for variable in detached), taken)
     weights = [

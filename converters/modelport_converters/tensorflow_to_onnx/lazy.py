@@ -1,0 +1,43 @@
+"""Tensors that are read, and computed, when the model is written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import onnx_ir as ir
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+
+def lazy(name: str, read: Callable[[], Array], dtype: ir.DataType, shape: Sequence[int]) -> ir.LazyTensor:
+    """Return a tensor that calls `read` whenever its values are asked for, and keeps none of them."""
+    return ir.LazyTensor(
+        lambda: ir.tensor(read(), dtype=dtype, name=name), dtype=dtype, shape=ir.Shape(shape), name=name
+    )
+
+
+def derived(tensor: ir.TensorProtocol, function: Callable[[Array], Array], name: str) -> ir.TensorProtocol:
+    """Return what a function of the same sizes and dtype makes of a tensor: lazily, where the tensor is."""
+    if not isinstance(tensor, ir.LazyTensor):
+        return ir.tensor(function(tensor.numpy()), name=name)
+    return lazy(name, lambda: function(tensor.numpy()), tensor.dtype, tensor.shape.numpy())
+
+
+def initializer(graph: ir.Graph, tensor: ir.TensorProtocol) -> ir.Value:
+    """Make a tensor an initializer of a graph."""
+    shape, kind = ir.Shape(tensor.shape.numpy()), ir.TensorType(tensor.dtype)
+    value = ir.Value(name=tensor.name, shape=shape, type=kind, const_value=tensor)
+    graph.register_initializer(value)
+    return value
+
+
+def drop_unused(graph: ir.Graph) -> None:
+    """Remove the initializers that nothing uses any more."""
+    for name, value in list(graph.initializers.items()):
+        if not value.uses() and not value.is_graph_output():
+            del graph.initializers[name]

@@ -1,0 +1,109 @@
+"""Taking what scales and shifts the channels behind a convolution or a matrix product into its weights.
+
+TensorFlow's optimizer does so for weights that it knows; those that stay outside the graph it leaves alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx_ir as ir
+
+from modelport_converters.tensorflow_to_onnx.lazy import derived, initializer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+_WEIGHT_AXIS = {"Conv": 0, "ConvTranspose": 1, "MatMul": 1}
+"""Where the channels of the output stand among the dimensions of the weights."""
+
+
+def fuse_scales(graph: ir.Graph) -> None:
+    """Fold Mul, Div, Add and Sub of one number for each channel into the node before, one after the other."""
+    for node in list(graph):
+        if node.op_type in _WEIGHT_AXIS and node.domain == "" and _channels(node) is not None:
+            while _fuse_next(graph, node):
+                pass
+
+
+def _channels(node: ir.Node) -> int | None:
+    """Return the number of output channels, None where the weights are not known or not this node's own."""
+    weight, tensor = node.inputs[1], _tensor(node, 1)
+    if weight is None or tensor is None or len(weight.uses()) > 1 or not tensor.dtype.is_floating_point():
+        return None
+    if node.op_type == "ConvTranspose" and node.attributes.get_int("group", 1) != 1:
+        return None
+    if node.op_type == "MatMul" and len(tensor.shape) != 2:
+        return None
+    return int(tensor.shape.numpy()[_WEIGHT_AXIS[node.op_type]])
+
+
+def _tensor(node: ir.Node, index: int) -> ir.TensorProtocol | None:
+    """Return what is known of an input."""
+    value = node.inputs[index] if index < len(node.inputs) else None
+    return None if value is None else value.const_value
+
+
+def _fuse_next(graph: ir.Graph, node: ir.Node) -> bool:
+    """Fold what alone uses the node's output, if it can be; tell whether it was."""
+    (output,) = node.outputs
+    uses = list(output.uses())
+    if output.is_graph_output() or len(uses) != 1:
+        return False
+    user, index = uses[0]
+    if user.domain or user.op_type not in _allowed(node, first=index == 0) or user.graph is not graph:
+        return False
+    other = _tensor(user, 1 - index)
+    factor = None if other is None else _by_channel(node, other)
+    if factor is None:
+        return False
+    _scale(graph, node, user.op_type, factor)
+    result = user.outputs[0]
+    result.replace_all_uses_with(output, replace_graph_outputs=True)
+    graph.remove(user, safe=True)
+    output.name, output.type, output.shape = result.name, result.type, result.shape
+    return True
+
+
+def _allowed(node: ir.Node, *, first: bool) -> set[str]:
+    """Return the operators that can be folded into a node whose output is their first operand, or their second."""
+    allowed = {"Mul", "Div"} if node.op_type == "MatMul" else {"Mul", "Div", "Add", "Sub"}
+    if len(node.inputs) > 2 and node.inputs[2] is not None and node.inputs[2].const_value is None:
+        return set()  # a bias that is computed
+    return allowed if first else allowed - {"Div", "Sub"}
+
+
+def _by_channel(node: ir.Node, tensor: ir.TensorProtocol) -> Array | None:
+    """Return one number for each channel, where a constant broadcasts so and no further."""
+    weight, channels = _tensor(node, 1), _channels(node)
+    if weight is None or channels is None or tensor.dtype != weight.dtype:
+        return None
+    sizes, rank = [int(size) for size in tensor.shape.numpy()], len(weight.shape)
+    place = -1 if node.op_type == "MatMul" else 1 - rank  # from the end
+    wide = [axis - len(sizes) for axis, size in enumerate(sizes) if size != 1]
+    if len(sizes) > rank or wide not in ([], [place]):
+        return None
+    return np.broadcast_to(tensor.numpy().ravel(), [channels])
+
+
+def _scale(graph: ir.Graph, node: ir.Node, op: str, factor: Array) -> None:
+    function = {"Mul": np.multiply, "Div": np.divide, "Add": np.add, "Sub": np.subtract}[op]
+    name = node.outputs[0].name or ""
+    weight, bias = _tensor(node, 1), _tensor(node, 2)
+    if op in ("Mul", "Div") and weight is not None:
+        shape = [1] * len(weight.shape)
+        shape[_WEIGHT_AXIS[node.op_type]] = -1
+        scaled = derived(weight, lambda array: function(array, factor.reshape(shape)), f"{name}_weight_{op}")
+        node.replace_input_with(1, initializer(graph, scaled))
+    if bias is not None:
+        moved = derived(bias, lambda array: function(array, factor), f"{name}_bias_{op}")
+    elif op in ("Add", "Sub"):
+        moved = ir.tensor(function(np.zeros_like(factor), factor), name=f"{name}_bias_{op}")
+    else:
+        return
+    if len(node.inputs) < 3:
+        node.resize_inputs(3)
+    node.replace_input_with(2, initializer(graph, moved))
