@@ -31,13 +31,12 @@ def floats(*shape):
 
 
 def exported(call, inputs=(X,), outputs=(Y,), weights=(), opset=NEWEST_OPSET):
-    return export(call, inputs, outputs, opset=opset, owner=tf.Module(), weights=weights)
+    return ir.to_proto(export(call, inputs, outputs, opset=opset, owner=tf.Module(), weights=weights))
 
 
 def ran(model, **inputs):
-    proto = ir.to_proto(model) if isinstance(model, ir.Model) else model
-    onnx.checker.check_model(proto, full_check=True)
-    return onnxruntime.InferenceSession(proto.SerializeToString()).run(None, inputs)
+    onnx.checker.check_model(model, full_check=True)
+    return onnxruntime.InferenceSession(model.SerializeToString()).run(None, inputs)
 
 
 def test_erfc_agrees_with_the_math_module():
@@ -63,13 +62,13 @@ def test_functions_compiled_with_xla_are_inlined():
 
 def test_weights_become_initializers_and_are_not_read_by_the_export():
     reads = []
-    weight = Weight("weight", "float32", (4, 3), lambda: reads.append(1) or floats(4, 3))
-    output = Value("y", "float32", ("N", 3))
-    model = exported(lambda value, w: [value @ w], outputs=(output,), weights=[weight])
+    weight = Weight("weight", "float32", (4, 300), lambda: reads.append(1) or floats(4, 300))
+    output = Value("y", "float32", ("N", 300))
+    model = export(lambda value, w: [value @ w], (X,), (output,), opset=18, owner=tf.Module(), weights=[weight])
     assert reads == []
     assert [value.name for value in model.graph.inputs] == ["x"]
     assert list(model.graph.initializers) == ["weight"]
-    np.testing.assert_allclose(ran(model, x=floats(2, 4))[0], floats(2, 4) @ floats(4, 3), rtol=1e-5)
+    np.testing.assert_allclose(ran(ir.to_proto(model), x=floats(2, 4))[0], floats(2, 4) @ floats(4, 300), rtol=1e-5)
 
 
 def test_the_dimensions_of_the_inputs_are_those_asked_for():
@@ -101,9 +100,9 @@ def test_a_scalar_has_a_shape_without_dimensions():
 
 def test_an_unknown_operator_inside_a_loop_is_found():
     def call(value):
-        return tf.while_loop(lambda i, v: i < 3, lambda i, v: (i + 1, tf.math.lgamma(v)), (0, value))[1:]
+        return tf.while_loop(lambda i, v: i < 3, lambda i, v: (i + 1, tf.math.igamma(v, v)), (0, value))[1:]
 
-    with pytest.raises(UnsupportedOps, match="Lgamma"):
+    with pytest.raises(UnsupportedOps, match="Igamma"):
         exported(call)
 
 

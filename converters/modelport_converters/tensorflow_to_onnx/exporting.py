@@ -19,8 +19,10 @@ from tf2onnx import constants, tf_loader, tfonnx
 
 from modelport.errors import CannotConvert, UnsupportedOps
 from modelport_converters.tensorflow_to_onnx import handlers as handlers  # registers them
+from modelport_converters.tensorflow_to_onnx.handlers.newer import settled
+from modelport_converters.tensorflow_to_onnx.layout import remove_transposes
 from modelport_converters.tensorflow_to_onnx.optimizing import optimized
-from modelport_converters.tensorflow_to_onnx.weights import Weight, attach
+from modelport_converters.tensorflow_to_onnx.weights import DOMAIN, Weight, attach, every_node, set_apart, stand_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,7 +35,11 @@ NEWEST_OPSET = max(constants.OPSET_TO_IR_VERSION)
 DETACHED_BYTES = 2**14
 """Weights from this size on stay outside the graph: there, TensorFlow and tf2onnx copy them many times."""
 
-_PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
+_PROGRAMS = {
+    **dict.fromkeys(("PyFunc", "PyFuncStateless", "EagerPyFunc"), "runs Python code"),
+    "XlaCallModule": "runs a compiled JAX function",
+}
+"""Operators that hide a program from TensorFlow."""
 
 
 def export(
@@ -44,7 +50,7 @@ def export(
     opset: int,
     owner: Any,
     weights: Sequence[Weight] = (),
-) -> onnx.ModelProto | ir.Model:
+) -> ir.Model:
     """Trace a flat callable and translate it.
 
     Args:
@@ -60,22 +66,24 @@ def export(
         CannotConvert: for a frozen graph of 2 GB.
     """
     with quiet() as failures, tf.device("/cpu:0"):
-        function = _trace(call, [*inputs, *weights])
-        _refuse_python(function.graph.as_graph_def())
-        names = [port.name for port in [*inputs, *weights]]
+        function = _trace(call, inputs, weights)
+        _refuse_programs(function.graph.as_graph_def())
+        names = [port.name for port in inputs]
         graph = _translate(function, names, [port.name for port in outputs], min(opset, NEWEST_OPSET), owner)
-        model = graph.make_model("", graph_name="model")
+        model = settled(set_apart(graph.make_model("", graph_name="model")), opset)
     refuse_unmapped(model, failures)
     _set_interface(model, function, inputs, outputs, names)
-    return attach(model, weights) if weights else model
+    attached = attach(model, weights)
+    remove_transposes(attached)
+    return attached
 
 
-def _trace(call: Callable[..., Sequence[tf.Tensor]], ports: Sequence[Port]) -> Any:
+def _trace(call: Callable[..., Sequence[tf.Tensor]], inputs: Sequence[Port], weights: Sequence[Weight]) -> Any:
     # identities keep apart outputs that are inputs, or that are one tensor
     def flat(*tensors: tf.Tensor) -> list[tf.Tensor]:
-        return [tf.identity(tensor) for tensor in call(*tensors)]
+        return [tf.identity(tensor) for tensor in call(*tensors, *map(stand_in, weights))]
 
-    return tf.function(flat, autograph=False).get_concrete_function(*map(tensor_spec, ports))
+    return tf.function(flat, autograph=False).get_concrete_function(*map(tensor_spec, inputs))
 
 
 def tensor_spec(port: Port) -> tf.TensorSpec:
@@ -138,10 +146,11 @@ def _node_defs(graph: Any) -> Iterator[Any]:
         yield from function.node_def
 
 
-def _refuse_python(graph: Any) -> None:
-    found = [f"{node.op}, node {node.name!r}: runs Python code" for node in _node_defs(graph) if node.op in _PYTHON_OPS]
+def _refuse_programs(graph: Any) -> None:
+    nodes = [node for node in _node_defs(graph) if node.op in _PROGRAMS]
+    found = [f"{node.op}, node {node.name!r}: {_PROGRAMS[node.op]}" for node in nodes]
     if found:
-        remedy = "replace tf.py_function and tf.numpy_function by TensorFlow operations"
+        remedy = "replace tf.py_function, tf.numpy_function and functions of JAX by TensorFlow operations"
         raise UnsupportedOps(found, remedy=remedy)
 
 
@@ -162,8 +171,9 @@ def refuse_unmapped(model: onnx.ModelProto, failures: Mapping[str, str]) -> None
     versions = {opset.domain: opset.version for opset in model.opset_import}
     unmapped = {
         node.name: f"{node.op_type}, node {node.name!r}: no ONNX form is known for this TensorFlow operator"
-        for node in _nodes(model.graph)
-        if node.domain not in versions or not defs.has(node.op_type, versions[node.domain], node.domain)
+        for node in every_node(model.graph)
+        if node.domain != DOMAIN
+        and (node.domain not in versions or not defs.has(node.op_type, versions[node.domain], node.domain))
     }
     failed = {name: f"node {name!r}: {reason}" for name, reason in failures.items()}
     if unmapped or failed:
@@ -171,14 +181,6 @@ def refuse_unmapped(model: onnx.ModelProto, failures: Mapping[str, str]) -> None
             list({**unmapped, **failed}.values()),
             remedy="a node's name says which layer it belongs to: use another layer there",
         )
-
-
-def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            for body in [attribute.g, *attribute.graphs]:
-                yield from _nodes(body)
 
 
 def _set_interface(

@@ -1,13 +1,14 @@
 """Weights that stay outside the graph while it is translated, and come back as lazily read initializers.
 
-A weight enters the traced function as one more input, so TensorFlow never freezes it and tf2onnx never copies it. What the
-translation puts behind it (a convolution's kernel is transposed, a batch normalization scales it) is computed when it is read.
+In the traced function an operator without inputs stands for a weight, so TensorFlow never freezes it and tf2onnx never copies
+it. (An input would not do: TensorFlow's optimizer makes an array of zeros for each.) What the translation puts behind a weight
+(a convolution's kernel is transposed, a batch normalization scales it) is computed when it is read.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import tensorflow as tf
+from tf2onnx.handler import tf_op
 
 from modelport_converters.tensorflow_to_onnx.lazy import drop_unused, initializer, lazy
 from modelport_converters.tensorflow_to_onnx.scaling import fuse_scales
@@ -24,6 +26,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
+
+_STAND_IN = "ImmutableConst"
+"""The TensorFlow operator that stands for a weight."""
+
+DOMAIN = "modelport.weights"
+"""The domain of what stands for weights in an unfinished model."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +51,50 @@ class Weight:
     read: Callable[[], Array]
 
 
+def stand_in(weight: Weight) -> tf.Tensor:
+    """Return the tensor that stands for a weight in the graph being traced."""
+    return tf.raw_ops.ImmutableConst(dtype=weight.dtype, shape=weight.shape, memory_region_name=weight.name)
+
+
+@tf_op(_STAND_IN)
+class _StandIn:
+    @classmethod
+    def version_1(cls, ctx: Any, node: Any, **_: Any) -> None:
+        """Leave it as it is: `set_apart` and `attach` see to it."""
+
+
+def set_apart(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Move what stands for weights to a domain of its own, in place, so that the rest is a valid model."""
+    for node in every_node(proto.graph):
+        if node.op_type == _STAND_IN:
+            node.domain = DOMAIN
+    proto.opset_import.append(onnx.helper.make_opsetid(DOMAIN, 1))
+    return proto
+
+
+def every_node(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """Yield the nodes of a graph and of the graphs inside them."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for body in [attribute.g, *attribute.graphs]:
+                yield from every_node(body)
+
+
 def attach(proto: onnx.ModelProto, weights: Sequence[Weight]) -> ir.Model:
-    """Turn the inputs that stand for weights into initializers, and take into them what is computed of them alone."""
+    """Turn what stands for weights into initializers, and take into them what is computed of them alone."""
     model = ir.from_proto(proto)
-    by_name = {weight.name: weight for weight in weights}
-    for value in [value for value in model.graph.inputs if value.name in by_name]:
-        weight = by_name[value.name or ""]
-        model.graph.inputs.remove(value)
-        if value.uses():
-            value.const_value = lazy(weight.name, weight.read, _element(weight.dtype), weight.shape)
-            model.graph.register_initializer(value)
+    del model.graph.opset_imports[DOMAIN]
+    by_name, made = {weight.name: weight for weight in weights}, dict[str, ir.Value]()
+    for node in list(ir.traversal.RecursiveGraphIterator(model.graph)):
+        if node.domain != DOMAIN or node.graph is None:
+            continue
+        weight = by_name[node.attributes["memory_region_name"].as_string()]
+        if weight.name not in made:
+            tensor = lazy(weight.name, weight.read, _element(weight.dtype), weight.shape)
+            made[weight.name] = initializer(model.graph, tensor)
+        node.outputs[0].replace_all_uses_with(made[weight.name], replace_graph_outputs=True)
+        node.graph.remove(node, safe=True)
     _fold(model.graph)
     fuse_scales(model.graph)
     drop_unused(model.graph)

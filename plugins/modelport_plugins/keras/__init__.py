@@ -1,8 +1,7 @@
-"""Keras 3 on the TensorFlow backend: models in memory, .keras and .h5 files."""
+"""Keras 3 on any backend: models in memory, .keras and .h5 files."""
 
 from __future__ import annotations
 
-import zipfile
 from typing import TYPE_CHECKING, Any
 
 from modelport.spec import Detection, Framework, Option, Options, hookimpl
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
 
     from modelport.signature import Signature
     from modelport.spec import Arrays, OnnxModel, Values
-
-_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 @hookimpl
@@ -27,7 +24,10 @@ def framework() -> Framework:
         requires=("keras", "tensorflow", "tf2onnx"),
         install="pip install 'modelport[keras]'",
         modules=("keras",),
-        options=(Option("custom_objects", "str", None, "a module to import that defines the model's custom classes"),),
+        options=(
+            Option("custom_objects", "str", None, "a module to import that defines the model's custom classes"),
+            Option("inputs_layout", "str", "nhwc", "the layout of image inputs in the ONNX file", ("nhwc", "nchw")),
+        ),
         distributions=("keras", "tensorflow", "tf2onnx"),
         variants=("call", "compiled"),
     )
@@ -35,17 +35,10 @@ def framework() -> Framework:
 
 @hookimpl
 def detect(source: Path) -> Detection | None:
-    """Claim .keras archives by what they hold, and HDF5 files by magic and suffix."""
-    if source.is_dir():
-        return None
-    if zipfile.is_zipfile(source):
-        with zipfile.ZipFile(source) as archive:
-            if {"config.json", "metadata.json"} <= set(archive.namelist()):
-                return Detection(1.0, "a zip archive with config.json and metadata.json")
-    suffix = source.suffix.lower()
-    if suffix in (".h5", ".hdf5") and _starts_with_hdf5(source):
-        return Detection(0.9, f"an HDF5 file with the suffix {suffix}")
-    return Detection(0.5, f"the suffix {suffix}") if suffix in framework().suffixes else None
+    """Claim .keras archives and folders by what they hold, HDF5 files by magic and suffix, checkpoints by name."""
+    from modelport_plugins.keras import files
+
+    return files.detect(source)
 
 
 @hookimpl
@@ -67,17 +60,27 @@ def signature(model: Any, options: Options) -> Signature:
 @hookimpl
 def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> OnnxModel:
     """Trace the model in inference mode and translate the graph."""
-    from modelport_plugins.keras.exporting import exported
+    from modelport_plugins.keras import backends, blame
     from modelport_plugins.keras.interface import interface
 
-    return exported(interface(model, options), signature, opset)
+    called = interface(model, options)
+    if backends.backend() != "tensorflow":
+        return backends.exported(called, signature, opset, options)
+    from modelport_plugins.keras.exporting import exported
+
+    with blame.layers_named(called):
+        return exported(called, signature, opset)
 
 
 @hookimpl
 def run(model: Any, signature: Signature, inputs: Arrays, options: Options) -> Values:
     """Call the model in inference mode on NumPy arrays."""
-    from modelport_converters.tensorflow_to_onnx.arrays import to_array, to_tensor
+    from modelport_plugins.keras import backends
     from modelport_plugins.keras.interface import interface
+
+    if backends.backend() != "tensorflow":
+        return backends.run(interface(model, options), signature, inputs)
+    from modelport_converters.tensorflow_to_onnx.arrays import to_array, to_tensor
 
     tensors = [to_tensor(inputs[spec.name], spec.dtype) for spec in signature.inputs]
     results = interface(model, options).call(tensors)
@@ -87,17 +90,16 @@ def run(model: Any, signature: Signature, inputs: Arrays, options: Options) -> V
 @hookimpl
 def runner(model: Any, signature: Signature, inputs: Arrays, options: Options, variant: str) -> Callable[[], object]:
     """Time a call of the model, op by op, or compiled to a graph (tf.function); TensorFlow's threads are the process's."""
+    from modelport_plugins.keras import backends
+    from modelport_plugins.keras.interface import interface
+
+    if backends.backend() != "tensorflow":
+        return backends.runner(interface(model, options), signature, inputs, compiled=variant == "compiled")
     import tensorflow as tf
 
     from modelport_converters.tensorflow_to_onnx.arrays import to_tensor
-    from modelport_plugins.keras.interface import interface
 
     tensors = [to_tensor(inputs[spec.name], spec.dtype) for spec in signature.inputs]
     call = interface(model, options).call
     function = tf.function(lambda *values: call(values), autograph=False) if variant == "compiled" else None
     return lambda: [result.numpy() for result in (function(*tensors) if function else call(tensors))]
-
-
-def _starts_with_hdf5(source: Path) -> bool:
-    with source.open("rb") as file:
-        return file.read(len(_HDF5)) == _HDF5

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from modelport.errors import CannotConvert, SignatureNeeded
 from modelport.signature import Signature, TensorSpec
 from modelport_converters.tensorflow_to_onnx.structure import path_name, symbolic, unique
+from modelport_plugins.keras import layout
 from modelport_plugins.keras.loading import import_keras
 
 if TYPE_CHECKING:
@@ -34,12 +35,14 @@ class Interface:
         inputs: one entry for each tensor, in the order of `call`.
         keywords: the name of each argument of the model; None for a positional one.
         structures: the nested structure of each argument.
+        channels_first: whether `inputs` has images channels-first; the model takes them channels-last.
     """
 
     model: Any
     inputs: tuple[TensorSpec, ...]
     keywords: tuple[str | None, ...]
     structures: tuple[Any, ...]
+    channels_first: bool = False
 
     def call(self, tensors: Sequence[Any]) -> list[Any]:
         """Run the model in inference mode on one tensor for each input; return its output tensors in order."""
@@ -47,7 +50,10 @@ class Interface:
 
     def structured(self, tensors: Sequence[Any]) -> Any:
         """Run the model in inference mode and return its outputs as nested as the model returns them."""
-        packed = import_keras().tree.pack_sequence_as(list(self.structures), list(tensors))
+        keras = import_keras()
+        if self.channels_first:
+            tensors = layout.to_channels_last(keras.ops, tensors, self.inputs)
+        packed = keras.tree.pack_sequence_as(list(self.structures), list(tensors))
         arguments = [value for keyword, value in zip(self.keywords, packed, strict=True) if keyword is None]
         keywords = {keyword: value for keyword, value in zip(self.keywords, packed, strict=True) if keyword is not None}
         return self.model(*arguments, **keywords, training=False)
@@ -57,6 +63,7 @@ def interface(model: Any, options: Options) -> Interface:
     """Find out how a model is called; raises SignatureNeeded for one that was never built."""
     keras = import_keras()
     _refuse_state(model)
+    options, channels_first = layout.as_the_model_takes_them(options), layout.is_channels_first(options)
     declared = _declared(keras, model)
     if declared is not None:
         arguments: dict[str | None, Any] = {None: declared}
@@ -69,7 +76,9 @@ def interface(model: Any, options: Options) -> Interface:
     ]
     if declared is None:  # the sizes a model was built with are only an example
         inputs = [_as_given(spec, options) for spec in inputs]
-    return Interface(model, tuple(inputs), tuple(arguments), tuple(arguments.values()))
+    if channels_first:
+        inputs = [layout.channels_first(spec) if layout.is_image(spec) else spec for spec in inputs]
+    return Interface(model, tuple(inputs), tuple(arguments), tuple(arguments.values()), channels_first)
 
 
 def signature_of(called: Interface) -> Signature:
@@ -81,19 +90,25 @@ def signature_of(called: Interface) -> Signature:
         outputs, layers = _only(model.outputs), [model.layers[-1].name]
     else:
         outputs, layers = _traced(called), ()
+    if layers and _declares_amiss(model):
+        outputs = _traced(called)
     leaves = keras.tree.flatten_with_path(outputs)
+    dtypes = _dtypes(called, [leaf for _, leaf in leaves])
     names = unique(
         (_output_name(path, index, layers) for index, (path, _) in enumerate(leaves)),
         taken=[spec.name for spec in called.inputs],
     )
     batch = (None,) if isinstance(model, keras.Sequential) else ()  # built by a call, it has that call's batch size
     specs = [
-        TensorSpec(
-            name, keras.backend.standardize_dtype(leaf.dtype), symbolic(name, (*batch, *leaf.shape[len(batch) :]))
-        )
-        for name, (_, leaf) in zip(names, leaves, strict=True)
+        TensorSpec(name, keras.backend.standardize_dtype(dtype), symbolic(name, (*batch, *leaf.shape[len(batch) :])))
+        for name, (_, leaf), dtype in zip(names, leaves, dtypes, strict=True)
     ]
     return Signature(called.inputs, tuple(specs))
+
+
+def _declares_amiss(model: Any) -> bool:
+    """Whether what the model says of its outputs may be wrong: lookups misname dtypes, RandomCrop the sizes of inference."""
+    return any(type(layer).__module__.startswith("keras.src.layers.preprocessing") for layer in model._flatten_layers())
 
 
 def _refuse_state(model: Any) -> None:
@@ -200,7 +215,21 @@ def _as_given(spec: TensorSpec, options: Options) -> TensorSpec:
     return spec
 
 
+def _dtypes(called: Interface, declared: Sequence[Any]) -> list[Any]:
+    """Return the dtypes that outputs really have: on other backends a model may declare what does not come out."""
+    from modelport_plugins.keras import backends
+
+    found = (
+        declared if backends.backend() == "tensorflow" else import_keras().tree.flatten(backends.output_spec(called))
+    )
+    return [leaf.dtype for leaf in found]
+
+
 def _traced(called: Interface) -> Any:
+    from modelport_plugins.keras import backends
+
+    if backends.backend() != "tensorflow":
+        return backends.output_spec(called)
     import tensorflow as tf
 
     from modelport_converters.tensorflow_to_onnx.exporting import tensor_spec

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import importlib.util
+import json
 import os
 import sys
 import warnings
-import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelport.errors import (
     BadInput,
-    CannotConvert,
     FactoryFailed,
     InvalidOption,
     ModelportError,
@@ -20,28 +22,61 @@ from modelport.errors import (
     UnsafeSource,
 )
 from modelport.factory import build, import_user_module
+from modelport_converters.tensorflow_to_onnx.importing import import_tensorflow
+from modelport_plugins.keras import files
+from modelport_plugins.keras.archive import load_model
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from modelport.spec import Options
 
 
 def import_keras() -> Any:
-    """Import Keras and return it; raises CannotConvert when it runs on another backend than TensorFlow."""
-    from modelport_converters.tensorflow_to_onnx.importing import import_tensorflow
-
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if "keras" in sys.modules or backend == "tensorflow":
-        import_tensorflow()
+    """Import Keras and return it: on the backend that it runs on already, else on TensorFlow."""
+    if "keras" in sys.modules:
         keras = importlib.import_module("keras")
-        backend = keras.config.backend()
-        if backend == "tensorflow":
-            return keras
-    raise CannotConvert(
-        f"Keras runs on the {backend} backend; only the TensorFlow backend can be converted",
-        remedy="set KERAS_BACKEND=tensorflow and load the model again",
-    )
+        if keras.config.backend() == "tensorflow":
+            import_tensorflow()
+        return keras
+    with _tensorflow_chosen():
+        import_tensorflow()
+        return importlib.import_module("keras")
+
+
+@contextlib.contextmanager
+def _tensorflow_chosen() -> Iterator[None]:
+    """Have Keras choose TensorFlow while it is imported, and leave the environment as it was."""
+    chosen = os.environ.get("KERAS_BACKEND")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    try:
+        yield
+    finally:
+        if chosen is None:
+            del os.environ["KERAS_BACKEND"]
+        else:
+            os.environ["KERAS_BACKEND"] = chosen
+
+
+def _import_for(options: Options) -> Any:
+    """Import Keras to load a file, on TensorFlow unless code of the user's comes with it that may need another backend."""
+    chosen = os.environ.get("KERAS_BACKEND") or _configured_backend()
+    if "keras" in sys.modules or chosen == "tensorflow":
+        return import_keras()
+    installed = importlib.util.find_spec(chosen) is not None if chosen.isidentifier() else False
+    if installed and (options.factory or options["custom_objects"]):
+        return importlib.import_module("keras")
+    options.note(f"Keras is set to the {chosen} backend; the file was loaded under TensorFlow, which reads it alike")
+    return import_keras()
+
+
+def _configured_backend() -> str:
+    """Return the backend that keras.json names."""
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    try:
+        return str(json.loads((home / "keras.json").read_text()).get("backend") or "tensorflow")
+    except (OSError, ValueError, AttributeError):
+        return "tensorflow"
 
 
 def load(source: Path, options: Options) -> Any:
@@ -53,54 +88,18 @@ def load(source: Path, options: Options) -> Any:
         FactoryFailed, StateDictMismatch: for a factory that builds no model, or another one than the weights are of.
         SourceUnreadable: when it is truncated or damaged.
     """
-    keras = import_keras()
+    files.check_readable(source)
+    keras = _import_for(options)
     if options.factory:
         return _with_weights(_built(keras, options.factory), source)
-    _check_complete(source)
+    files.check_complete(source)
     custom_objects = _custom_objects(options["custom_objects"])
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="keras")  # advice for those who write models
-            return keras.saving.load_model(
-                source, custom_objects=custom_objects, compile=False, safe_mode=not options.trust
-            )
+            return load_model(keras, source, custom_objects, safe_mode=not options.trust)
     except Exception as error:
         raise _not_loadable(error, source) from error
-
-
-def _check_complete(source: Path) -> None:
-    suffix = source.suffix.lower()
-    if suffix == ".keras":
-        if not zipfile.is_zipfile(source):
-            raise SourceUnreadable(
-                "not a complete .keras archive", where=str(source), remedy="it may be truncated: save or copy it again"
-            )
-    elif suffix in (".h5", ".hdf5"):
-        _check_hdf5(source)
-    else:
-        raise SourceUnreadable(
-            f"Keras does not read files with the suffix {suffix or '(none)'}",
-            where=str(source),
-            remedy="rename it to .keras or .h5, whichever it is",
-        )
-
-
-def _check_hdf5(source: Path) -> None:
-    import h5py
-
-    try:
-        with h5py.File(source, "r") as file:
-            complete = "model_config" in file.attrs
-    except OSError as error:
-        raise SourceUnreadable(
-            "not a complete HDF5 file", where=str(source), remedy="it may be truncated: save or copy it again"
-        ) from error
-    if not complete:
-        raise BadInput(
-            "the file holds weights and no model",
-            where=str(source),
-            remedy="pass --model module:factory, a function that builds the model that the weights belong to",
-        )
 
 
 def _not_loadable(error: Exception, source: Path) -> ModelportError:
@@ -111,11 +110,20 @@ def _not_loadable(error: Exception, source: Path) -> ModelportError:
             where=str(source),
             remedy="if you trust its origin, pass --trust; else have the Lambda replaced by a registered layer",
         )
+    written, installed = files.written_by(source), str(import_keras().__version__)
+    if written and files.is_newer(written, than=installed):
+        return SourceUnreadable(
+            f"the file was written by Keras {written} and the installed Keras {installed} cannot load it: {_shortened(text)}",
+            where=str(source),
+            remedy=f"pip install 'keras>={written}', or save the model again with Keras {installed}; if the message names "
+            "a class of your own, pass -O custom_objects=module",
+        )
     if "Could not locate" in text or "Unknown layer" in text or "custom_object_scope" in text:
         return BadInput(
             f"the model uses a custom class that is not known: {_shortened(text)}",
             where=str(source),
-            remedy="pass -O custom_objects=module, the module that defines it (looked up from the current folder too)",
+            remedy="pass -O custom_objects=module, the module that defines it (looked up from the current folder too), or "
+            "--model module:factory, a function that builds the whole model, to load the weights into it",
         )
     return SourceUnreadable(
         f"Keras cannot load the model: {type(error).__name__}: {_shortened(text)}",

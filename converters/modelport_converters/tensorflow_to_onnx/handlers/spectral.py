@@ -1,0 +1,63 @@
+"""Fourier transforms of real signals; a complex tensor is held as real and imaginary parts along a last axis of two."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from tf2onnx.handler import tf_op
+from tf2onnx.utils import make_sure
+
+from modelport_converters.tensorflow_to_onnx.handlers.tf_form import Form, form
+
+_READERS = {"Real", "Imag", "ComplexAbs"}
+"""What may follow a transform: any other operator would take the pair of parts for two numbers."""
+
+
+@tf_op("RFFT")
+class RFFT:
+    """DFT of each row, cut or padded to the length of the transform."""
+
+    @classmethod
+    def version_17(cls, ctx: Any, node: Any, **_: Any) -> None:
+        """DFT is there from opset 17."""
+        write = Form(ctx, node)
+        kinds = {reader.type for reader in ctx.find_output_consumers(node.output[0])}
+        make_sure(
+            kinds <= _READERS, "of a spectrum only tf.math.real, imag and abs have a form, not %s", kinds - _READERS
+        )
+        signal, length = write.inputs[0], write.reshape(write.cast(write.inputs[1], np.int64), [1])
+        # the sizes are sliced: tf2onnx's optimizers overlook the bounds that Shape itself may have
+        leading, last = write.slice(write("Shape", signal), 0, -1), write.size(signal, -1)
+        rows = _fitted(write, write.reshape(signal, write.join(write.const([-1]), last)), length)
+        spectrum = write("DFT", write.unsqueeze(rows, 2), axis=1, onesided=1)
+        bins = write("Add", write("Div", length, write.const([2])), write.const([1]))
+        result = write.reshape(spectrum, write.join(leading, bins, write.const([2])))
+        ctx.replace_all_inputs(node.output[0], result)
+        ctx.remove_node(node.name)
+
+
+def _fitted(write: Form, rows: str, length: str) -> str:
+    """Cut or pad rows to a length."""
+    missing = write("Max", write("Sub", length, write.size(rows, 1)), write.const([0]))
+    padded = write("Pad", rows, write.join(write.const([0, 0, 0]), missing))
+    return write.slice(padded, 0, length, axis=1)
+
+
+@form("Real")
+def real(write: Form, x: str) -> str:
+    """The first part."""
+    return write("Gather", x, write.const(0), axis=-1)
+
+
+@form("Imag")
+def imag(write: Form, x: str) -> str:
+    """The second part."""
+    return write("Gather", x, write.const(1), axis=-1)
+
+
+@form("ComplexAbs")
+def complex_abs(write: Form, x: str) -> str:
+    """The length of the pair."""
+    squares = write.reduce("Sum", write("Mul", x, x), [-1])
+    return write("Sqrt", squares)

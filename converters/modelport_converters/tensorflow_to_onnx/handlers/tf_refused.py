@@ -1,0 +1,19 @@
+"""Operators without a form, for which more can be said than that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelport_converters.tensorflow_to_onnx.handlers.tf_form import Form, form
+
+
+@form("Angle", "Complex", "Conj", "FFT", "FFT2D", "FFT3D", "IFFT", "IFFT2D", "IFFT3D", "IRFFT", "IRFFT2D", "RFFT2D")
+def complex_numbers(write: Form, *_: Any) -> str:
+    """What takes or gives complex numbers."""
+    raise ValueError(f"{write.kind} takes or gives complex numbers, which ONNX has not")
+
+
+@form("Conv")
+def convolution_of_any_rank(write: Form, *_: Any) -> str:
+    """ONNX calls another operator so."""
+    raise ValueError("Conv has no form: use tf.nn.conv2d or tf.nn.conv3d")

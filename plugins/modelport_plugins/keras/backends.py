@@ -1,0 +1,130 @@
+"""Keras on another backend than TensorFlow: calling a model there, and the two ways of exporting it.
+
+A model is exported from a copy, which a child process loads under the TensorFlow backend. Where there is no such copy (a
+layer written in PyTorch itself), torch.onnx.export takes the model as it is. Either way the proof compares the result with
+the model in memory, run by its own backend.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from modelport.errors import BadInput, CannotConvert, UnsupportedOps
+from modelport_plugins.keras.loading import import_keras
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from modelport.signature import Signature
+    from modelport.spec import Arrays, OnnxModel, Options, Values
+    from modelport_plugins.keras.interface import Interface
+
+
+def backend() -> str:
+    """Return the backend that Keras runs on, importing Keras if need be."""
+    return str(import_keras().config.backend())
+
+
+def output_spec(called: Interface) -> Any:
+    """Return a model's outputs as symbolic tensors, nested as the model returns them."""
+    keras = import_keras()
+    inputs = [
+        keras.KerasTensor([None if isinstance(size, str) else size for size in spec.shape or ()], spec.dtype)
+        for spec in called.inputs
+    ]
+
+    class Flat(keras.Operation):  # type: ignore[misc]
+        def call(self, *tensors: Any) -> Any:
+            return called.structured(tensors)
+
+    return Flat().compute_output_spec(*inputs)
+
+
+def run(called: Interface, signature: Signature, inputs: Arrays) -> Values:
+    """Call the model in inference mode on NumPy arrays, on its own backend."""
+    ops = import_keras().ops
+    call = runner(called, signature, inputs)
+    return {spec.name: ops.convert_to_numpy(value) for spec, value in zip(signature.outputs, call(), strict=True)}
+
+
+def runner(
+    called: Interface, signature: Signature, inputs: Arrays, *, compiled: bool = False
+) -> Callable[[], list[Any]]:
+    """Return a call of the model on these inputs, carried to its backend once; the call waits for the results.
+
+    Raises:
+        BadInput: for a compiled one: tf.function is TensorFlow's.
+    """
+    keras = import_keras()
+    if compiled:
+        raise BadInput(
+            f"Keras runs on the {backend()} backend, where a model is run as it is called",
+            remedy="leave out the variant 'compiled', or set KERAS_BACKEND=tensorflow",
+        )
+    with warnings.catch_warnings():
+        # jax has no 64-bit types unless asked for them; the signature says what comes out
+        warnings.filterwarnings("ignore", "Explicitly requested dtype", UserWarning)
+        tensors = [keras.ops.convert_to_tensor(inputs[spec.name], spec.dtype) for spec in signature.inputs]
+
+    def call() -> list[Any]:
+        with inference(called.model), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Explicitly requested dtype", UserWarning)
+            results = called.call(tensors)
+        return [result.block_until_ready() if hasattr(result, "block_until_ready") else result for result in results]
+
+    return call
+
+
+@contextlib.contextmanager
+def inference(model: Any) -> Iterator[None]:
+    """Put a model of the torch backend into evaluation mode, without gradients, and back; others need nothing."""
+    if backend() != "torch":
+        yield
+        return
+    torch = importlib.import_module("torch")
+    parts = [part for part in model.modules() if part.training]
+    try:
+        with torch.no_grad():
+            for part in parts:
+                part.training = False  # not eval(), which would do the parts inside again
+            yield
+    finally:
+        for part in parts:
+            part.training = True
+
+
+def exported(called: Interface, signature: Signature, opset: int, options: Options) -> OnnxModel:
+    """Export by way of a copy under TensorFlow, else (torch only) by PyTorch's exporter; a note says which.
+
+    Raises:
+        CannotConvert: with the reasons of each way.
+    """
+    from modelport_plugins.keras import rebuilding, torch_exporting
+
+    own = f"Keras runs on the {backend()} backend"
+    try:
+        model = rebuilding.exported(called, signature, opset, options)
+    except CannotConvert as error:
+        if backend() != "torch":
+            raise
+        try:
+            result = torch_exporting.exported(called, signature, opset)
+        except CannotConvert as second:
+            raise _joined(error, second) from second
+        reason = error.what.splitlines()[0].rstrip(":")
+        options.note(f"{own}: exported by torch.onnx.export, since its copy under TensorFlow failed: {reason}")
+        return result
+    options.note(
+        f"{own}: exported from a copy that a child process loaded under TensorFlow, proven against the model itself"
+    )
+    return model
+
+
+def _joined(error: CannotConvert, second: CannotConvert) -> CannotConvert:
+    """Add what PyTorch's exporter said to what the copy under TensorFlow failed with."""
+    if isinstance(error, UnsupportedOps):
+        return UnsupportedOps(error.ops, where=error.where, remedy=f"{error.remedy}; {second.what}")
+    return CannotConvert(f"{error.what}\n    {second.what}", where=error.where, remedy=error.remedy)
