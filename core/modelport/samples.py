@@ -218,7 +218,8 @@ class _Maker:
             actual = {symbol: _TREE_ROWS if _leads(self.signature, symbol) else size for symbol, size in sizes.items()}
         for spec in self.signature.inputs:
             shape = tuple(actual[dim] if isinstance(dim, str) else dim for dim in spec.shape or ())
-            arrays[spec.name] = _draw(spec, shape, self.domains.get(spec.name, Domain()), distribution, rng)
+            drawn = _draw(spec, shape, self.domains.get(spec.name, Domain()), distribution, rng)
+            arrays[spec.name] = np.asarray(drawn)  # what is drawn for a scalar is no array
         return Case(label, actual, arrays, required)
 
     def _batches(self, user: Arrays) -> Iterator[Arrays]:

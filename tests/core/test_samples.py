@@ -33,6 +33,12 @@ def everything(plan_: Plan) -> list[Case]:
     return [*minimum(plan_), *plan_.further]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int64", "bool", "string"])
+def test_a_scalar_is_drawn_as_an_array(dtype: str) -> None:
+    for case in everything(made(f"x:{dtype}[]")):
+        assert isinstance(case.inputs["x"], np.ndarray)
+
+
 # --- sizes ---------------------------------------------------------------------------------------
 
 

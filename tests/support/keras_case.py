@@ -20,8 +20,10 @@ class Case:
         label: says what is special about it.
         build: returns a built model that consists of it, with an open batch dimension.
         samples: inputs to prove with, by name or one array; None leaves them to be generated.
+        opset: the lowest that has what it needs, or that of tf2onnx.
     """
 
     label: str
     build: Callable[[], Any]
     samples: Callable[[], Mapping[str, Any] | Any] | None = None
+    opset: int = 18

@@ -22,6 +22,7 @@ from modelport_converters.tensorflow_to_onnx import handlers as handlers  # regi
 from modelport_converters.tensorflow_to_onnx.handlers.newer import settled
 from modelport_converters.tensorflow_to_onnx.layout import remove_transposes
 from modelport_converters.tensorflow_to_onnx.optimizing import optimized
+from modelport_converters.tensorflow_to_onnx.padding import keep_padding
 from modelport_converters.tensorflow_to_onnx.weights import DOMAIN, Weight, attach, every_node, set_apart, stand_in
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def export(
     _set_interface(model, function, inputs, outputs, names)
     attached = attach(model, weights)
     remove_transposes(attached)
+    keep_padding(attached.graph)
     return attached
 
 

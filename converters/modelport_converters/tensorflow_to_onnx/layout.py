@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
 import onnx_ir as ir
 from onnx_ir.passes import common as passes
 
@@ -31,20 +30,10 @@ _OLDEST_OPSET = 13
 """The rules hold from this opset on: before, Softmax flattens its input."""
 
 
-def without_transposes(model: onnx.ModelProto | ir.Model) -> onnx.ModelProto | ir.Model:
-    """Return the model with as few transpositions as can be; one that has a single one or none comes back as it is."""
-    if isinstance(model, ir.Model):
-        remove_transposes(model)
-    elif sum(node.op_type == "Transpose" for node in model.graph.node) > 1:
-        model = ir.from_proto(model)
-        remove_transposes(model)
-    return model
-
-
 def remove_transposes(model: ir.Model) -> int:
     """Remove transpositions in place and return by how many their number fell; a model that has none costs nothing."""
     before = _count(model.graph)
-    if before < 2 or model.graph.opset_imports.get("", 0) < _OLDEST_OPSET:
+    if not before or model.graph.opset_imports.get("", 0) < _OLDEST_OPSET:
         return 0
     passes.ShapeInferencePass(check_type=False, strict_mode=False)(model)
     _merge(model.graph)

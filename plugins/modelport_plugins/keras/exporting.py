@@ -27,7 +27,12 @@ FREEZABLE_BYTES = 2**30
 
 def exported(called: Interface, signature: Signature, opset: int) -> OnnxModel:
     """Translate a model, its larger weights left outside the graph as lazily read initializers."""
-    detached = [variable for variable in _variables(called.model) if _bytes(variable) >= DETACHED_BYTES]
+    kept = _of_lstms(called.model)
+    detached = [
+        variable
+        for variable in _variables(called.model)
+        if _bytes(variable) >= DETACHED_BYTES and id(variable) not in kept
+    ]
     try:
         return _exported(called, signature, opset, detached)
     except UnsupportedOps:
@@ -61,6 +66,13 @@ def _with_weights(called: Interface, variables: Sequence[Any]) -> Callable[..., 
 def _variables(model: Any) -> list[Any]:
     """Return each variable of the model once."""
     return list({id(variable): variable for variable in model.variables}.values())
+
+
+def _of_lstms(model: Any) -> set[int]:
+    """Return the identities of the weights of LSTMs: only with constant ones does tf2onnx see the operator in the loop."""
+    kind = import_keras().layers.LSTMCell
+    cells = [layer.cell for layer in model._flatten_layers() if isinstance(getattr(layer, "cell", None), kind)]
+    return {id(variable) for cell in cells for variable in cell.variables}
 
 
 def _bytes(variable: Any) -> int:

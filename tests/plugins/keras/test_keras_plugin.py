@@ -236,8 +236,9 @@ def test_the_users_dimensions_reach_the_graph(plugin):
     model, chosen = small_dense(), options(plugin)
     signature = plugin.call("signature", model=model, options=chosen)
     specs, _ = parse_inputs(["x[batch,4]"])
-    proto = plugin.call("to_onnx", model=model, signature=signature.refined_by(specs), opset=18, options=chosen)
-    values = [*proto.graph.input, *proto.graph.output]
+    result = plugin.call("to_onnx", model=model, signature=signature.refined_by(specs), opset=18, options=chosen)
+    graph = ir.to_proto(result).graph
+    values = [*graph.input, *graph.output]
     assert [value.type.tensor_type.shape.dim[0].dim_param for value in values] == ["batch", "batch"]
 
 
@@ -285,6 +286,12 @@ def test_large_weights_stay_outside_the_graph_and_are_read_lazily(plugin, monkey
     lazy = [name for name, value in result.graph.initializers.items() if isinstance(value.const_value, ir.LazyTensor)]
     assert any(name.endswith("classes/kernel") for name in lazy)
     assert_onnx_agrees(plugin, model, {"image": image}, {"classes": model(image, training=False)})
+
+
+def test_a_wide_lstm_becomes_the_operator(plugin):
+    model = keras.Sequential([keras.Input((7, 16)), keras.layers.Bidirectional(keras.layers.LSTM(64))])
+    _, proto = converted(plugin, model, options(plugin))
+    assert [node.op_type for node in proto.graph.node if node.op_type in ("LSTM", "Loop")] == ["LSTM"]
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -456,9 +463,3 @@ def test_bfloat16_is_refused(plugin):
     model = keras.Sequential([keras.Input((4,)), layers.Dense(3, dtype="mixed_bfloat16")])
     with pytest.raises(errors.CannotConvert, match="bfloat16"):
         converted(plugin, model, options(plugin))
-
-
-def test_another_backend_is_refused(plugin, monkeypatch):
-    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
-    with pytest.raises(errors.CannotConvert, match="KERAS_BACKEND=tensorflow"):
-        plugin.call("signature", model=small_dense(), options=options(plugin))

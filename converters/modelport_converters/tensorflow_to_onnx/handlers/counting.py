@@ -43,7 +43,12 @@ class OneHot:
         if axis != -1:  # as many trailing axes as the indices have from there on
             count = write("Unsqueeze", count, write.const(list(range(1, rank - axis + 1))))
         raised = write("Unsqueeze", write.cast(indices, np.int64), write.const([axis]))
-        write.finish(write("Where", write("Equal", raised, count), on, off))
+        met = write("Equal", raised, count)
+        if write.dtype == np.bool_:  # ONNX Runtime selects no booleans
+            chosen = write("Where", met, write.cast(on, np.uint8), write.cast(off, np.uint8))
+            write.finish(write.cast(chosen, np.bool_))
+        else:
+            write.finish(write("Where", met, on, off))
 
 
 def _bins(write: Writer, values: str, size: str) -> tuple[str, str]:
@@ -62,7 +67,7 @@ def _counted(write: Writer, bins: str, weights: str | None, zeros: str, *, binar
 
 def _given_weights(ctx: Any, weights: str) -> str | None:
     """Return the weights, None for an empty tensor, which stands for ones."""
-    return None if ctx.get_shape(weights) == [0] else weights
+    return None if 0 in (ctx.get_shape(weights) or ()) else weights
 
 
 @tf_op(["Bincount", "DenseBincount"])

@@ -47,7 +47,7 @@ class LookupTableFind:
         default = np.asarray(node.inputs[2].get_tensor_value(as_list=False)).reshape(-1)[0]
         wanted = write.dtype
         found = encoded(write, write.inputs[1], keys, values, default) if len(keys) else _constant(write, default)
-        write.finish(found if wanted == object or kind_of(wanted) == wanted.name else write.cast(found, wanted))
+        write.finish(found if is_text(wanted) or kind_of(wanted) == wanted.name else write.cast(found, wanted))
         if not ctx.find_output_consumers(table.output[0]):
             ctx.remove_node(table.name)
 
@@ -75,7 +75,7 @@ class Equal:
     def version_11(cls, ctx: Any, node: Any, **kwargs: Any) -> None:
         """Against a constant a table tells; ONNX compares two strings from opset 19."""
         write = Writer(ctx, node)
-        if write.dtype_of(write.inputs[0]) != object:
+        if not is_text(write.dtype_of(write.inputs[0])):
             NumericEqual.version_11(ctx, node, **kwargs)
             return
         constants = [index for index in (0, 1) if _is_one_constant(node.inputs[index])]
@@ -91,7 +91,7 @@ def encoded(write: Writer, name: str, keys: Any, values: Any, default: Any) -> s
     """Look a tensor up: the value of the first key that an element equals, else the default."""
     keys, values = _listed(keys), _listed(values)
     kind = write.dtype_of(name)
-    if kind != object and kind_of(kind) != kind.name:
+    if not is_text(kind) and kind_of(kind) != kind.name:
         name = write.cast(name, kind_of(kind))
     attributes = {
         f"keys_{_LISTS[kind_of(keys.dtype)]}": keys.tolist(),
@@ -101,9 +101,14 @@ def encoded(write: Writer, name: str, keys: Any, values: Any, default: Any) -> s
     return write("LabelEncoder", name, domain=_ML, **attributes)
 
 
+def is_text(dtype: Any) -> bool:
+    """Whether a dtype is that of strings."""
+    return np.dtype(dtype).kind in "OSU"
+
+
 def kind_of(dtype: Any) -> str:
     """Return the type that LabelEncoder has for a dtype: string, int64 or float32."""
-    if dtype == object or np.dtype(dtype).kind in "SU":
+    if is_text(dtype):
         return "string"
     make_sure(dtype != np.float64, "a table of float64 has no form in ONNX Runtime, whose tables hold float32")
     return "int64" if np.dtype(dtype).kind in "iub" else "float32"
@@ -114,7 +119,7 @@ def _listed(array: Any) -> NDArray[Any]:
     array = np.asarray(array).reshape(-1)
     if kind_of(array.dtype) == "string":
         return np.array([item.decode() if isinstance(item, bytes) else item for item in array], object)
-    return array.astype(kind_of(array.dtype))
+    return np.asarray(array, kind_of(array.dtype))
 
 
 def _constant(write: Writer, default: Any) -> str:

@@ -42,17 +42,17 @@ def _unwrapped(ctx: Any, node: Any) -> str | None:
     if condition.type != "Less" or wrapped.type not in ("AddV2", "Add") or index not in wrapped.input:
         return None
     compared = condition.inputs[0]
-    of_index = condition.input[0] == index or (compared.type == "Cast" and compared.input[0] == index)
+    of_index = index in (condition.input[0], *(compared.input if compared.type == "Cast" else ()))
     added = wrapped.inputs[1 - list(wrapped.input).index(index)]
     return index if size > 0 and of_index and _is(condition.inputs[1], 0) and _is(added, size) else None
 
 
-def _through(node: Any) -> Any:
-    while node.type == "Identity":
+def _through(node: Any, *steps: str) -> Any:
+    while node.type in ("Identity", *steps):
         node = node.inputs[0]
     return node
 
 
 def _is(node: Any, value: int) -> bool:
-    node = _through(node)
+    node = _through(node, "Cast")
     return bool(node.is_const() and np.all(node.get_tensor_value(as_list=False) == value))

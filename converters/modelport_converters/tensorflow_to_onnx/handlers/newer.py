@@ -48,7 +48,7 @@ def settled(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
         return model
     if opset < OPSET:
         raise UnsupportedOps(
-            [f"{node.op_type} on strings, node {node.name!r}: there is no such operator before" for node in found],
+            [f"{node.op_type}, node {node.name!r}: ONNX has it for strings from --opset {OPSET} on" for node in found],
             remedy=f"choose --opset {OPSET} or a newer one",
         )
     for node in nodes:
@@ -73,7 +73,7 @@ def _dft(node: onnx.NodeProto, graph: onnx.GraphProto) -> None:
         node.attribute.remove(attribute)
 
 
-def _grid_sample(node: onnx.NodeProto, graph: onnx.GraphProto) -> None:  # noqa: ARG001
+def _grid_sample(node: onnx.NodeProto, graph: onnx.GraphProto) -> None:
     """The modes have other names from opset 20."""
     for attribute in node.attribute:
         if attribute.name == "mode":

@@ -35,6 +35,8 @@ class Select:
 def _along_rows(write: Writer, condition: str, x: str) -> str:
     """Give the condition of the older operator, which may be a vector that chooses rows, the rank of the values."""
     sizes, of_condition = write.shape(x), write.shape(condition)
-    if sizes is None or of_condition is None or len(of_condition) != 1 or len(sizes) == 1:
+    if sizes is None or of_condition is None:
+        raise ValueError("whether the condition chooses rows or elements is not known: use tf.where of TensorFlow 2")
+    if len(of_condition) != 1 or len(sizes) == 1:
         return condition
     return write("Reshape", condition, write.const([-1] + [1] * (len(sizes) - 1)))

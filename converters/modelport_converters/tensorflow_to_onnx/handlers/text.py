@@ -1,4 +1,4 @@
-"""Text: case, replacing, splitting and joining. ONNX has no regular expressions that replace; what is plain is split and joined."""
+"""Text: case, replacing, splitting and joining. ONNX does not replace by regular expressions; plain text is split and joined."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tf2onnx.utils import make_name, make_sure
 
 from modelport_converters.tensorflow_to_onnx.handlers.counting import row_ids
 from modelport_converters.tensorflow_to_onnx.handlers.newer import newer
+from modelport_converters.tensorflow_to_onnx.handlers.tf_form import Form, form
 from modelport_converters.tensorflow_to_onnx.handlers.writing import Writer
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class StringSplit:
     def version_13(cls, ctx: Any, node: Any, **_: Any) -> None:
         """StringSplit is carried to opset 20 afterwards; its kernels split at spaces alone."""
         write = _TextWriter(ctx, node)
-        texts, separator = write.inputs
+        texts = write.inputs[0]
         make_sure(node.inputs[1].is_const(), "the separator of a split must be a constant")
         make_sure(node.get_attr_value("maxsplit", -1) < 0, "a limited number of splits has no form in ONNX Runtime")
         delimiter = _text(node.inputs[1].get_tensor_value(as_list=False).reshape(-1)[0])
@@ -105,7 +106,7 @@ class StringSplit:
             for space in _SPACES:
                 texts = _replaced(write, texts, space, " ")
         given = {"delimiter": delimiter} if delimiter else {}
-        words, counts = newer(write, "StringSplit", texts, outputs=2, **given)
+        words, counts = _split(write, texts, **given)
         if delimiter:  # TensorFlow finds one empty word in an empty text
             counts = write("Max", counts, write.const(1))
         most = write("Reshape", write("ReduceMax", write("Concat", counts, write.const([0]), axis=0)), write.const([1]))
@@ -152,6 +153,12 @@ class StringNGrams:
         write.finish(grams, _splits(write, row, splits, write.dtype_of(node.output[1])))
 
 
+@form("UnicodeDecode", "UnicodeDecodeWithOffsets", "UnicodeEncode", "UnicodeTranscode")
+def characters(write: Form, *inputs: str) -> str:
+    """Refused: ONNX Runtime's Tokenizer could, but no operator of ONNX itself."""
+    raise ValueError("no ONNX operator takes text apart into characters: split it at a separator instead")
+
+
 def alternatives(pattern: str) -> list[str] | None:
     r"""Return the literals that a regular expression stands for: itself, or each character of a set; None for any other.
 
@@ -193,9 +200,15 @@ def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value or "")
 
 
+def _split(write: Writer, texts: str, **delimiter: str) -> list[str]:
+    """Split a vector of texts; onnx infers no types behind a text of unknown rank, such as one from a Loop."""
+    vector = write("Reshape", texts, write.const([-1]))
+    return newer(write, "StringSplit", vector, outputs=2, **delimiter)
+
+
 def _replaced(write: _TextWriter, texts: str, literal: str, rewrite: str) -> str:
     """Replace a literal in each text of a vector."""
-    pieces, counts = newer(write, "StringSplit", texts, outputs=2, delimiter=literal)
+    pieces, counts = _split(write, texts, delimiter=literal)
 
     def joined(inner: Writer, text: str, index: str) -> str:
         piece = inner("Gather", pieces, index, axis=1)

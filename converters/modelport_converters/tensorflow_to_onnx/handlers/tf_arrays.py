@@ -193,7 +193,7 @@ def strided_slice_update(write: Form, x: str, *rest: str) -> str:
     """A slice of a tensor replaced: its places are sliced from the numbers of all elements."""
     if any(write.attr(f"{name}_mask", 0) for name in ("ellipsis", "new_axis", "shrink_axis")):
         raise ValueError("assignment to a slice with an ellipsis, a new axis or a single index has no form")
-    *bounds, values = rest
+    values = rest[-1]
     begin, end, strides = (write.known(index).astype(np.int64) for index in (1, 2, 3))
     bits = np.arange(len(begin))
     farthest = np.iinfo(np.int64).max

@@ -48,12 +48,17 @@ class Form(Writer):
 
     def known(self, index: int) -> Any:
         """Return the array of an input that must be a constant; raises ValueError where it is none."""
-        node = self._node.inputs[index]
-        while node.type == "Identity":
-            node = node.inputs[0]
+        node = self.source(index)
         if not node.is_const():
             raise ValueError(f"its input {index} must be a constant")
         return np.asarray(node.get_tensor_value(as_list=False))
+
+    def source(self, index: int) -> Any:
+        """Return the node that an input comes from."""
+        node = self._node.inputs[index]
+        while node.type == "Identity":
+            node = node.inputs[0]
+        return node
 
     def type_of(self, name: str) -> int:
         """Return the ONNX element type of a tensor."""
@@ -110,7 +115,7 @@ def form(*names: str, since: int = 13) -> Callable[[Callable[..., Any]], Callabl
     """Register a function of a Form and the node's inputs; it returns the output, or a tuple of all outputs."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        def handle(cls: Any, ctx: Any, node: Any, **_: Any) -> None:
+        def handle(_class: Any, /, ctx: Any, node: Any, **_: Any) -> None:
             write = Form(ctx, node)
             result = function(write, *write.inputs)
             write.finish(*(result if isinstance(result, tuple) else (result,)))

@@ -235,7 +235,7 @@ def sparse_softmax_cross_entropy(write: Form, logits: str, labels: str) -> tuple
 def as_string(write: Form, x: str) -> str:
     """Integers and booleans as text; a float's digits are the C library's."""
     dtype = write.dtype_of(x)
-    if dtype == bool:
+    if np.issubdtype(dtype, np.bool_):
         return write("Where", x, write.const("true", object), write.const("false", object))
     if not np.issubdtype(dtype, np.integer) or any(write.attr(name, -1) != -1 for name in ("precision", "width")):
         raise ValueError("ONNX writes numbers as text with other digits: format integers without a width")

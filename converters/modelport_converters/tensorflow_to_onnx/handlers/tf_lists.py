@@ -1,0 +1,65 @@
+"""Lists of tensors outside of loops: one tensor with the elements along its first axis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from tf2onnx.handler import tf_op
+
+from modelport_converters.tensorflow_to_onnx.handlers.tf_form import Form, form
+
+
+@tf_op("TensorListFromTensor")
+class TensorListFromTensor:
+    """The tensor itself; tf2onnx has this only for lists that a loop reads."""
+
+    @classmethod
+    def version_7(cls, ctx: Any, node: Any, **_: Any) -> None:
+        """An Identity."""
+        node.type = "Identity"
+        ctx.replace_inputs(node, [node.input[0]])
+        ctx.copy_dtype(node.input[0], node.output[0])
+        ctx.copy_shape(node.input[0], node.output[0])
+
+
+@form("TensorListStack")
+def stack(write: Form, items: str, *_: str) -> str:
+    """The tensor itself, also where no loop has written it."""
+    return items
+
+
+@form("TensorListGather")
+def gather(write: Form, items: str, indices: str, *_: str) -> str:
+    """Elements in another order."""
+    return write("Gather", items, indices, axis=0)
+
+
+@form("TensorListConcat", "TensorListConcatV2")
+def concat(write: Form, items: str, *_: str) -> tuple[str, str]:
+    """The elements, all of one size here, one after the other; and their sizes."""
+    shape = write("Shape", items)
+    rest = write.slice(shape, 2, None)
+    count, length = write.slice(shape, 0, 1), write.slice(shape, 1, 2)
+    return write.reshape(items, write.join(write.const([-1]), rest)), write("Expand", length, count)
+
+
+@tf_op("TensorListScatterIntoExistingList")
+class TensorListScatterIntoExistingList:
+    """Elements written to a new list."""
+
+    @classmethod
+    def version_16(cls, ctx: Any, node: Any, **_: Any) -> None:
+        """ScatterND on zeros."""
+        ctx.copy_dtype(node.input[1], node.output[0])  # a list has none of its own
+        write = Form(ctx, node)
+        reserved = write.source(0)
+        if reserved.type != "TensorListReserve":
+            raise ValueError("elements are written to a TensorArray that is not new: stack it first")
+        tensor, indices = write.inputs[1:]
+        rest = write.slice(write("Shape", tensor), 1, None)
+        count = write.reshape(write.cast(reserved.input[1], np.int64), [1])
+        base = write("Expand", write.like(0), write.join(count, rest))
+        write.finish(write("ScatterND", base, write.unsqueeze(write.cast(indices, np.int64), 1), tensor))
+        if not ctx.find_output_consumers(reserved.output[0]):
+            ctx.remove_node(reserved.name)
