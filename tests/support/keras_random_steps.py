@@ -247,8 +247,8 @@ def pooling(rng: Rng, shape: Shape) -> Any:
     valid = static(shape) and min(shape[:-1]) >= 3
     if valid and rng.random() < 0.2:
         size = int(rng.integers(1, min(shape[:-1])))
-        even = all(length % size == 0 for length in shape[:-1])  # of uneven windows, TensorFlow's pooling dies (SIGFPE)
-        return getattr(layers, f"Adaptive{kind}Pooling{rank}D")(size if even else 1)
+        if size > 1:  # else a window is longer than the axis, and TensorFlow dies of it (SIGFPE)
+            return getattr(layers, f"Adaptive{kind}Pooling{rank}D")(size)
     padding = pick(rng, "same", "valid") if valid else "same"
     return getattr(layers, f"{kind}Pooling{rank}D")(pick(rng, 2, 3), strides=pick(rng, 1, 2), padding=padding)
 

@@ -42,6 +42,9 @@ _PROGRAMS = {
 }
 """Operators that hide a program from TensorFlow."""
 
+_MAKE_SURE = "make_sure failure: "
+"""What tf2onnx puts before its reasons."""
+
 
 def export(
     call: Callable[..., Sequence[tf.Tensor]],
@@ -240,7 +243,7 @@ class _Failures(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if "Failed to convert node" in record.msg and isinstance(record.args, tuple):
             error = record.exc_info[1] if record.exc_info else None
-            self.reasons[str(record.args[0])] = (str(error) or repr(error)).splitlines()[0]
+            self.reasons[str(record.args[0])] = (str(error) or repr(error)).splitlines()[0].removeprefix(_MAKE_SURE)
 
 
 @contextlib.contextmanager

@@ -52,9 +52,11 @@ def load(source: Path, options: Options) -> Any:
 @hookimpl
 def signature(model: Any, options: Options) -> Signature:
     """Name inputs and outputs as the model does; unknown sizes are symbolic, N for the batch."""
+    from modelport_plugins.keras import backends
     from modelport_plugins.keras.interface import interface, signature_of
 
-    return signature_of(interface(model, options))
+    called = interface(model, options)
+    return signature_of(called) if backends.backend() == "tensorflow" else backends.signature(called, options)
 
 
 @hookimpl

@@ -10,7 +10,10 @@ from __future__ import annotations
 import contextlib
 import importlib
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from modelport.errors import BadInput, CannotConvert, UnsupportedOps
 from modelport_plugins.keras.loading import import_keras
@@ -36,11 +39,46 @@ def output_spec(called: Interface) -> Any:
         for spec in called.inputs
     ]
 
-    class Flat(keras.Operation):  # type: ignore[misc]
+    operation: Any = keras.Operation
+
+    class Flat(operation):  # type: ignore[misc]
         def call(self, *tensors: Any) -> Any:
             return called.structured(tensors)
 
     return Flat().compute_output_spec(*inputs)
+
+
+def signature(called: Interface, options: Options) -> Signature:
+    """Return the signature, outputs with the dtypes that come out: a model may declare others on these backends.
+
+    Raises:
+        CannotConvert: for inputs of strings, which no other backend than TensorFlow holds.
+    """
+    from modelport_plugins.keras.interface import signature_of
+
+    for spec in called.inputs:
+        if spec.dtype == "string":
+            raise CannotConvert(
+                f"the {backend()} backend holds no strings, so the model cannot be run",
+                where=f"the input '{spec}'",
+                remedy="save the model and convert the file in a process of its own, where TensorFlow runs it",
+            )
+    declared = signature_of(called)
+    try:
+        results = runner(called, declared, _zeros(declared, options))()
+    except Exception:  # a model may not admit zeros of these sizes; the proof compares dtypes in any case
+        return declared
+    dtypes = [import_keras().backend.standardize_dtype(value.dtype) for value in results]
+    outputs = tuple(replace(spec, dtype=dtype) for spec, dtype in zip(declared.outputs, dtypes, strict=True))
+    return replace(declared, outputs=outputs)
+
+
+def _zeros(declared: Signature, options: Options) -> Arrays:
+    known = replace(declared, examples=options.examples)
+    shapes = [
+        [known.size_of(size) if isinstance(size, str) else size for size in spec.shape or ()] for spec in known.inputs
+    ]
+    return {spec.name: np.zeros(shape, spec.dtype) for spec, shape in zip(known.inputs, shapes, strict=True)}
 
 
 def run(called: Interface, signature: Signature, inputs: Arrays) -> Values:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from modelport.errors import CannotConvert, SignatureNeeded
+from modelport.errors import CannotConvert, InvalidSignature, SignatureNeeded
 from modelport.signature import Signature, TensorSpec
 from modelport_converters.tensorflow_to_onnx.structure import path_name, symbolic, unique
-from modelport_plugins.keras import layout
+from modelport_plugins.keras import layout, scopes
 from modelport_plugins.keras.loading import import_keras
+from modelport_plugins.keras.refusals import refuse, refuse_sparse
 
 if TYPE_CHECKING:
     from modelport.spec import Options
@@ -46,7 +48,7 @@ class Interface:
 
     def call(self, tensors: Sequence[Any]) -> list[Any]:
         """Run the model in inference mode on one tensor for each input; return its output tensors in order."""
-        return list(import_keras().tree.flatten(self.structured(tensors)))
+        return [tensor for tensor in import_keras().tree.flatten(self.structured(tensors)) if tensor is not None]
 
     def structured(self, tensors: Sequence[Any]) -> Any:
         """Run the model in inference mode and return its outputs as nested as the model returns them."""
@@ -56,15 +58,16 @@ class Interface:
         packed = keras.tree.pack_sequence_as(list(self.structures), list(tensors))
         arguments = [value for keyword, value in zip(self.keywords, packed, strict=True) if keyword is None]
         keywords = {keyword: value for keyword, value in zip(self.keywords, packed, strict=True) if keyword is not None}
-        return self.model(*arguments, **keywords, training=False)
+        with scopes.valid_names(self.model):
+            return self.model(*arguments, **keywords, training=False)
 
 
 def interface(model: Any, options: Options) -> Interface:
     """Find out how a model is called; raises SignatureNeeded for one that was never built."""
     keras = import_keras()
-    _refuse_state(model)
+    refuse(model)
     options, channels_first = layout.as_the_model_takes_them(options), layout.is_channels_first(options)
-    declared = _declared(keras, model)
+    declared = _declared(keras, model, options)
     if declared is not None:
         arguments: dict[str | None, Any] = {None: declared}
     else:
@@ -86,22 +89,23 @@ def signature_of(called: Interface) -> Signature:
     keras, model = import_keras(), called.model
     if _is_functional(model):
         outputs, layers = model.output, model.output_names
-    elif isinstance(model, keras.Sequential):
+    elif isinstance(model, keras.Sequential) and model.built:
         outputs, layers = _only(model.outputs), [model.layers[-1].name]
     else:
-        outputs, layers = _traced(called), ()
+        outputs, layers = _traced(called), [model.layers[-1].name] if isinstance(model, keras.Sequential) else ()
     if layers and _declares_amiss(model):
         outputs = _traced(called)
-    leaves = keras.tree.flatten_with_path(outputs)
-    dtypes = _dtypes(called, [leaf for _, leaf in leaves])
+    leaves = [item for item in keras.tree.flatten_with_path(outputs) if item[1] is not None]
     names = unique(
         (_output_name(path, index, layers) for index, (path, _) in enumerate(leaves)),
         taken=[spec.name for spec in called.inputs],
     )
     batch = (None,) if isinstance(model, keras.Sequential) else ()  # built by a call, it has that call's batch size
     specs = [
-        TensorSpec(name, keras.backend.standardize_dtype(dtype), symbolic(name, (*batch, *leaf.shape[len(batch) :])))
-        for name, (_, leaf), dtype in zip(names, leaves, dtypes, strict=True)
+        TensorSpec(
+            name, keras.backend.standardize_dtype(leaf.dtype), symbolic(name, (*batch, *leaf.shape[len(batch) :]))
+        )
+        for name, (_, leaf) in zip(names, leaves, strict=True)
     ]
     return Signature(called.inputs, tuple(specs))
 
@@ -109,18 +113,6 @@ def signature_of(called: Interface) -> Signature:
 def _declares_amiss(model: Any) -> bool:
     """Whether what the model says of its outputs may be wrong: lookups misname dtypes, RandomCrop the sizes of inference."""
     return any(type(layer).__module__.startswith("keras.src.layers.preprocessing") for layer in model._flatten_layers())
-
-
-def _refuse_state(model: Any) -> None:
-    """Refuse layers that remember the previous call: an ONNX graph does not, and calling the model changes it."""
-    for layer in getattr(model, "layers", ()):
-        if getattr(layer, "stateful", False):
-            raise CannotConvert(
-                "the layer is stateful: its output depends on the calls before",
-                where=f"the layer {layer.name!r}",
-                remedy="rebuild it with stateful=False and load the same weights",
-            )
-        _refuse_state(layer)
 
 
 def _output_name(path: tuple[Any, ...], index: int, layers: Sequence[str]) -> str:
@@ -136,17 +128,21 @@ def _only(tensors: Sequence[Any]) -> Any:
     return tensors[0] if len(tensors) == 1 else tensors
 
 
-def _declared(keras: Any, model: Any) -> Any:
+def _declared(keras: Any, model: Any, options: Options) -> Any:
     """Return the inputs of a functional or Sequential model as it declares them, None for any other."""
     if _is_functional(model):
         return keras.tree.map_structure(lambda tensor: _declared_leaf(tensor, fixed=True), model.input)
     if not isinstance(model, keras.Sequential) or not model.built:
         return None
-    return keras.tree.map_structure(lambda tensor: _declared_leaf(tensor, fixed=False), _only(model.inputs))
+    leaf = _declared_leaf(model.inputs[0], fixed=False)
+    given = [spec.name for spec in options.inputs]
+    named_by_keras = re.fullmatch(r"(input_layer|keras_tensor)(_\d+)?", leaf.name)  # the model was built by a call
+    return replace(leaf, name=given[0]) if named_by_keras and len(given) == 1 else leaf
 
 
 def _declared_leaf(tensor: Any, *, fixed: bool) -> _Leaf:
     """Describe a symbolic tensor, with the batch size it declares or with an open one."""
+    refuse_sparse(tensor)
     history = getattr(tensor, "_keras_history", None)  # the layer's name is saved with the model, the tensor's is not
     name = history.operation.name if history is not None else tensor.name
     shape = tuple(tensor.shape)
@@ -158,7 +154,7 @@ def _parameters(model: Any, options: Options) -> list[str]:
     parameters = inspect.signature(model.call).parameters.values()
     given = {spec.name for spec in options.inputs}
     named = [item for item in parameters if item.kind not in (item.VAR_POSITIONAL, item.VAR_KEYWORD)]
-    tensors = [item for item in named if item.name not in ("training", "mask")]
+    tensors = [item for item in named if item.name != "training" and (item.name != "mask" or item.name in given)]
     wanted = [item.name for item in tensors if item is tensors[0] or item.default is item.empty or item.name in given]
     if not wanted:
         raise CannotConvert(
@@ -210,19 +206,9 @@ def _given_leaf(spec: TensorSpec) -> _Leaf:
 def _as_given(spec: TensorSpec, options: Options) -> TensorSpec:
     """Take the user's dtype and dimensions for an input that only its example is known of."""
     for given in options.inputs:
-        if given.name == spec.name and given.shape is not None and len(given.shape) == len(spec.shape or ()):
+        if given.name == spec.name and given.shape is not None:
             return replace(spec, dtype=given.dtype or spec.dtype, shape=given.shape)
     return spec
-
-
-def _dtypes(called: Interface, declared: Sequence[Any]) -> list[Any]:
-    """Return the dtypes that outputs really have: on other backends a model may declare what does not come out."""
-    from modelport_plugins.keras import backends
-
-    found = (
-        declared if backends.backend() == "tensorflow" else import_keras().tree.flatten(backends.output_spec(called))
-    )
-    return [leaf.dtype for leaf in found]
 
 
 def _traced(called: Interface) -> Any:
@@ -235,4 +221,18 @@ def _traced(called: Interface) -> Any:
     from modelport_converters.tensorflow_to_onnx.exporting import tensor_spec
 
     function = tf.function(lambda *tensors: called.structured(tensors), autograph=False)
-    return function.get_concrete_function(*map(tensor_spec, called.inputs)).structured_outputs
+    try:
+        return function.get_concrete_function(*map(tensor_spec, called.inputs)).structured_outputs
+    except (ValueError, TypeError) as error:
+        raise InvalidSignature(
+            f"the model does not take these inputs: {_reason(error)}",
+            where=", ".join(map(str, called.inputs)),
+            remedy="say with --input what it takes, as in 'x:float32[N,4]'",
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return what Keras says, without its colours and its lists of arguments."""
+    lines = [line for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith("Exception encountered when calling")]
+    return (told or lines or [repr(error)])[0]

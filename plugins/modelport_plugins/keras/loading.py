@@ -133,9 +133,9 @@ def _not_loadable(error: Exception, source: Path) -> ModelportError:
 
 
 def _shortened(text: str) -> str:
-    """Return the first sentence and the cause: Keras puts the configuration of the whole model between the two."""
+    """Return the first sentence and the last cause: Keras puts the configurations of all layers on the way between the two."""
     line = next((line for line in text.splitlines() if line.strip()), "no reason given")
-    cause = text.partition("Exception encountered: ")[2]
+    cause = " ".join(text.rpartition("Exception encountered: ")[2].split()) if "Exception encountered: " in text else ""
     return line.split(". ")[0][:200] + (f": {cause[:200]}" if cause else "")
 
 

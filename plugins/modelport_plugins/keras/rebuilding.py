@@ -113,7 +113,7 @@ def _saved(model: Any, path: Path) -> Any:
         model.save(path)
     except Exception as error:
         raise CannotConvert(
-            f"Keras cannot save the model: {_first(error)}",
+            f"Keras cannot save the model: {first_line(error)}",
             where=type(model).__name__,
             remedy="give its classes a get_config that returns the arguments of their constructors",
         ) from error
@@ -143,7 +143,7 @@ def _failure(found: Mapping[str, Any], where: str) -> CannotConvert:
     return CannotConvert(what, where=where, remedy=found["remedy"] if found["stage"] == "exported" else _REMEDY)
 
 
-def _first(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     """Return an exception's class and first line; Keras puts the cause behind the name of the layer that raised it."""
     lines = [line.strip() for line in _COLOURS.sub("", str(error)).splitlines() if line.strip()]
     count = 2 if lines and lines[0].startswith("Exception encountered") else 1
@@ -219,7 +219,13 @@ def main(folder: str) -> None:
         stage = "exported"
         _export(model, request, path / _RESULT)
     except Exception as error:
-        failure: dict[str, Any] = {"stage": stage, "what": _first(error), "where": None, "remedy": _REMEDY, "ops": []}
+        failure: dict[str, Any] = {
+            "stage": stage,
+            "what": first_line(error),
+            "where": None,
+            "remedy": _REMEDY,
+            "ops": [],
+        }
         if isinstance(error, ModelportError):
             failure |= {"what": error.what, "where": error.where, "remedy": error.remedy}
         if isinstance(error, UnsupportedOps):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelport.errors import CannotConvert
 from modelport_plugins.keras.backends import inference
+from modelport_plugins.keras.rebuilding import first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,8 +109,7 @@ def _conforming(model: ir.Model, signature: Signature) -> ir.Model:
 def _root_cause(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {' / '.join(lines[:2])}"[:500]
+    return first_line(error)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,197 @@
+"""Channels-first image inputs (-O inputs_layout=nchw), and how few transpositions are left in the graph."""
+
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+from keras import layers, ops
+
+import modelport
+from modelport import errors
+
+# Keras turns its variables into arrays in a way that NumPy 2 deprecates
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+)
+
+CHANNELS_FIRST = {"inputs_layout": "nchw"}
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    keras.utils.set_random_seed(7)
+
+
+def image(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def converted(model, **given):
+    """Convert, prove, and return the ONNX model with its declared inputs as text."""
+    conversion = modelport.convert(model, to="onnx", proof_seconds=0, **given)
+    assert conversion.report.verdict == "proven"
+    return conversion.model, conversion.report.inputs
+
+
+def transposes(proto):
+    return sum(node.op_type == "Transpose" for node in proto.graph.node)
+
+
+def classifier(dims=2, size=(12, 10), rescaled=True):
+    """Return a small network with preprocessing inside, which stands before the first convolution."""
+    convolution = {1: layers.Conv1D, 2: layers.Conv2D, 3: layers.Conv3D}[dims]
+    pooling = {1: layers.GlobalMaxPooling1D, 2: layers.GlobalMaxPooling2D, 3: layers.GlobalMaxPooling3D}[dims]
+    x = inputs = keras.Input((*size, 3), name="image")
+    if rescaled:
+        x = layers.Normalization(mean=[0.1, 0.2, 0.3], variance=[1.0, 2.0, 3.0])(layers.Rescaling(2.0, offset=-1.0)(x))
+    return keras.Model(inputs, layers.Dense(4, name="y")(pooling()(convolution(5, 3, activation="relu")(x))))
+
+
+def first(array):
+    return np.moveaxis(array, -1, 1)
+
+
+@pytest.mark.parametrize("rescaled", [False, True])
+def test_an_image_is_declared_channels_first_and_no_transposition_is_left(rescaled):
+    model, array = classifier(rescaled=rescaled), image(2, 12, 10, 3)
+    proto, declared = converted(model, options=CHANNELS_FIRST)
+    assert declared == ["image:float32[N,3,12,10]"]
+    assert [dim.dim_value for dim in proto.graph.input[0].type.tensor_type.shape.dim[1:]] == [3, 12, 10]
+    assert transposes(proto) == 0
+    (result,) = onnxruntime.InferenceSession(proto.SerializeToString()).run(None, {"image": first(array)})
+    np.testing.assert_allclose(result, np.asarray(model(array, training=False)), rtol=1e-4, atol=1e-5)
+
+
+def test_left_alone_an_image_is_declared_as_the_model_takes_it():
+    proto, declared = converted(classifier())
+    assert declared == ["image:float32[N,12,10,3]"]
+    assert transposes(proto) == 1
+
+
+def test_volumes_are_turned_and_sequences_are_not():
+    proto, declared = converted(classifier(dims=3, size=(6, 5, 7)), options=CHANNELS_FIRST)
+    assert declared == ["image:float32[N,3,6,5,7]"]
+    assert transposes(proto) == 0
+    _, declared = converted(classifier(dims=1, size=(9,)), options=CHANNELS_FIRST)
+    assert declared == ["image:float32[N,9,3]"]
+
+
+def test_open_sizes_keep_their_names_at_their_new_place():
+    model = classifier(size=(None, None))
+    _, declared = converted(model, options=CHANNELS_FIRST)
+    assert declared == ["image:float32[N,3,image_1,image_2]"]
+    _, declared = converted(model, options=CHANNELS_FIRST, inputs=["image:float32[B,3,H=16,W=12]"])
+    assert declared == ["image:float32[B,3,H,W]"]
+
+
+def test_only_the_image_among_several_inputs_is_turned():
+    picture, row = keras.Input((8, 6, 3), name="picture"), keras.Input((5,), name="row")
+    joined = layers.Concatenate()([layers.Flatten()(layers.Conv2D(2, 3)(picture)), row])
+    _, declared = converted(
+        keras.Model({"picture": picture, "row": row}, layers.Dense(2)(joined)), options=CHANNELS_FIRST
+    )
+    assert declared == ["picture:float32[N,3,8,6]", "row:float32[N,5]"]
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.convolution = layers.Conv2D(4, 3)
+
+    def call(self, x):
+        return ops.max(self.convolution(x), axis=(1, 2))
+
+
+def test_a_subclassed_model_takes_the_declared_layout_from_the_user():
+    given = ["x:float32[N,3,8,6]"]
+    proto, declared = converted(Subclassed(), options=CHANNELS_FIRST, inputs=given)
+    assert (declared, transposes(proto)) == (given, 0)
+    model = Subclassed()
+    model(image(1, 8, 6, 3))
+    _, declared = converted(model, options=CHANNELS_FIRST, inputs=given)
+    assert declared == given
+
+
+def test_the_users_samples_have_the_declared_layout():
+    array = image(4, 12, 10, 3)
+    converted(classifier(), options=CHANNELS_FIRST, samples=first(array))
+    with pytest.raises(errors.ModelportError, match="image"):
+        converted(classifier(), options=CHANNELS_FIRST, samples=array)
+
+
+def test_a_layout_that_does_not_exist_is_refused():
+    with pytest.raises(errors.InvalidOption, match="nchw"):
+        converted(classifier(), options={"inputs_layout": "channels_first"})
+
+
+# --- transpositions ------------------------------------------------------------------------------
+
+
+def convolved(x, filters=6):
+    return layers.Conv2D(filters, 3, padding="same")(x)
+
+
+def squeezed_and_excited(x):
+    weights = layers.Dense(6, activation="sigmoid")(
+        layers.Dense(2, activation="relu")(layers.GlobalAveragePooling2D()(x))
+    )
+    return layers.Multiply()([x, layers.Reshape((1, 1, 6))(weights)])
+
+
+def halves_exchanged(x):
+    return ops.concatenate(ops.split(x, 2, axis=-1)[::-1], axis=-1)
+
+
+BETWEEN_CONVOLUTIONS = {
+    "pad and crop": lambda x: layers.Cropping2D(1)(layers.ZeroPadding2D((2, 3))(x)),
+    "concatenate": lambda x: layers.Concatenate()([x, layers.MaxPooling2D(3, 1, "same")(x)]),
+    "resize": layers.UpSampling2D(2, interpolation="bilinear"),
+    "softmax": layers.Softmax(),
+    "keepdims": lambda x: x * layers.GlobalMaxPooling2D(keepdims=True)(x),
+    "squeeze and excite": squeezed_and_excited,
+    "split": halves_exchanged,
+    "where": lambda x: ops.where(x > 0, convolved(x), x),
+    "gelu beside silu": lambda x: layers.Average()(
+        [layers.Activation("gelu")(x), layers.Activation("silu")(convolved(x))]
+    ),
+    "normalize": layers.LayerNormalization(),
+}
+
+
+@pytest.mark.parametrize("name", BETWEEN_CONVOLUTIONS)
+def test_nothing_is_transposed_between_convolutions(name):
+    x = keras.Input((16, 10, 6), name="x")
+    model = keras.Model(x, convolved(BETWEEN_CONVOLUTIONS[name](convolved(x))))
+    proto, _ = converted(model)
+    assert transposes(proto) == 2  # of the input and of the output, which are channels-last
+    proto, _ = converted(model, options=CHANNELS_FIRST)
+    assert transposes(proto) == 1
+
+
+@pytest.mark.parametrize("head", [layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D])
+def test_the_pooling_before_the_head_needs_no_transposition(head):
+    x = keras.Input((16, 10, 6), name="x")
+    proto, _ = converted(keras.Model(x, layers.Dense(3)(head()(layers.ReLU()(convolved(x))))))
+    assert transposes(proto) == 1
+
+
+def test_zeros_around_negative_values_count_in_a_maximum():
+    x = keras.Input((9, 8, 3), name="x")
+    padded = layers.ZeroPadding2D(1)(layers.Rescaling(-1.0, offset=-9.0)(convolved(x, 3)))
+    model, array = keras.Model(x, layers.MaxPooling2D(3, 2)(padded)), image(2, 9, 8, 3)
+    assert np.asarray(model(array)).max() == 0  # at the border; inside all is negative
+    converted(model)
+
+
+def test_a_tensor_beside_its_own_transposed_form_is_computed_right():
+    x = keras.Input((8, 8, 8), name="x")
+    y = convolved(x, 8)
+    turned = ops.relu(y) + ops.transpose(y, (0, 3, 1, 2)) * ops.transpose(y, (0, 2, 3, 1))
+    converted(keras.Model(x, convolved(turned, 3)))
+
+
+def test_resnet50_keeps_one_transposition_and_none_for_channels_first_inputs():
+    model = keras.applications.ResNet50(weights=None, input_shape=(64, 64, 3), classes=10)
+    for options, left in (({}, 1), (CHANNELS_FIRST, 0)):
+        proto = modelport.convert(model, to="onnx", verify=False, options=options).model
+        assert transposes(proto) == left
