@@ -57,8 +57,8 @@ def main() -> None:
                 loaded = loaded or peak
                 rows.append(
                     {
-                        "model": name, "weights GB": weights / 1e9, "what": title, "verdict": output.strip(), "peak GB": peak / 1e9,
-                        "above loading GB": (peak - loaded) / 1e9, "x weights": peak / weights, "s": elapsed,
+                        "model": name, "weights GB": weights / 1e9, "what": title, "verdict": output.strip(),
+                        "peak GB": peak / 1e9, "above loading GB": (peak - loaded) / 1e9, "x weights": peak / weights, "s": elapsed,
                     }
                 )  # fmt: skip
                 print(rows[-1], flush=True)

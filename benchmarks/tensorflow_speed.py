@@ -2,8 +2,8 @@
 
 Each model is converted (unproven: the tests prove), loaded, and timed in turn with the others. Before each call this process
 has to be at rest: ONNX Runtime's threads go on spinning for some 45 ms after a call, and with two cores would take one of
-them from whoever comes next. `transposes` counts those left in the SavedModel's graph. The command line may name some of the models. oneDNN is
-what TensorFlow chooses for the processor, or what TF_ENABLE_ONEDNN_OPTS says; the table names it.
+them from whoever comes next. `transposes` counts those left in the SavedModel's graph. The command line may name some of the
+models. oneDNN is what TensorFlow chooses for the processor, or what TF_ENABLE_ONEDNN_OPTS says; the table names it.
 """
 
 from __future__ import annotations

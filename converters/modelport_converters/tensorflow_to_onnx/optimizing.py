@@ -14,26 +14,37 @@ from modelport_converters.tensorflow_to_onnx.handlers.writing import onnx_dtype
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_HIDDEN = "RoundingCast"
+_HIDDEN = "modelport.Hidden"
 
 
 class _BackToBack(BackToBackOptimizer):  # type: ignore[misc]  # tf2onnx has no types
-    """Joins casts that follow each other only where the first keeps every value; tf2onnx skips float32 to float16 too."""
+    """Joins nodes of one kind that follow each other, but for two kinds that tf2onnx joins wrongly.
+
+    A cast that rounds must not be skipped, and a Reshape that keeps sizes of its input by a 0 must keep that input.
+    """
 
     def _optimize_at_current_graph_level(self, g: Any) -> Any:
-        hidden = [node for node in g.get_nodes() if node.type == "Cast" and not _keeps_values(g, node)]
-        for node in hidden:
+        hidden = [(node, node.type) for node in g.get_nodes() if _rounds(g, node) or _keeps_sizes(node)]
+        for node, _ in hidden:
             node.type = _HIDDEN
         try:
             return super()._optimize_at_current_graph_level(g)
         finally:
-            for node in hidden:
-                node.type = "Cast"
+            for node, kind in hidden:
+                node.type = kind
 
 
-def _keeps_values(graph: Any, node: Any) -> bool:
+def _rounds(graph: Any, node: Any) -> bool:
+    if node.type != "Cast":
+        return False
     given = graph.get_dtype(node.input[0])
-    return given is not None and np.can_cast(onnx_dtype(given), onnx_dtype(node.get_attr("to").i), "safe")
+    return given is None or not np.can_cast(onnx_dtype(given), onnx_dtype(node.get_attr("to").i), "safe")
+
+
+def _keeps_sizes(node: Any) -> bool:
+    if node.type != "Reshape":
+        return False
+    return not node.inputs[1].is_const() or 0 in node.inputs[1].get_tensor_value(as_list=False)
 
 
 _OPTIMIZERS = OrderedDict({**optimizer._get_optimizers(), "remove_back_to_back": _BackToBack})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelport_converters.tensorflow_to_onnx.handlers.tf_form import form
+from modelport_converters.tensorflow_to_onnx.handlers.forms import form
 
 if TYPE_CHECKING:
-    from modelport_converters.tensorflow_to_onnx.handlers.tf_form import Form
+    from modelport_converters.tensorflow_to_onnx.handlers.forms import Form
 
 
 @form("StringToHashBucket", "StringToHashBucketFast", "StringToHashBucketStrong", "SparseCross", "SparseCrossHashed")

@@ -9,7 +9,7 @@ from onnx import TensorProto
 from tf2onnx.handler import tf_op
 from tf2onnx.utils import make_sure
 
-from modelport_converters.tensorflow_to_onnx.handlers.tf_form import Form, form
+from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
 
 _READERS = {"Real", "Imag", "ComplexAbs"}
 """What may follow a transform: any other operator would take the pair of parts for two numbers."""

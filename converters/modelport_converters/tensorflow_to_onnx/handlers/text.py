@@ -11,8 +11,8 @@ from tf2onnx.handler import tf_op
 from tf2onnx.utils import make_name, make_sure
 
 from modelport_converters.tensorflow_to_onnx.handlers.counting import row_ids
+from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
 from modelport_converters.tensorflow_to_onnx.handlers.newer import newer
-from modelport_converters.tensorflow_to_onnx.handlers.tf_form import Form, form
 from modelport_converters.tensorflow_to_onnx.handlers.writing import Writer
 
 if TYPE_CHECKING:

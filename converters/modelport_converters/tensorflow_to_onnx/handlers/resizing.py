@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
 from modelport_converters.tensorflow_to_onnx.handlers.resizing_kernels import (
     KERNELS,
     Axis,
@@ -18,7 +19,6 @@ from modelport_converters.tensorflow_to_onnx.handlers.resizing_kernels import (
     sampled,
 )
 from modelport_converters.tensorflow_to_onnx.handlers.symbols import Known, Nodes
-from modelport_converters.tensorflow_to_onnx.handlers.tf_form import Form, form
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from modelport_converters.tensorflow_to_onnx.handlers.tf_form import Form, form
+from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
 
 _REDUCTION = {"Sum": "add", "Prod": "mul", "Max": "max", "Min": "min"}
 

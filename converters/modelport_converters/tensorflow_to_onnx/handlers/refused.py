@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelport_converters.tensorflow_to_onnx.handlers.tf_form import Form, form
+from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
 
 
 @form("Angle", "Complex", "Conj", "FFT", "FFT2D", "FFT3D", "IFFT", "IFFT2D", "IFFT3D", "IRFFT", "IRFFT2D", "RFFT2D")

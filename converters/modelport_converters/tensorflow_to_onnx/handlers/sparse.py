@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from modelport_converters.tensorflow_to_onnx.handlers.tf_form import Form, form
+from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
 
 
 def dense(write: Form, indices: str, values: str, shape: str, empty: float = 0, reduction: str = "add") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelport_converters.tensorflow_to_onnx.handlers.tf_form import Form, form
+from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
 
 
 def _places(write: Form, matrix: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from modelport_converters.tensorflow_to_onnx.handlers.tf_form import Form, form
+from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
 
 _SHIFT = 8
 """The recurrences carry arguments above this, where the asymptotic series hold."""
