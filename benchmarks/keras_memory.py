@@ -58,7 +58,8 @@ def main() -> None:
                 rows.append(
                     {
                         "model": name, "weights GB": weights / 1e9, "what": title, "verdict": output.strip(),
-                        "peak GB": peak / 1e9, "above loading GB": (peak - loaded) / 1e9, "x weights": peak / weights, "s": elapsed,
+                        "peak GB": peak / 1e9, "above loading GB": (peak - loaded) / 1e9,
+                        "x weights": peak / weights, "s": elapsed,
                     }
                 )  # fmt: skip
                 print(rows[-1], flush=True)

@@ -198,10 +198,10 @@ def _run(job: _Job, source: Any, output: Path | None) -> Conversion:
             with job.stage("prove"):
                 _judge(job, f"ONNX ({opened.engine})", opened.run)
         hub = None if direct else _hub_answers(job, opened)
-        del opened  # so that its weights make room for the target's
-        gc.collect()
         result: Any = None
         if not direct:
+            del opened  # so that its weights make room for the target's
+            gc.collect()
             files, result = _translate(job, path, hub, workspace)
         return _deliver(job, workspace, files, result)
 
