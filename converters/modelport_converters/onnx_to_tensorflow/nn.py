@@ -187,4 +187,9 @@ def _scaled_sum(y: Any, c: Any, alpha: float, beta: float) -> Any:
     if c is None:
         return y
     c = c if beta == 1.0 else tf.cast(beta, c.dtype) * c
-    return tf.nn.bias_add(y, c) if c.shape.rank == 1 and c.shape[0] == y.shape[-1] != 1 else y + c
+    columns, sizes = y.shape[-1], None if c.shape.rank is None else c.shape.as_list()
+    if columns not in (1, None) and sizes in ([columns], [1, columns]):
+        return tf.nn.bias_add(
+            y, tf.reshape(c, [-1])
+        )  # oneDNN fuses a sum with [1, n] behind a transposed matrix, and fails
+    return y + c
