@@ -1,6 +1,7 @@
-"""scikit-learn to ONNX, on skl2onnx."""
+"""scikit-learn to ONNX: formulas for its estimators, and skl2onnx for those that it converts well."""
 
-from modelport_converters.sklearn_to_onnx.conversion import convert
-from modelport_converters.sklearn_to_onnx.graph import keep, name_outputs
+from modelport_converters.sklearn_to_onnx.calling import serves
+from modelport_converters.sklearn_to_onnx.conversion import Input, Output, convert
+from modelport_converters.sklearn_to_onnx.methods import METHODS, usual
 
-__all__ = ["convert", "keep", "name_outputs"]
+__all__ = ["METHODS", "Input", "Output", "convert", "serves", "usual"]

@@ -1,86 +1,126 @@
-"""Calling skl2onnx, with what it gets wrong mended for the one call: nothing is registered globally."""
+"""Converting a fitted estimator: its inputs, its methods, and what stands in the way of them."""
 
 from __future__ import annotations
 
-import copy
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import onnx
-import skl2onnx
-from skl2onnx._parse import _parse_sklearn, sklearn_parsers_map
-from skl2onnx._supported_operators import sklearn_operator_name_map
-from skl2onnx.common._registration import _converter_pool
-from skl2onnx.common.data_types import (
-    BooleanTensorType,
-    DoubleTensorType,
-    FloatTensorType,
-    Int32TensorType,
-    Int64TensorType,
-    StringTensorType,
-)
-from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
-from sklearn.compose import ColumnTransformer
-from sklearn.pipeline import Pipeline
+from onnx import TensorProto, helper
 
 from modelport.errors import CannotConvert, UnsupportedOps
-from modelport_converters.sklearn_to_onnx.graph import name_inputs
-from modelport_converters.sklearn_to_onnx.mends import CONVERTERS
+from modelport_converters.sklearn_to_onnx import calling, formulas, registry
+from modelport_converters.sklearn_to_onnx import functions as fn
+from modelport_converters.sklearn_to_onnx.building import (
+    LARGEST_OPSET,
+    ML_OPSET,
+    SMALLEST_OPSET,
+    Graph,
+    Value,
+    element_type,
+    innermost,
+)
+from modelport_converters.sklearn_to_onnx.columns import Columns, Features, matrix
+from modelport_converters.sklearn_to_onnx.labels import class_labels
+from modelport_converters.sklearn_to_onnx.methods import METHODS
 
-_TYPES = {
-    "float32": FloatTensorType,
-    "float64": DoubleTensorType,
-    "int64": Int64TensorType,
-    "int32": Int32TensorType,
-    "bool": BooleanTensorType,
-    "string": StringTensorType,
-}
-_ML_OPSET = 3
-"""The ai.onnx.ml version asked for: several of skl2onnx's converters know no newer one."""
+__all__ = ["Input", "Output", "convert", "formulas"]
+
+Dims = tuple[int | str, ...] | None
+"""A shape: sizes and symbolic names; None for what is no tensor."""
+
+_DROPPED = "dropped: "
+"""Begins the name of a column that the estimator drops."""
 
 _REGISTER = (
     "register a converter with skl2onnx.update_registered_converter(YourClass, alias, shape_fct, convert_fct) before "
-    "converting, or replace the step by one that skl2onnx.supported_converters() lists"
+    "converting (docs/writing_a_plugin.md shows how a plugin does it), or replace the step by one of docs/coverage.md"
 )
 
-Parser = Callable[..., Any]
+
+@dataclass(frozen=True)
+class Input:
+    """One input of the model: a matrix [N, width], or one column of a table [N, 1].
+
+    Args:
+        dtype: NumPy's name of it, or "string".
+        dims: the shape declared.
+    """
+
+    name: str
+    dtype: str
+    dims: Dims
+
+
+@dataclass(frozen=True)
+class Output:
+    """What one method returns.
+
+    Args:
+        method: of the estimator.
+        dtype: NumPy's name of it, or "string"; of the elements, where it is a sequence.
+        dims: the shape declared; None for a sequence.
+        kind: "tensor", "sequence" (a list of tensors) or "sequence_of_maps" (ZipMap).
+    """
+
+    name: str
+    method: str
+    dtype: str
+    dims: Dims
+    kind: str = "tensor"
 
 
 def convert(
-    estimator: Any, inputs: Sequence[tuple[str, str, int]], opset: int, *, zipmap: bool = False
+    estimator: Any,
+    inputs: Sequence[Input],
+    outputs: Sequence[Output],
+    opset: int,
+    *,
+    table: Sequence[str] | None = None,
 ) -> onnx.ModelProto:
-    """Convert a fitted estimator.
+    """Convert a fitted estimator, which is left as it is.
 
     Args:
-        estimator: left as it is.
-        inputs: name, dtype and number of columns of each input.
-        opset: of the default domain; lowered to the newest that skl2onnx knows.
-        zipmap: whether a classifier's probabilities are maps.
+        inputs: one matrix, or columns of a table.
+        outputs: in this order.
+        opset: of the default domain, kept within what the formulas write.
+        table: the names of all columns that the estimator was fitted on, in order; those without an input it must not use.
 
     Raises:
         UnsupportedOps: for estimators without a converter, each with its place in the pipeline.
-        CannotConvert: for anything else that skl2onnx refuses.
+        CannotConvert: for what an estimator is set to do and ONNX cannot express.
     """
-    target = {"": min(opset, skl2onnx.__max_supported_opset__), "ai.onnx.ml": _ML_OPSET}
-    types = [(name, _TYPES[dtype]([None, width])) for name, dtype, width in inputs]
+    graph = Graph(max(SMALLEST_OPSET, min(opset, LARGEST_OPSET)))
     try:
-        with warnings.catch_warnings():
-            # skl2onnx reads what scikit-learn 1.9 deprecates
-            warnings.filterwarnings("ignore", "Attribute `prob[AB]_` was deprecated", FutureWarning)
-            proto: onnx.ModelProto = skl2onnx.convert_sklearn(
-                estimator,
-                type(estimator).__name__,
-                types,
-                target_opset=target,
-                custom_conversion_functions=CONVERTERS,
-                custom_parsers=_parsers(zipmap),
-            )
-    except (MissingConverter, MissingShapeCalculator) as error:
+        results = _results(estimator, _features(graph, inputs, table), outputs)
+    except calling.Missing as error:
         raise _unsupported(estimator, error) from error
-    _declare_opsets(proto, target[""])
-    name_inputs(proto, [name for name, _, _ in inputs])
-    return proto
+    except registry.Refusal as error:
+        raise CannotConvert(
+            f"{type(error.model).__name__}: {error.reason}", where=_place(estimator, error.model), remedy=error.remedy
+        ) from error
+    for result, output in zip(results, outputs, strict=True):
+        _give(graph, result, output)
+    return _model(graph, estimator, inputs, outputs)
+
+
+def _features(graph: Graph, inputs: Sequence[Input], table: Sequence[str] | None) -> Features:
+    values = {given.name: Value(graph, given.name, _dtype(given.dtype)) for given in inputs}
+    if table is None:
+        (matrix_of_all,) = values.values()
+        return matrix_of_all
+    return Columns(tuple(values.get(name) or Value(graph, _DROPPED + name, "float32") for name in table))
+
+
+def _results(estimator: Any, features: Features, outputs: Sequence[Output]) -> list[Value]:
+    results = [_finished(estimator, calling.call(estimator, one.method, features), one) for one in outputs]
+    used = {name for node in features.graph.nodes for name in node.input}
+    dropped = sorted(name.removeprefix(_DROPPED) for name in used if name.startswith(_DROPPED))
+    if dropped:
+        registry.refuse(estimator, f"it uses the column {dropped[0]!r}, which is no input", "report this as a bug")
+    return results
 
 
 def walk(estimator: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -95,65 +135,99 @@ def _children(estimator: Any) -> Iterator[tuple[str, Any]]:
     for attribute in ("steps", "transformers_", "transformer_list"):
         for entry in getattr(estimator, attribute, None) or ():
             yield entry[0], entry[1]
-    for attribute in ("best_estimator_", "estimator_", "final_estimator_"):
+    for attribute in ("best_estimator_", "estimator_", "final_estimator_", "regressor_", "transformer_"):
         if hasattr(estimator, attribute):
             yield attribute, getattr(estimator, attribute)
     if hasattr(estimator, "named_estimators_"):
         yield from estimator.named_estimators_.items()
+    elif isinstance(getattr(estimator, "estimators_", None), list):
+        yield from ((f"estimators_[{place}]", one) for place, one in enumerate(estimator.estimators_))
 
 
-def _parsers(zipmap: bool) -> dict[type, Parser]:
-    """Return skl2onnx's own parsers, told whether probabilities are maps, and one of ours for pipelines.
-
-    Its `options` would say the same, but make it inspect every attribute of every tree twice (a tenth of the time that a
-    forest of 100 trees takes).
-    """
-    parsers = {kind: _told(parser, zipmap) for kind, parser in sklearn_parsers_map.items() if _takes_zipmap(kind)}
-    return {**parsers, Pipeline: _parse_pipeline, ColumnTransformer: _parse_columns}
+def _place(estimator: Any, model: Any) -> str:
+    return next((path for path, step in walk(estimator) if step is model), type(estimator).__name__)
 
 
-def _takes_zipmap(kind: type) -> bool:
-    converter = _converter_pool.get(sklearn_operator_name_map.get(kind))
-    return "zipmap" in ((converter and converter.get_allowed_options()) or {})
+def _dtype(name: str) -> Any:
+    return object if name == "string" else name
 
 
-def _told(parser: Parser, zipmap: bool) -> Parser:
-    def parse(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
-        scope.add_options(id(model), {"zipmap": zipmap and hasattr(model, "predict_proba")})
-        return parser(scope, model, inputs, custom_parsers=custom_parsers)
-
-    return parse
-
-
-def _parse_pipeline(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
-    """Parse the steps in order; skl2onnx's own refuses steps that pass through, and classifiers without a zipmap."""
-    for _, step in model.steps:
-        if step is not None and step != "passthrough":
-            inputs = _parse_sklearn(scope, step, inputs, custom_parsers=custom_parsers)
-    return inputs
-
-
-def _parse_columns(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
-    """Parse with every selection as positions: skl2onnx's own parser knows neither masks nor slices of names."""
-    positions = model._transformer_to_input_indices
-    stand_in = copy.copy(model)
-    stand_in.transformers_ = [(name, step, list(map(int, positions[name]))) for name, step, _ in model.transformers_]
-    return sklearn_parsers_map[ColumnTransformer](scope, stand_in, inputs, custom_parsers=custom_parsers)
+def _finished(estimator: Any, result: Any, output: Output) -> Value:
+    """Return the result in the kind, dtype and rank that are declared."""
+    dtype = _dtype(output.dtype)
+    if output.kind == "sequence":
+        parts = [one.cast(dtype) for one in result]
+        return innermost(*parts).op("SequenceConstruct", *parts)
+    value = _stacked(result, output.dims) if isinstance(result, list) else _as_matrix(estimator, result)
+    if output.kind == "sequence_of_maps":
+        labels = class_labels(estimator.classes_)
+        name, listed = ("strings", list(labels)) if labels.dtype.kind == "O" else ("int64s", labels.tolist())
+        return value.graph.op("ZipMap", value.cast("float32"), domain="ai.onnx.ml", **{f"classlabels_{name}": listed})
+    value = value.cast(dtype)
+    return fn.reshape(value, [-1, 1]) if output.dims is not None and output.dims[1:] == (1,) else value
 
 
-def _declare_opsets(proto: onnx.ModelProto, opset: int) -> None:
-    """Declare each domain once; skl2onnx lists some twice, and takes the lowest version that the nodes need."""
-    versions = {entry.domain: entry.version for entry in proto.opset_import}
-    del proto.opset_import[:]
-    proto.opset_import.extend(onnx.helper.make_opsetid(*entry) for entry in {**versions, "": opset}.items())
+def _give(graph: Graph, result: Value, output: Output) -> None:
+    if output.kind == "sequence_of_maps":  # Identity knows no maps
+        maker = next(node for node in graph.nodes if result.name in node.output)
+        maker.output[0] = output.name
+        return
+    graph.nodes.append(helper.make_node("Identity", [result.name], [output.name], name=f"give_{output.name}"))
 
 
-def _unsupported(estimator: Any, error: Exception) -> CannotConvert:
+def _as_matrix(estimator: Any, result: Features) -> Value:
+    try:
+        return matrix(result)
+    except ValueError as error:
+        registry.refuse(
+            estimator, f"its result holds {error}", "encode the texts, or give them an estimator of their own"
+        )
+
+
+def _stacked(results: Sequence[Value], dims: Dims) -> Value:
+    """Return matrices above one another, the narrower ones filled up with zeros to the declared width."""
+    assert dims is not None
+    zeros, widest = np.zeros(3, np.int64), int(dims[-1])
+    padded = []
+    for one in results:
+        missing = widest - fn.size(one, 1)
+        padded.append(one.graph.op("Pad", one, fn.concatenate([one.graph.constant(zeros), missing], 0)))
+    return fn.stack(padded, 0)
+
+
+def _model(graph: Graph, estimator: Any, inputs: Sequence[Input], outputs: Sequence[Output]) -> onnx.ModelProto:
+    given = [helper.make_tensor_value_info(one.name, element_type(_dtype(one.dtype)), one.dims) for one in inputs]
+    versions = {"": graph.opset, "ai.onnx.ml": ML_OPSET}
+    domains = {"", *(node.domain for node in graph.nodes)}
+    opsets = [helper.make_opsetid(domain, versions.get(domain, 1)) for domain in sorted(domains)]
+    made = helper.make_graph(
+        graph.nodes, type(estimator).__name__, given, [_info(one, estimator) for one in outputs], graph.initializers
+    )
+    oldest = helper.find_min_ir_version_for(opsets, ignore_unknown=True)
+    return helper.make_model(made, opset_imports=opsets, ir_version=oldest, producer_name="modelport")
+
+
+def _info(output: Output, estimator: Any) -> onnx.ValueInfoProto:
+    element = element_type(_dtype(output.dtype))
+    if output.kind == "sequence":
+        return helper.make_tensor_sequence_value_info(output.name, element, None)
+    if output.kind == "sequence_of_maps":
+        key = element_type(class_labels(estimator.classes_).dtype)
+        maps = helper.make_map_type_proto(key, helper.make_tensor_type_proto(TensorProto.FLOAT, []))
+        return helper.make_value_info(output.name, helper.make_sequence_type_proto(maps))
+    return helper.make_tensor_value_info(output.name, element, output.dims)
+
+
+def _unsupported(estimator: Any, error: calling.Missing) -> UnsupportedOps:
+    """Name every estimator that nothing serves, not the first alone."""
     missing = [
-        f"{type(step).__module__}.{type(step).__qualname__} (at {path}): skl2onnx has no converter for it"
+        f"{type(step).__module__}.{type(step).__qualname__} (at {path}): no formula and no converter of skl2onnx"
         for path, step in walk(estimator)
-        if type(step) not in sklearn_operator_name_map and type(step) not in sklearn_parsers_map
+        if hasattr(step, "fit") and not any(calling.serves(step, method) for method in METHODS)
     ]
-    if missing:
-        return UnsupportedOps(missing, where=type(estimator).__name__, remedy=_REGISTER)
-    return CannotConvert(str(error).partition("\n")[0], where=type(estimator).__name__, remedy=_REGISTER)
+    if not missing:
+        model = error.model
+        missing = [
+            f"{type(model).__module__}.{type(model).__qualname__}.{error.method} (at {_place(estimator, model)})"
+        ]
+    return UnsupportedOps(missing, where=type(estimator).__name__, remedy=_REGISTER)

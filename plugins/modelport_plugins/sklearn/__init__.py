@@ -9,12 +9,14 @@ from modelport import Detection, Framework, Option, Options, Signature, TensorSp
 from modelport.errors import InvalidOption
 
 from . import files, inputs, outputs, sampling
-from .steps import last_step
 
 if TYPE_CHECKING:
     import numpy as np
     import onnx
     from numpy.typing import NDArray
+
+
+USUAL, ALL = "usual", "all"
 
 
 @hookimpl
@@ -31,7 +33,13 @@ def framework() -> Framework:
         distributions=("scikit-learn", "skl2onnx", "skops"),
         options=(
             Option("zipmap", "bool", False, "Give probabilities as one map from label to probability for each row."),
-            Option("outputs", "str", "all", "The outputs to keep, by name with commas between: label,probabilities."),
+            Option(
+                "outputs",
+                "str",
+                USUAL,
+                "The outputs by name with commas between (label,probabilities), 'all' for every method, or 'usual': what "
+                "an estimator of its kind is asked for.",
+            ),
         ),
     )
 
@@ -53,8 +61,8 @@ def signature(model: Any, options: Options) -> Signature:
     """One matrix ``X[N,k]``, or a column ``name[N,1]`` for each column that a ColumnTransformer was fitted on."""
     files.check_fitted(model, where=None)
     found = inputs.of(model, options.inputs, options.samples)
-    every = outputs.of(model, found, zipmap=options["zipmap"])
-    return Signature(found, _selected(every, options["outputs"]), dict(options.examples))
+    every = outputs.every(model, found, zipmap=options["zipmap"])
+    return Signature(found, _selected(model, every, options["outputs"]), dict(options.examples))
 
 
 @hookimpl
@@ -65,18 +73,13 @@ def samples(model: Any, signature: Signature, seed: int) -> dict[str, NDArray[An
 
 @hookimpl
 def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> onnx.ModelProto:
-    """Translate with skl2onnx; raises UnsupportedOps for estimators without a converter."""
+    """Translate by formulas and skl2onnx; raises UnsupportedOps for estimators without either, CannotConvert."""
     from modelport_converters import sklearn_to_onnx
 
-    zipmap = options["zipmap"]
-    if type(last_step(model)).__name__ == "IsolationForest":
-        options.note("the result is not for missing values: skl2onnx sends them another way than IsolationForest does")
-    proto = sklearn_to_onnx.convert(model, inputs.initial_types(model, signature.inputs), opset, zipmap=zipmap)
-    every = outputs.of(model, signature.inputs, zipmap=zipmap)
-    sklearn_to_onnx.name_outputs(
-        proto, [(spec.name, spec.dtype) for spec in every], binary_scores=outputs.has_binary_scores(model)
+    given = [sklearn_to_onnx.Input(spec.name, spec.dtype, spec.shape) for spec in signature.inputs]
+    return sklearn_to_onnx.convert(
+        model, given, outputs.asked(model, signature), opset, table=inputs.column_names(model)
     )
-    return sklearn_to_onnx.keep(proto, _shapes(signature.inputs), _shapes(signature.outputs))
 
 
 @hookimpl
@@ -87,13 +90,11 @@ def run(
     return outputs.predict(model, signature, inputs)
 
 
-def _shapes(specs: tuple[TensorSpec, ...]) -> dict[str, tuple[int | str, ...] | None]:
-    return {spec.name: spec.shape for spec in specs}
-
-
-def _selected(every: tuple[TensorSpec, ...], wanted: str) -> tuple[TensorSpec, ...]:
+def _selected(model: Any, every: tuple[TensorSpec, ...], wanted: str) -> tuple[TensorSpec, ...]:
     """Apply ``-O outputs=...``; raises InvalidOption for a name that the estimator does not give."""
-    if wanted == "all":
+    if wanted == USUAL:
+        return outputs.usual(model, every)
+    if wanted == ALL:
         return every
     names = [name.strip() for name in wanted.split(",")]
     known = [spec.name for spec in every]

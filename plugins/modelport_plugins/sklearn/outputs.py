@@ -1,9 +1,9 @@
-"""The outputs of a fitted estimator, and its own predictions as the reference of the proof."""
+"""The outputs of a fitted estimator, and its own answers as the reference of the proof."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from modelport import Signature, TensorSpec
 
@@ -13,82 +13,125 @@ from .steps import first_step, last_step
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from modelport_converters.sklearn_to_onnx import Output
+
     Array = NDArray[Any]
 
-LABEL, PROBABILITIES, SCORES, VARIABLE, TRANSFORMED = "label", "probabilities", "scores", "variable", "transformed"
+Shape: TypeAlias = tuple[int | str, ...] | None
+Kind: TypeAlias = Literal["tensor", "sequence", "map", "sequence_of_maps"]
+
+LABEL, VARIABLE, PROBABILITIES = "label", "variable", "probabilities"
+SCORES, TRANSFORMED, SAMPLE_SCORES = "scores", "transformed", "sample_scores"
+
+_NAMES = {
+    "predict": LABEL,
+    "predict_proba": PROBABILITIES,
+    "decision_function": SCORES,
+    "transform": TRANSFORMED,
+    "score_samples": SAMPLE_SCORES,
+}
 
 
-def of(model: Any, inputs: Sequence[TensorSpec], *, zipmap: bool) -> tuple[TensorSpec, ...]:
-    """Return every output of inference, in skl2onnx's order.
+def every(model: Any, inputs: Sequence[TensorSpec], *, zipmap: bool) -> tuple[TensorSpec, ...]:
+    """Return one output for each method of inference, those that are usually asked for first.
 
-    A classifier or mixture gives label and probabilities (scores, the decision function, where it has no probabilities);
-    a clusterer label and scores (distances); an outlier detector label and scores (decision function); a regressor
-    variable; a transformer transformed. Floats are float64 as soon as one input is.
+    predict gives ``label`` (``variable`` from a regressor), predict_proba ``probabilities``, decision_function ``scores``,
+    transform ``transformed`` (``scores``, the distances, from a clusterer), score_samples ``sample_scores``. Floats are
+    float64 as soon as one input is.
     """
+    from modelport_converters import sklearn_to_onnx
+
     floats = "float64" if any(spec.dtype == "float64" for spec in inputs) else "float32"
     taken = {spec.name for spec in inputs}
-    specs = _specs(model, floats, zipmap)
-    return tuple(
-        TensorSpec(f"output_{spec.name}" if spec.name in taken else spec.name, spec.dtype, spec.shape, spec.kind)
-        for spec in specs
-    )
+    first = sklearn_to_onnx.usual(model)
+    methods = [*first, *(method for method in _NAMES if method not in first and hasattr(model, method))]
+    found = []
+    for method in methods:
+        name = name_of(model, method)
+        dtype, shape, kind = _spec(model, method, floats, zipmap)
+        found.append(TensorSpec(f"output_{name}" if name in taken else name, dtype, shape, kind))
+    return tuple(found)
 
 
-def has_binary_scores(model: Any) -> bool:
-    """Whether the model is a classifier of two classes with a decision function and no probabilities."""
-    from sklearn.base import is_classifier
+def usual(model: Any, specs: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
+    """Return the outputs that an estimator of this kind is usually asked for."""
+    from modelport_converters import sklearn_to_onnx
 
-    return is_classifier(model) and not hasattr(model, "predict_proba") and len(model.classes_) == 2
+    return tuple(specs[: len(sklearn_to_onnx.usual(model))])
+
+
+def asked(model: Any, signature: Signature) -> list[Output]:
+    """Return the outputs of a signature, each with the method that gives it."""
+    from modelport_converters.sklearn_to_onnx import Output
+
+    return [Output(spec.name, method_of(model, spec), spec.dtype, spec.shape, spec.kind) for spec in signature.outputs]
 
 
 def predict(model: Any, signature: Signature, inputs: Mapping[str, Array]) -> dict[str, Any]:
-    """Return what the estimator itself predicts, in the dtypes and ranks of the signature."""
+    """Return what the estimator itself answers, in the dtypes and ranks of the signature."""
     features = features_of(model, inputs)
-    return {spec.name: _value(model, spec, features) for spec in signature.outputs}
+    return {
+        spec.name: _value(model, spec, getattr(model, method_of(model, spec))(features)) for spec in signature.outputs
+    }
 
 
-def _specs(model: Any, floats: str, zipmap: bool) -> list[TensorSpec]:
-    from sklearn.base import is_classifier, is_clusterer, is_outlier_detector
+def name_of(model: Any, method: str) -> str:
+    """Return the name of the output that a method gives."""
+    from sklearn.base import is_clusterer, is_regressor
 
-    if is_outlier_detector(model):
-        return [TensorSpec(LABEL, "int64", (BATCH, 1)), TensorSpec(SCORES, floats, (BATCH, 1))]
+    if method == "predict" and is_regressor(model):
+        return VARIABLE
+    if method == "transform" and is_clusterer(model):
+        return SCORES
+    return _NAMES[method]
+
+
+def method_of(model: Any, spec: TensorSpec) -> str:
+    """Return the method that gives an output."""
+    name = spec.name.removeprefix("output_")
+    return next(method for method in _NAMES if hasattr(model, method) and name_of(model, method) == name)
+
+
+def _spec(model: Any, method: str, floats: str, zipmap: bool) -> tuple[str, Shape, Kind]:
+    """Return the dtype, shape and kind of what a method returns."""
+    from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
+
+    if method == "transform":
+        if is_clusterer(model) and hasattr(last_step(model), "cluster_centers_"):
+            return floats, (BATCH, len(last_step(model).cluster_centers_)), "tensor"
+        return _transformed_dtype(last_step(model), floats), (BATCH, "features"), "tensor"
     if is_classifier(model):
-        return _classifier(model, floats, zipmap)
-    if is_clusterer(model) and hasattr(model, "transform"):
-        return [
-            TensorSpec(LABEL, "int64", (BATCH,)),
-            TensorSpec(SCORES, floats, (BATCH, len(last_step(model).cluster_centers_))),
-        ]
-    if hasattr(model, "predict_proba"):
-        components = int(last_step(model).n_components)
-        return [TensorSpec(LABEL, "int64", (BATCH, 1)), TensorSpec(PROBABILITIES, floats, (BATCH, components))]
-    if hasattr(model, "predict"):
-        return [TensorSpec(VARIABLE, floats, (BATCH, "targets"))]
-    last = last_step(model)
-    return [TensorSpec(TRANSFORMED, _transformed_dtype(last, floats), (BATCH, "features"))]
+        return _of_classifier(model, method, floats, zipmap)
+    if is_outlier_detector(model) or method == "score_samples":
+        return "int64" if method == "predict" else floats, (BATCH, 1), "tensor"
+    if is_regressor(model):
+        return floats, (BATCH, "targets"), "tensor"
+    if method == "predict":
+        return "int64", (BATCH,) if is_clusterer(model) else (BATCH, 1), "tensor"
+    return floats, (BATCH, "components"), "tensor"
 
 
-def _classifier(model: Any, floats: str, zipmap: bool) -> list[TensorSpec]:
+def _of_classifier(model: Any, method: str, floats: str, zipmap: bool) -> tuple[str, Shape, Kind]:
     import numpy as np
 
-    probable = hasattr(model, "predict_proba")
-    score = PROBABILITIES if probable else SCORES
     if isinstance(model.classes_, list):
         several = len(model.classes_)
-        label = TensorSpec(LABEL, _label_dtype(model.classes_[0]), (BATCH, several))
+        if method == "predict":
+            return _label_dtype(model.classes_[0], floats), (BATCH, several), "tensor"
         if hasattr(last_step(model), "n_outputs_"):  # trees and forests stack what MultiOutputClassifier lists
-            return [label, TensorSpec(score, floats, (several, BATCH, max(map(len, model.classes_))))]
-        return [label, TensorSpec(score, floats, None, "sequence")]
+            return floats, (several, BATCH, max(map(len, model.classes_))), "tensor"
+        return floats, None, "sequence"
     classes = np.asarray(model.classes_)
-    label = TensorSpec(LABEL, _label_dtype(classes), (BATCH,))
-    if probable and zipmap:
-        return [label, TensorSpec(score, "float32", None, "sequence_of_maps")]
-    return [label, TensorSpec(score, floats, (BATCH, _score_width(model, len(classes), probable)))]
+    if method == "predict":
+        return _label_dtype(classes, floats), (BATCH,), "tensor"
+    if method == "predict_proba" and zipmap:
+        return "float32", None, "sequence_of_maps"
+    return floats, (BATCH, _score_width(model, method, len(classes))), "tensor"
 
 
-def _score_width(model: Any, classes: int, probable: bool) -> int:
+def _score_width(model: Any, method: str, classes: int) -> int:
     """One probability for each class; one decision score for two classes, and one for each pair one-against-one."""
-    if probable:
+    if method == "predict_proba":
         return classes
     if classes == 2:
         return 1
@@ -96,7 +139,9 @@ def _score_width(model: Any, classes: int, probable: bool) -> int:
     return classes * (classes - 1) // 2 if pairwise else classes
 
 
-def _label_dtype(classes: Array) -> str:
+def _label_dtype(classes: Array, floats: str) -> str:
+    if classes.dtype.kind == "f" and (classes % 1).any():
+        return floats
     return "string" if classes.dtype.kind in "OUS" else "int64"
 
 
@@ -121,18 +166,7 @@ def features_of(model: Any, inputs: Mapping[str, Array]) -> Any:
     return matrix if names is None else pd.DataFrame(matrix, columns=names)
 
 
-def _value(model: Any, spec: TensorSpec, features: Any) -> Any:
-    kind = spec.name.removeprefix("output_")
-    if kind in (LABEL, VARIABLE):
-        return _cast(model.predict(features), spec)
-    if kind == PROBABILITIES:
-        return _probabilities(model, spec, model.predict_proba(features))
-    if kind == SCORES and hasattr(model, "decision_function"):
-        return _cast(model.decision_function(features), spec)
-    return _cast(model.transform(features), spec)
-
-
-def _probabilities(model: Any, spec: TensorSpec, values: Any) -> Any:
+def _value(model: Any, spec: TensorSpec, values: Any) -> Any:
     import numpy as np
 
     if spec.kind == "sequence_of_maps":

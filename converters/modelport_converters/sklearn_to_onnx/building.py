@@ -1,0 +1,254 @@
+"""Writing ONNX as one writes NumPy: values with operators, promoted to common dtypes as NumPy promotes arrays.
+
+A formula over a `Value` and the arrays of a fitted estimator thus computes in the precision that scikit-learn computes in:
+float32 features times float64 coefficients are float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import onnx
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from onnx import helper, numpy_helper
+
+_SHARED_BYTES = 1024
+"""Constants up to this size are written once, however often they are used."""
+
+Operand: TypeAlias = "Value | ArrayLike"
+
+LARGEST_OPSET = 22
+"""The newest opset whose operators `Graph.op` and `functions` write."""
+SMALLEST_OPSET = 13
+ML_OPSET = 3
+"""The ai.onnx.ml version declared: several of skl2onnx's converters know no newer one."""
+
+
+class Graph:
+    """Nodes and constants in the order of their making; `child()` begins the body of a Loop, a Scan or an If."""
+
+    def __init__(self, opset: int, outer: Graph | None = None) -> None:
+        self.opset = opset
+        self.root: Graph = outer.root if outer else self
+        self.depth: int = outer.depth + 1 if outer else 0
+        self.nodes: list[onnx.NodeProto] = []
+        self.memo: dict[Any, Any] = {}
+        """What has been computed in this graph already, for whoever computes it."""
+        self.initializers: list[onnx.TensorProto] = []
+        self._shared: dict[tuple[str, tuple[int, ...], bytes], Value] = {}
+        self._count = 0
+
+    def child(self) -> Graph:
+        """Return an empty graph whose values may use those of this one; its constants go to the outermost."""
+        return Graph(self.opset, self)
+
+    def name(self, kind: str) -> str:
+        """Return a name that no other value of the model has."""
+        self.root._count += 1
+        return f"{kind}_{self.root._count}"
+
+    def constant(self, array: ArrayLike, dtype: DTypeLike | None = None) -> Value:
+        """Return a constant; Python numbers become int64 or float64, texts strings."""
+        values = np.asarray(array, dtype)
+        if values.dtype.kind in "USO":
+            values = values.astype(object)
+        root = self.root
+        small = values.nbytes <= _SHARED_BYTES and values.dtype.kind != "O"
+        key = (values.dtype.str, values.shape, values.tobytes() if small else b"")
+        if small and key in root._shared:
+            return Value(self, root._shared[key].name, values.dtype)
+        result = Value(self, self.name("constant"), values.dtype)
+        root.initializers.append(_tensor(values, result.name))
+        if small:
+            root._shared[key] = result
+        return result
+
+    def op(self, kind: str, *inputs: Operand | None, dtype: DTypeLike | None = None, **attributes: Any) -> Value:
+        """Add a node with one output; its dtype is that of the first input unless `dtype` says otherwise.
+
+        Arrays and numbers become constants; None is an input left out.
+        """
+        (result,) = self.ops(kind, *inputs, dtypes=[dtype], **attributes)
+        return result
+
+    def ops(
+        self,
+        kind: str,
+        *inputs: Operand | None,
+        dtypes: Sequence[DTypeLike | None],
+        domain: str = "",
+        **attributes: Any,
+    ) -> list[Value]:
+        """Add a node with one output for each of `dtypes`; None stands for the dtype of the first input."""
+        given = [None if value is None else self.value(value) for value in inputs]
+        own = given[0].dtype if given and given[0] is not None else np.dtype("float64")
+        results = [Value(self, self.name(kind.lower()), np.dtype(own if one is None else one)) for one in dtypes]
+        names = [value.name if value else "" for value in given]
+        node = helper.make_node(kind, names, [one.name for one in results], domain=domain, **attributes)
+        node.name = results[0].name
+        self.nodes.append(node)
+        return results
+
+    def body(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> onnx.GraphProto:
+        """Return the graph as the body of a node; each output must be of a node of this graph, and used once."""
+        return helper.make_graph(self.nodes, self.name("body"), _infos(inputs), _infos(outputs))
+
+    def value(self, operand: Operand) -> Value:
+        """Return the operand in this graph: a constant for an array, a captured value for one of an outer graph."""
+        if not isinstance(operand, Value):
+            return self.constant(operand)
+        return operand if operand.graph is self else Value(self, operand.name, operand.dtype)
+
+    def promoted(self, *operands: Operand) -> list[Value]:
+        """Return the operands cast to the dtype that NumPy would compute in."""
+        dtype = np.result_type(*map(_promoting, operands))
+        return [
+            self.value(one).cast(dtype) if isinstance(one, Value) else self.constant(one, dtype) for one in operands
+        ]
+
+
+class Value:
+    """One value of a graph, with its NumPy dtype (object for strings); the operators are NumPy's."""
+
+    __slots__ = ("dtype", "graph", "name")
+    __array_ufunc__ = None  # an array on the left of an operator leaves it to the value
+
+    def __init__(self, graph: Graph, name: str, dtype: DTypeLike) -> None:
+        self.graph = graph
+        self.name = name
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
+
+    @property
+    def T(self) -> Value:  # noqa: N802 - NumPy's name
+        """The matrix with rows and columns exchanged."""
+        return self.graph.op("Transpose", self, perm=[1, 0])
+
+    def cast(self, dtype: DTypeLike) -> Value:
+        """Return the value in another dtype; itself when it has it."""
+        wanted = np.dtype(dtype)
+        if wanted == self.dtype:
+            return self
+        return self.graph.op("Cast", self, dtype=wanted, to=element_type(wanted))
+
+    def __add__(self, other: Operand) -> Value:
+        return _binary("Add", self, other)
+
+    def __radd__(self, other: Operand) -> Value:
+        return _binary("Add", other, self)
+
+    def __sub__(self, other: Operand) -> Value:
+        return _binary("Sub", self, other)
+
+    def __rsub__(self, other: Operand) -> Value:
+        return _binary("Sub", other, self)
+
+    def __mul__(self, other: Operand) -> Value:
+        return _binary("Mul", self, other)
+
+    def __rmul__(self, other: Operand) -> Value:
+        return _binary("Mul", other, self)
+
+    def __truediv__(self, other: Operand) -> Value:
+        return _binary("Div", self, other, floating=True)
+
+    def __rtruediv__(self, other: Operand) -> Value:
+        return _binary("Div", other, self, floating=True)
+
+    def __pow__(self, other: Operand) -> Value:
+        return _binary("Pow", self, other)
+
+    def __matmul__(self, other: Operand) -> Value:
+        return _binary("MatMul", self, other)
+
+    def __rmatmul__(self, other: Operand) -> Value:
+        return _binary("MatMul", other, self)
+
+    def __neg__(self) -> Value:
+        return self.graph.op("Neg", self)
+
+    def __lt__(self, other: Operand) -> Value:
+        return _binary("Less", self, other, dtype="bool")
+
+    def __le__(self, other: Operand) -> Value:
+        return _binary("LessOrEqual", self, other, dtype="bool")
+
+    def __gt__(self, other: Operand) -> Value:
+        return _binary("Greater", self, other, dtype="bool")
+
+    def __ge__(self, other: Operand) -> Value:
+        return _binary("GreaterOrEqual", self, other, dtype="bool")
+
+    def __and__(self, other: Operand) -> Value:
+        return innermost(self, other).op("And", self, other)
+
+    def __or__(self, other: Operand) -> Value:
+        return innermost(self, other).op("Or", self, other)
+
+    def __invert__(self) -> Value:
+        return self.graph.op("Not", self)
+
+    def __getitem__(self, index: Any) -> Value:
+        """Select as NumPy does along each axis by itself: slices, numbers, arrays of numbers or booleans, and None."""
+        result, axis = self, 0
+        for one in index if isinstance(index, tuple) else (index,):
+            result, axis = _selected(result, one, axis)
+        return result
+
+
+def _promoting(operand: Operand) -> Any:
+    """Return what decides on the dtype: Python's own numbers adapt to arrays."""
+    if isinstance(operand, bool | int | float):
+        return operand
+    return operand.dtype if isinstance(operand, Value) else np.asarray(operand).dtype
+
+
+def _binary(
+    kind: str, left: Operand, right: Operand, *, floating: bool = False, dtype: DTypeLike | None = None
+) -> Value:
+    graph = innermost(left, right)
+    given = graph.promoted(left, right)
+    kept = given[0].dtype.kind
+    if (floating and kept != "f") or kept == "b":
+        given = [one.cast("float64" if floating else "int64") for one in given]
+    return graph.op(kind, *given, dtype=dtype)
+
+
+def innermost(*operands: Operand | None) -> Graph:
+    """Return the graph that a node over these operands belongs to: the most deeply nested of theirs."""
+    return max((one.graph for one in operands if isinstance(one, Value)), key=lambda graph: graph.depth)
+
+
+def _selected(value: Value, index: Any, axis: int) -> tuple[Value, int]:
+    graph = value.graph
+    if index is None:
+        return graph.op("Unsqueeze", value, [axis]), axis + 1
+    if isinstance(index, slice):
+        if index == slice(None):
+            return value, axis + 1
+        stop = np.iinfo(np.int64).max if index.stop is None else index.stop
+        bounds = [[index.start or 0], [stop], [axis], [index.step or 1]]
+        return graph.op("Slice", value, *(np.array(one, np.int64) for one in bounds)), axis + 1
+    if isinstance(index, int | np.integer):
+        return graph.op("Gather", value, np.int64(index), axis=axis), axis
+    if not isinstance(index, Value):
+        index = np.asarray(index)
+        index = np.flatnonzero(index) if index.dtype.kind == "b" else index.astype(np.int64)
+    return graph.op("Gather", value, index, axis=axis), axis + 1
+
+
+def _infos(values: Sequence[Value]) -> list[onnx.ValueInfoProto]:
+    return [helper.make_tensor_value_info(one.name, element_type(one.dtype), None) for one in values]
+
+
+def element_type(dtype: DTypeLike) -> int:
+    """Return ONNX's number for a NumPy dtype; objects are strings."""
+    wanted = np.dtype(dtype)
+    return int(onnx.TensorProto.STRING if wanted.kind == "O" else helper.np_dtype_to_tensor_dtype(wanted))
+
+
+def _tensor(values: NDArray[Any], name: str) -> onnx.TensorProto:
+    if values.dtype.kind != "O":
+        return numpy_helper.from_array(np.ascontiguousarray(values).reshape(values.shape), name)
+    return numpy_helper.from_array(np.array([str(text) for text in values.ravel()], object).reshape(values.shape), name)

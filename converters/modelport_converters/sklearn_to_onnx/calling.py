@@ -1,0 +1,56 @@
+"""Calling a method of a fitted estimator inside a graph: by our formula, or by skl2onnx."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelport_converters.sklearn_to_onnx import leaves, registry
+from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.sklearn_to_onnx.columns import Features, matrix
+
+
+class Missing(Exception):
+    """Neither a formula nor skl2onnx serves a method of this estimator."""
+
+    def __init__(self, model: Any, method: str) -> None:
+        super().__init__(f"{type(model).__name__}.{method}")
+        self.model = model
+        self.method = method
+
+
+def serves(model: Any, method: str) -> bool:
+    """Whether the method of this very estimator has a formula, or a converter of skl2onnx."""
+    return leaves.serves(model, method) or registry.find(type(model), method) is not None
+
+
+def call(model: Any, method: str, features: Features) -> Any:
+    """Return `getattr(model, method)(features)`; the same call within one graph is computed once.
+
+    Returns:
+        a Value; Columns from a transformer that keeps texts beside numbers; a list of Values where scikit-learn returns a list.
+
+    Raises:
+        Missing: when nothing serves the method.
+        Refusal: when the formula cannot express how the estimator is set.
+    """
+    memo = features.graph.memo
+    key = (id(model), method, features.name)
+    if key not in memo:
+        memo[key] = _computed(model, method, features)
+    return memo[key]
+
+
+def _computed(model: Any, method: str, features: Features) -> Any:
+    formula = registry.find(type(model), method)
+    if formula and not leaves.registered(type(model)):
+        return formula(model, features if registry.takes_columns(formula) else _matrix(model, features))
+    if not leaves.serves(model, method):
+        raise Missing(model, method)
+    return leaves.call(model, method, _matrix(model, features))
+
+
+def _matrix(model: Any, features: Features) -> Value:
+    try:
+        return matrix(features)
+    except ValueError as error:
+        registry.refuse(model, str(error), "give texts and numbers to different steps of a ColumnTransformer")

@@ -1,0 +1,77 @@
+"""Tables: columns of different dtypes side by side, as in a DataFrame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from modelport_converters.sklearn_to_onnx import functions as fn
+from modelport_converters.sklearn_to_onnx.building import Graph, Value
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A table; each column is a value of the shape [N, 1]."""
+
+    values: tuple[Value, ...]
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of the columns."""
+        return self.values[0].graph
+
+    @property
+    def name(self) -> str:
+        """A name that stands for the columns."""
+        return ",".join(value.name for value in self.values)
+
+    def matrix(self) -> Value:
+        """Return the columns as one matrix, in the dtype that NumPy gives a DataFrame of them."""
+        if self.texts and not all(value.dtype.kind == "O" for value in self.values):
+            raise ValueError("texts and numbers have no common dtype")
+        return fn.concatenate(self.values, 1)
+
+    @property
+    def texts(self) -> bool:
+        """Whether any column holds texts."""
+        return any(value.dtype.kind == "O" for value in self.values)
+
+
+Features: TypeAlias = Value | Columns
+"""What an estimator is given: a matrix [N, k], or a table."""
+
+
+def selected(features: Features, positions: Sequence[int]) -> Features:
+    """Return some columns of a matrix or a table, in this order."""
+    if isinstance(features, Value):
+        return features[:, np.asarray(positions, np.int64)]
+    return Columns(tuple(features.values[position] for position in positions))
+
+
+def beside(parts: Iterable[Features]) -> Features:
+    """Return matrices and tables side by side: a matrix if all are numbers or all are texts, a table otherwise."""
+    given = list(parts)
+    texts = [part.texts if isinstance(part, Columns) else part.dtype.kind == "O" for part in given]
+    if all(texts) or not any(texts):
+        return fn.concatenate([matrix(part) for part in given], 1)
+    raise ValueError("texts and numbers side by side")
+
+
+def column(features: Features, position: int) -> Value:
+    """Return one column as [N, 1], in its own dtype."""
+    if isinstance(features, Columns):
+        return features.values[position]
+    return features[:, [position]]
+
+
+def matrix(features: Features) -> Value:
+    """Return a table as one matrix; a matrix is what it is."""
+    return features.matrix() if isinstance(features, Columns) else features
+
+
+def width(features: Features, model: Any) -> int:
+    """Return the number of columns, which a fitted estimator knows."""
+    return len(features.values) if isinstance(features, Columns) else int(model.n_features_in_)

@@ -1,0 +1,313 @@
+"""NumPy's and SciPy's functions over the values of a graph, under their own names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from modelport_converters.sklearn_to_onnx.building import Graph, Operand, Value, innermost
+
+Axes = int | Sequence[int] | None
+
+
+def _floating(x: Value) -> Value:
+    return x if x.dtype.kind == "f" else x.cast("float64")
+
+
+def exp(x: Value) -> Value:
+    """Raise e to the power of each element."""
+    return x.graph.op("Exp", _floating(x))
+
+
+def log(x: Value) -> Value:
+    """The natural logarithm."""
+    return x.graph.op("Log", _floating(x))
+
+
+def log1p(x: Value) -> Value:
+    """log(1 + x), as exact for small x: log(u) * x / (u - 1) with u = 1 + x rounded (Kahan, in HP-15C's handbook of 1982)."""
+    u = 1.0 + _floating(x)
+    unchanged = equal(u, 1.0)
+    return where(unchanged, x, log(u) * (x / where(unchanged, 1.0, u - 1.0)))
+
+
+def expm1(x: Value) -> Value:
+    """exp(x) - 1, as exact for small x: 2 exp(x / 2) sinh(x / 2), whose factor tanh is exact."""
+    half = tanh(_floating(x) / 2.0)
+    return where(absolute(x) < 1.0, 2.0 * half / (1.0 - half), exp(x) - 1.0)
+
+
+def sqrt(x: Value) -> Value:
+    """The square root."""
+    return x.graph.op("Sqrt", _floating(x))
+
+
+def absolute(x: Value) -> Value:
+    """The absolute value."""
+    return x.graph.op("Abs", x)
+
+
+def sign(x: Value) -> Value:
+    """-1, 0 or 1."""
+    return x.graph.op("Sign", x)
+
+
+def floor(x: Value) -> Value:
+    """The greatest whole number not above."""
+    return x.graph.op("Floor", x)
+
+
+def ceil(x: Value) -> Value:
+    """The smallest whole number not below."""
+    return x.graph.op("Ceil", x)
+
+
+def rint(x: Value) -> Value:
+    """The nearest whole number, the even one of two."""
+    return x.graph.op("Round", x)
+
+
+def sin(x: Value) -> Value:
+    """The sine."""
+    return x.graph.op("Sin", _floating(x))
+
+
+def cos(x: Value) -> Value:
+    """The cosine."""
+    return x.graph.op("Cos", _floating(x))
+
+
+def tanh(x: Value) -> Value:
+    """The hyperbolic tangent."""
+    return x.graph.op("Tanh", _floating(x))
+
+
+def expit(x: Value) -> Value:
+    """The logistic function 1 / (1 + exp(-x))."""
+    return x.graph.op("Sigmoid", _floating(x))
+
+
+def isnan(x: Value) -> Value:
+    """Whether each element is not a number."""
+    return x.graph.op("IsNaN", _floating(x), dtype="bool")
+
+
+def equal(x: Value, y: Operand) -> Value:
+    """Whether two values are the same, element by element; texts too."""
+    graph = innermost(x, y)
+    left, right = (x, y) if x.dtype.kind == "O" else graph.promoted(x, y)
+    return graph.op("Equal", left, right, dtype="bool")
+
+
+def where(condition: Value, x: Operand, y: Operand) -> Value:
+    """Take x where the condition holds, y elsewhere."""
+    graph = innermost(condition, x, y)
+    if any(isinstance(one, Value) and one.dtype.kind == "O" for one in (x, y)):
+        return graph.op("Where", condition, x, y, dtype=object)
+    chosen = graph.promoted(x, y)
+    if chosen[0].dtype.kind == "b":  # ONNX Runtime has no kernel for it
+        return (condition & chosen[0]) | (~condition & chosen[1])
+    return graph.op("Where", condition, *chosen, dtype=chosen[0].dtype)
+
+
+def maximum(x: Value, y: Operand) -> Value:
+    """The larger of two, element by element."""
+    graph = innermost(x, y)
+    return graph.op("Max", *graph.promoted(x, y))
+
+
+def minimum(x: Value, y: Operand) -> Value:
+    """The smaller of two, element by element."""
+    graph = innermost(x, y)
+    return graph.op("Min", *graph.promoted(x, y))
+
+
+def clip(x: Value, low: Operand | None, high: Operand | None) -> Value:
+    """Keep x between two bounds, which may be arrays."""
+    result = x if low is None else maximum(x, low)
+    return result if high is None else minimum(result, high)
+
+
+def _reduced(kind: str, x: Value, axis: Axes, keepdims: bool, since: int) -> Value:
+    """Add a reduction; before version `since` its axes were an attribute."""
+    axes = None if axis is None else [axis] if isinstance(axis, int) else list(axis)
+    graph = x.graph
+    if axes is None:
+        return graph.op(kind, x, keepdims=int(keepdims))
+    if graph.opset < since:
+        return graph.op(kind, x, axes=axes, keepdims=int(keepdims))
+    return graph.op(kind, x, np.array(axes, np.int64), keepdims=int(keepdims))
+
+
+def total(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
+    """The sum over an axis, or over all (numpy.sum); conditions are counted."""
+    return _reduced("ReduceSum", x.cast("int64") if x.dtype.kind == "b" else x, axis, keepdims, 13)
+
+
+def mean(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
+    """The mean over an axis, or over all."""
+    return _reduced("ReduceMean", _floating(x), axis, keepdims, 18)
+
+
+def largest(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
+    """The largest element over an axis, or of all (numpy.max)."""
+    return _reduced("ReduceMax", x, axis, keepdims, 18)
+
+
+def smallest(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
+    """The smallest element over an axis, or of all (numpy.min)."""
+    return _reduced("ReduceMin", x, axis, keepdims, 18)
+
+
+def product(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
+    """The product over an axis, or of all (numpy.prod)."""
+    return _reduced("ReduceProd", x, axis, keepdims, 18)
+
+
+def any_of(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
+    """Whether a condition holds anywhere along an axis (numpy.any)."""
+    return total(x, axis, keepdims=keepdims) > 0
+
+
+def all_of(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
+    """Whether a condition holds everywhere along an axis (numpy.all)."""
+    return ~any_of(~x, axis, keepdims=keepdims)
+
+
+def logsumexp(x: Value, axis: int, *, keepdims: bool = False) -> Value:
+    """log(sum(exp(x))), kept from overflow by its largest element."""
+    top = largest(x, axis, keepdims=True)
+    top = where(absolute(top) < np.inf, top, 0.0)
+    result = log(total(exp(x - top), axis, keepdims=True)) + top
+    return result if keepdims else squeeze(result, axis)
+
+
+def softmax(x: Value, axis: int = -1) -> Value:
+    """exp(x) / sum(exp(x)) along an axis."""
+    return x.graph.op("Softmax", _floating(x), axis=axis)
+
+
+def argmax(x: Value, axis: int = -1) -> Value:
+    """The position of the largest element, the first of several."""
+    return x.graph.op("ArgMax", x.cast("int64") if x.dtype.kind == "b" else x, axis=axis, keepdims=0, dtype="int64")
+
+
+def argmin(x: Value, axis: int = -1) -> Value:
+    """The position of the smallest element, the first of several."""
+    return x.graph.op("ArgMin", x, axis=axis, keepdims=0, dtype="int64")
+
+
+def cumsum(x: Value, axis: int) -> Value:
+    """The running sum along an axis."""
+    return x.graph.op("CumSum", x, np.int64(axis))
+
+
+def concatenate(values: Sequence[Value], axis: int = -1) -> Value:
+    """Values behind one another along an axis, in their common dtype."""
+    if len(values) == 1:
+        return values[0]
+    graph = innermost(*values)
+    texts = any(one.dtype.kind == "O" for one in values)
+    return graph.op("Concat", *(values if texts else graph.promoted(*values)), axis=axis)
+
+
+def stack(values: Sequence[Value], axis: int) -> Value:
+    """Values beside one another along a new axis."""
+    return concatenate([expand_dims(one, axis) for one in values], axis)
+
+
+def expand_dims(x: Value, axis: int) -> Value:
+    """Give x one more axis, of size 1."""
+    return x.graph.op("Unsqueeze", x, np.array([axis], np.int64))
+
+
+def squeeze(x: Value, axis: int) -> Value:
+    """Take from x an axis of size 1."""
+    return x.graph.op("Squeeze", x, np.array([axis], np.int64))
+
+
+def reshape(x: Value, shape: Sequence[int]) -> Value:
+    """Give x another shape; -1 stands for what is left, 0 for the size that x has there."""
+    return x.graph.op("Reshape", x, np.array(shape, np.int64))
+
+
+def transpose(x: Value, axes: Sequence[int]) -> Value:
+    """Put the axes of x in another order."""
+    return x.graph.op("Transpose", x, perm=list(axes))
+
+
+def size(x: Value, axis: int = 0) -> Value:
+    """The size of an axis, as an int64[1]."""
+    shape = x.graph.op("Shape", x, dtype="int64")
+    return shape[axis : axis + 1] if axis != -1 else shape[-1:]
+
+
+def repeated(row: ArrayLike, x: Value) -> Value:
+    """One row (or number) for each row of x: numpy.broadcast_to(row, (len(x), *row.shape))."""
+    array = np.asarray(row)
+    shape = concatenate([size(x), x.graph.constant(np.ones(array.ndim, np.int64))], 0) if array.ndim else size(x)
+    return x.graph.op("Expand", array, shape)
+
+
+def take_along_axis(x: Value, indices: Value, axis: int) -> Value:
+    """The elements at the given positions of each row (or column)."""
+    return innermost(x, indices).op("GatherElements", x, indices, axis=axis)
+
+
+def take(array: Operand, indices: Value, axis: int = 0) -> Value:
+    """array[indices], along an axis; the array is mostly one of the estimator's."""
+    return innermost(array, indices).op("Gather", array, indices, axis=axis)
+
+
+def topk(x: Value, k: int, *, axis: int = -1, smallest_first: bool = False) -> tuple[Value, Value]:
+    """The k largest (or smallest) elements in order with their positions; of equal ones the first."""
+    values, positions = x.graph.ops(
+        "TopK", x, np.array([k], np.int64), dtypes=[None, "int64"], axis=axis, largest=int(not smallest_first)
+    )
+    return values, positions
+
+
+def one_hot(indices: Value, depth: int, dtype: DTypeLike = "float64") -> Value:
+    """A last axis more, with 1 at each index and 0 elsewhere."""
+    return equal(expand_dims(indices, -1), np.arange(depth)).cast(dtype)
+
+
+def searchsorted(edges: Operand, x: Value, side: str = "left") -> Value:
+    """How many of the sorted edges lie before each element: numpy.searchsorted."""
+    spread = expand_dims(x, -1)
+    return total(spread > edges if side == "left" else spread >= edges, -1)
+
+
+def squared_norms(x: Value) -> Value:
+    """The sum of squares of each row, as a column."""
+    return total(x * x, -1, keepdims=True)
+
+
+def normalized(x: Value, axis: int = -1) -> Value:
+    """Divide x, which is nowhere negative, by its sums along an axis; rows of zeros stay."""
+    sums = total(x, axis, keepdims=True)
+    return x / where(equal(sums, 0.0), 1.0, sums)
+
+
+def loop(
+    graph: Graph,
+    count: int | Value,
+    state: Sequence[Value],
+    body: Callable[..., tuple[Value | None, Sequence[Value]]],
+) -> list[Value]:
+    """Repeat `body(iteration, *state)`, which returns whether to go on (None: always) and the next state.
+
+    Arguments:
+        count: the greatest number of rounds.
+        state: what the body is given and gives back, with the same dtypes and ranks each round.
+    """
+    inner = graph.child()
+    given = [Value(inner, inner.name("state"), one.dtype) for one in state]
+    iteration, proceed = Value(inner, inner.name("iteration"), "int64"), Value(inner, inner.name("proceed"), "bool")
+    goes_on, results = body(iteration, *given)
+    ends = [inner.op("Identity", one) for one in (proceed if goes_on is None else goes_on, *results)]
+    written = inner.body([iteration, proceed, *given], ends)
+    rounds = np.int64(count) if isinstance(count, int) else count
+    return graph.ops("Loop", rounds, np.True_, *state, dtypes=[one.dtype for one in state], body=written)
