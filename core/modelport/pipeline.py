@@ -8,7 +8,6 @@ import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from modelport.domains import domains_of
 from modelport.errors import ModelportError, UnsupportedOps
 from modelport.models import find_plugin, signature_of
 from modelport.options import split_options
-from modelport.plugins import Plugin, registry
+from modelport.plugins import Plugin, registry, version_of
 from modelport.signature import Signature, parse_inputs
 from modelport.spec import HUB, Options
 from modelport.stages import Progress, Staged
@@ -228,6 +227,7 @@ def _load(job: _Job, source: Any) -> None:
 def _export(job: _Job, path: Path) -> list[Path]:
     wanted = job.request["opset"] or opset.DEFAULT_OPSET
     with job.stage("export"):
+        job.report.warnings.extend(registry().contributions(job.source.key))
         exported = job.source.call(
             "to_onnx", model=job.model, signature=job.signature, opset=wanted, options=job.options
         )
@@ -381,7 +381,7 @@ def _describe(source: Any) -> str:
 def _versions(*plugins: Plugin) -> dict[str, str]:
     versions = {
         "python": platform.python_version(),
-        **{name: version(name) for name in ("onnx", "onnxruntime", "numpy")},
+        **{name: version_of(name) for name in ("onnx", "onnxruntime", "numpy")},
     }
     for plugin in plugins:
         versions.update(plugin.versions())

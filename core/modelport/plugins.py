@@ -44,6 +44,12 @@ _TRANSLATED: Mapping[str, type[ModelportError]] = {
 }
 
 
+@cache
+def version_of(distribution: str) -> str:
+    """Return the installed version of a distribution, its metadata parsed once; raises PackageNotFoundError."""
+    return version(distribution)
+
+
 @dataclass(frozen=True)
 class Plugin:
     """One loaded plugin: its framework's description and its hooks."""
@@ -73,7 +79,7 @@ class Plugin:
         found = {}
         for name in self.framework.distributions:
             with contextlib.suppress(PackageNotFoundError):
-                found[name] = version(name)
+                found[name] = version_of(name)
         return found
 
     @property
@@ -232,6 +238,17 @@ class Registry:
             f"no plugin owns objects of type {type(model).__module__}.{type(model).__qualname__}",
             remedy=f"pass from_=...; known: {', '.join(self.keys)}",
         )
+
+    def contributions(self, to: str) -> list[str]:
+        """Let every other plugin whose framework is installed add to the translation of `to`; return what went wrong."""
+        failures = []
+        for plugin in self.all():
+            if plugin.key != to and plugin.has("contribute") and not plugin.missing:
+                try:
+                    plugin.call("contribute", to=to)
+                except ModelportError as error:
+                    failures.append(f"the {plugin.key} plugin contributes nothing to {to}: {error.what}")
+        return failures
 
     def for_suffix(self, path: Path) -> Plugin:
         """Return the one plugin that writes files of this suffix (``--to`` from ``-o``); raises UnknownFormat."""

@@ -225,6 +225,14 @@ class Hooks:
         """
         raise NotImplementedError
 
+    @hookspec
+    def contribute(self, to: str) -> None:
+        """Add to another framework's translation what its models may hold of this one. Optional.
+
+        Called before the plugin `to` translates to ONNX: ``to == "sklearn"`` is the moment to register formulas for
+        estimators that pipelines may hold. It is called for every conversion, so that it must bear repetition.
+        """
+
     @hookspec(firstresult=True)
     def from_onnx(self, model: onnx_ir.Model, options: Options, samples: Arrays | None) -> Model:
         """Translate from ONNX. Names and order of inputs and outputs are kept.

@@ -353,3 +353,27 @@ def test_a_listener_hears_of_failures_too(fake: FakeFramework) -> None:
 
 def test_the_registry_of_a_process_is_read_once() -> None:
     assert plugins.registry() is plugins.registry()
+
+
+def test_another_plugin_contributes_before_the_translation(fake: FakeFramework, registry: Registry) -> None:
+    class Contributor(FakeFramework):
+        @hookimpl
+        def contribute(self, to: str) -> None:
+            asked.append(to)
+
+    asked: list[str] = []
+    registry.register("contributor", Contributor("contributor"))
+    modelport.convert(Net(graph("(float[N] x) => (float[N] y) { y = Relu(x) }")), from_="fake")
+    assert asked == ["fake"]
+
+
+def test_a_contribution_that_fails_costs_a_warning_and_not_the_result(fake: FakeFramework, registry: Registry) -> None:
+    class Contributor(FakeFramework):
+        @hookimpl
+        def contribute(self, to: str) -> None:
+            raise RuntimeError("no such class")
+
+    registry.register("contributor", Contributor("contributor"))
+    conversion = modelport.convert(Net(graph("(float[N] x) => (float[N] y) { y = Relu(x) }")), from_="fake")
+    assert conversion.report.status == "delivered"
+    assert "no such class" in conversion.report.warnings[0]

@@ -1,7 +1,10 @@
 """scikit-learn to ONNX: formulas for its estimators, and skl2onnx for those that it converts well."""
 
+from modelport_converters.sklearn_to_onnx import bridge, formulas
 from modelport_converters.sklearn_to_onnx.calling import serves
 from modelport_converters.sklearn_to_onnx.conversion import Input, Output, convert
 from modelport_converters.sklearn_to_onnx.methods import METHODS, usual
 
-__all__ = ["METHODS", "Input", "Output", "convert", "serves", "usual"]
+__all__ = ["METHODS", "Input", "Output", "convert", "formulas", "serves", "usual"]
+
+bridge.register()

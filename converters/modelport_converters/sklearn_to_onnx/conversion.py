@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from modelport.errors import CannotConvert, UnsupportedOps
-from modelport_converters.sklearn_to_onnx import calling, formulas, registry
+from modelport_converters.sklearn_to_onnx import calling, registry
 from modelport_converters.sklearn_to_onnx import functions as fn
 from modelport_converters.sklearn_to_onnx.building import (
     LARGEST_OPSET,
@@ -25,8 +25,6 @@ from modelport_converters.sklearn_to_onnx.building import (
 from modelport_converters.sklearn_to_onnx.columns import Columns, Features, matrix
 from modelport_converters.sklearn_to_onnx.labels import class_labels
 from modelport_converters.sklearn_to_onnx.methods import METHODS
-
-__all__ = ["Input", "Output", "convert", "formulas"]
 
 Dims = tuple[int | str, ...] | None
 """A shape: sizes and symbolic names; None for what is no tensor."""
@@ -164,7 +162,7 @@ def _finished(estimator: Any, result: Any, output: Output) -> Value:
         name, listed = ("strings", list(labels)) if labels.dtype.kind == "O" else ("int64s", labels.tolist())
         return value.graph.op("ZipMap", value.cast("float32"), domain="ai.onnx.ml", **{f"classlabels_{name}": listed})
     value = value.cast(dtype)
-    return fn.reshape(value, [-1, 1]) if output.dims is not None and output.dims[1:] == (1,) else value
+    return fn.as_columns(value) if output.dims is not None and len(output.dims) == 2 else value
 
 
 def _give(graph: Graph, result: Value, output: Output) -> None:

@@ -25,12 +25,10 @@ def taken_in(x: Value, converted: onnx.ModelProto) -> list[Value]:
 
 
 def rename(node: onnx.NodeProto, names: dict[str, str], prefix: str) -> None:
-    """Rename what a node reads by `names`, and what it gives by a prefix, which `names` learns; in its bodies too."""
+    """Rename what a node reads and gives by `names`; what it gives and they lack gets a prefix. In its bodies too."""
     node.name = f"{prefix}_{node.name}"
     node.input[:] = [names.get(name, name) for name in node.input]
-    for name in node.output:
-        names[name] = f"{prefix}_{name}" if name else ""
-    node.output[:] = [names[name] for name in node.output]
+    node.output[:] = [names.setdefault(name, f"{prefix}_{name}" if name else "") for name in node.output]
     for attribute in node.attribute:
         for body in [attribute.g] if attribute.type == onnx.AttributeProto.GRAPH else []:
             _rename_body(body, dict(names), prefix)

@@ -66,14 +66,14 @@ def load(source: Path, options: Options) -> Any:
 @hookimpl
 def signature(model: Any, options: Options) -> Signature:
     """One matrix ``X[N,k]``, float32 unless the user or the samples say float64."""
-    width = _booster(model).num_feature()
+    width = booster(model).num_feature()
     dtype = "float64" if any(spec.dtype == "float64" for spec in options.samples) else "float32"
     matrix = TensorSpec("X", dtype, ("N", width))
     for wanted in options.inputs:
         matrix = _refined(matrix, wanted)
     if len(options.inputs) > 1:
         raise InvalidSignature("a LightGBM model takes one matrix", remedy=f"write --input '{matrix}'")
-    return Signature((matrix,), _outputs(model, matrix.dtype), dict(options.examples))
+    return Signature((matrix,), outputs(model, matrix.dtype), dict(options.examples))
 
 
 @hookimpl
@@ -82,7 +82,7 @@ def samples(model: Any, signature: Signature, seed: int) -> dict[str, NDArray[An
     from modelport_lightgbm import trees
 
     (matrix,) = signature.inputs
-    return {matrix.name: trees.rows_around_splits(_booster(model).dump_model(), seed).astype(matrix.dtype)}
+    return {matrix.name: trees.rows_around_splits(booster(model).dump_model(), seed).astype(matrix.dtype)}
 
 
 @hookimpl
@@ -90,11 +90,20 @@ def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> o
     """Translate into one TreeEnsemble node; raises CannotConvert for what has no form in ONNX."""
     from modelport_lightgbm import trees
 
-    dump = _booster(model).dump_model()
+    dump = booster(model).dump_model()
     if dump.get("pandas_categorical"):
         options.note("columns of pandas categories are fed as their integer codes")
-    classes = list(model.classes_) if _is_classifier(model) else None
+    classes = list(model.classes_) if is_classifier(model) else None
     return trees.to_onnx(dump, signature, opset, classes)
+
+
+@hookimpl
+def contribute(to: str) -> None:
+    """Register formulas for the estimators, so that scikit-learn's pipelines may hold them."""
+    if to == "sklearn":
+        from modelport_lightgbm import estimators
+
+        estimators.register()
 
 
 @hookimpl
@@ -105,8 +114,8 @@ def run(
     import numpy as np
 
     (matrix,) = inputs.values()
-    values = np.asarray(_booster(model).predict(matrix))
-    if not _is_classifier(model):
+    values = np.asarray(booster(model).predict(matrix))
+    if not is_classifier(model):
         return {"prediction": values.reshape(len(matrix), -1).astype(signature.outputs[0].dtype)}
     probabilities = np.stack([1 - values, values], axis=1) if values.ndim == 1 else values
     label = np.asarray(model.classes_)[probabilities.argmax(axis=1)]
@@ -116,7 +125,7 @@ def run(
     }
 
 
-def _booster(model: Any) -> Any:
+def booster(model: Any) -> Any:
     """Return the Booster inside an estimator; raises CannotConvert for an estimator that has not been fitted."""
     import lightgbm
 
@@ -132,13 +141,15 @@ def _booster(model: Any) -> Any:
     return model.booster_
 
 
-def _is_classifier(model: Any) -> bool:
+def is_classifier(model: Any) -> bool:
+    """Whether the model is an estimator that gives labels."""
     return hasattr(model, "classes_")
 
 
-def _outputs(model: Any, dtype: str) -> tuple[TensorSpec, ...]:
-    if not _is_classifier(model):
-        return (TensorSpec("prediction", dtype, ("N", _booster(model).num_model_per_iteration())),)
+def outputs(model: Any, dtype: str) -> tuple[TensorSpec, ...]:
+    """Return `label` and `probabilities` of a classifier, `prediction` of all else."""
+    if not is_classifier(model):
+        return (TensorSpec("prediction", dtype, ("N", booster(model).num_model_per_iteration())),)
     text = model.classes_.dtype.kind in "OU"
     label = TensorSpec("label", "string" if text else "int64", ("N",))
     return label, TensorSpec("probabilities", dtype, ("N", len(model.classes_)))
