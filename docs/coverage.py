@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -21,14 +22,39 @@ PAGE = Path(__file__).with_name("coverage.md")
 
 _HEAD = """# Coverage
 
-Written by `python docs/coverage.py`. [ONNX operators](#onnx-operators) · [Keras layers](#keras-layers) ·
+Written by `python docs/coverage.py`. [ONNX operators](#onnx-operators) ·
+[scikit-learn estimators](#scikit-learn-estimators) · [Keras layers](#keras-layers) ·
 [activations](#keras-activations) · [applications](#keras-applications) · [TensorFlow operators](#tensorflow-operators)
 """
 
 
 def page() -> str:
     """Return the text of the page."""
-    return "\n".join([_HEAD, f"# ONNX operators\n\n{ledger.table(registry())}", *_keras(), _tensorflow()])
+    return "\n".join([_HEAD, f"# ONNX operators\n\n{ledger.table(registry())}", _sklearn(), *_keras(), _tensorflow()])
+
+
+def _sklearn() -> str:
+    """List the estimators of the sweep with the methods that they answer new rows with."""
+    import sklearn
+    from sklearn_case import answers
+    from sklearn_sweep import DEFAULTS, EXCEPTIONS, VARIANTS
+
+    variants = Counter(case.name.partition("[")[0] for case in VARIANTS)
+    rows = []
+    for name, case in DEFAULTS.items():
+        methods = ", ".join(answers(case.fitted()[0]))
+        if name in EXCEPTIONS:
+            rows.append((name, methods, "", "refused", "", EXCEPTIONS[name]))
+        elif methods:
+            rows.append((name, methods, "float32, float64", "proven", str(1 + variants[name]), ""))
+    proven = sum(row[3] == "proven" for row in rows)
+    silent = sorted(name for name in DEFAULTS if name not in {row[0] for row in rows})
+    lead = (
+        f"Every estimator of scikit-learn {sklearn.__version__} that answers for new rows. Proven: {proven}, in "
+        f"{proven + sum(variants.values())} configurations. Refused with a reason: {len(EXCEPTIONS)}."
+    )
+    table = _table(("name", "methods", "input", "status", "cases", "reason"), sorted(rows, key=lambda row: row[0].lower()))
+    return f"# scikit-learn estimators\n\n{lead}\n\n{table}\nThese answer for no rows but those they were fitted on: {', '.join(silent)}.\n"
 
 
 def _keras() -> list[str]:

@@ -119,7 +119,8 @@ def suited(estimator: BaseEstimator) -> tuple[Any, Any, Any]:
         target = features[:, 3] * 2.0 + features[:, 0] + 1.0
         features = features[:, :3]
     if tags.target_tags.multi_output and not tags.target_tags.single_output:
-        target = np.column_stack([target, target[::-1]])
+        columns = np.column_stack([target, target[::-1]])
+        target = columns if is_regressor(estimator) else (columns == 1).astype(int)
     if not tags.target_tags.required and is_clusterer(estimator):
         target = None
     if tags.input_tags.one_d_array:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import lightgbm
-from modelport_converters.sklearn_to_onnx import inlining, registry
-from modelport_converters.sklearn_to_onnx.building import Value
+import onnx
 
 import modelport_lightgbm
 from modelport import Signature, TensorSpec
+from modelport_converters.sklearn_to_onnx import functions as fn
+from modelport_converters.sklearn_to_onnx import inlining, registry
+from modelport_converters.sklearn_to_onnx.building import Value
 from modelport_lightgbm import trees
 
 
@@ -17,6 +19,7 @@ def register() -> None:
     """Register the formulas; once or more often."""
     registry.predict(lightgbm.LGBMClassifier)(_label)
     registry.predict_proba(lightgbm.LGBMClassifier)(_probabilities)
+    registry.decision_function(lightgbm.LGBMClassifier)(_raw_scores)
     registry.predict(lightgbm.LGBMRegressor)(_prediction)
 
 
@@ -29,19 +32,34 @@ def _probabilities(model: Any, x: Value) -> Value:
 
 
 def _prediction(model: Any, x: Value) -> Value:
-    return _translated(model, x)[0]
+    return fn.reshape(_translated(model, x)[0], [-1])
 
 
-def _translated(model: Any, x: Value) -> list[Value]:
+def _raw_scores(model: Any, x: Value) -> Value:
+    """What the trees add up to; one number for two classes."""
+    scores = _translated(model, x, raw=True)[0]
+    return fn.reshape(scores, [-1]) if len(model.classes_) == 2 else scores
+
+
+def _translated(model: Any, x: Value, *, raw: bool = False) -> list[Value]:
     """Return the outputs of the translation for these features, taken into their graph once."""
-    features = x if x.dtype.kind == "f" else x.cast("float64")
-    key = (id(model), "modelport_lightgbm", x.name)
+    key = (id(model), __name__, x.name, raw)
     if key not in x.graph.memo:
-        booster = modelport_lightgbm.booster(model)
-        matrix = TensorSpec("X", features.dtype.name, ("N", booster.num_feature()))
-        signature = Signature((matrix,), modelport_lightgbm.outputs(model, matrix.dtype), {})
-        classes = list(model.classes_) if modelport_lightgbm.is_classifier(model) else None
-        translated = trees.to_onnx(booster.dump_model(), signature, x.graph.opset, classes)
-        x.graph.memo[key] = inlining.taken_in(features, translated)
+        features = x if x.dtype.kind == "f" else x.cast("float64")
+        x.graph.memo[key] = inlining.taken_in(features, _translation(model, features, raw))
     result: list[Value] = x.graph.memo[key]
     return result
+
+
+def _translation(model: Any, features: Value, raw: bool) -> onnx.ModelProto:
+    booster = modelport_lightgbm.booster(model)
+    labelled = modelport_lightgbm.is_classifier(model) and not raw
+    dtype = features.dtype.name
+    matrix = TensorSpec("X", dtype, ("N", booster.num_feature()))
+    prediction = (TensorSpec("prediction", dtype, ("N", booster.num_model_per_iteration())),)
+    outputs = modelport_lightgbm.outputs(model, dtype) if labelled else prediction
+    dump = booster.dump_model()
+    if raw:
+        dump["objective"] = ""
+    classes = list(model.classes_) if labelled else None
+    return trees.to_onnx(dump, Signature((matrix,), outputs), features.graph.opset, classes)
