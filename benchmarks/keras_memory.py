@@ -20,6 +20,14 @@ import_tensorflow()
 import keras
 model = keras.saving.load_model(sys.argv[1], compile=False)
 """
+_RUN = (
+    _LOAD
+    + """
+import numpy
+for size in (3, 1, 5):  # as a proof does: Keras holds every intermediate tensor of a call
+    model(numpy.zeros((size, *model.input.shape[1:]), "float32"), training=False)
+"""
+)
 _BARE = (
     _LOAD
     + """
@@ -46,6 +54,7 @@ def main() -> None:
             weights, loaded = Path(source).stat().st_size, 0
             programs = {
                 "loading the model": _LOAD,
+                "loading and running it": _RUN,
                 "modelport, no proof": _OURS.replace("VERIFY", "False"),
                 "modelport, whole": _OURS.replace("VERIFY", "True"),
                 "bare tf2onnx": "" if name == "wide" else _BARE,

@@ -23,8 +23,7 @@ import onnx
 import onnxruntime
 
 import modelport
-from measuring import finish
-from tensorflow_speed import interleaved
+from measuring import finish, timed_at_rest
 
 APPLICATIONS = ("ResNet50", "EfficientNetB0", "ConvNeXtTiny", "MobileNetV2", "DenseNet121")
 _OPSET = 18
@@ -55,7 +54,7 @@ def measure(name: str, folder: Path) -> dict[str, Any]:
     if reason is None:
         calls["tf2onnx"] = running(theirs, image)
         np.testing.assert_allclose(calls["ours"]()[0], calls["tf2onnx"]()[0], rtol=1e-3, atol=1e-5)
-    times = {key: statistics.median(values) for key, values in interleaved(calls).items()}
+    times = {key: statistics.median(values) for key, values in timed_at_rest(calls).items()}
     return {
         "model": name, "ours ms": 1e3 * times["ours"],
         "tf2onnx ms": 1e3 * times["tf2onnx"] if reason is None else reason,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import statistics
@@ -21,6 +22,12 @@ _REPORT_PEAK = (
     "\nimport resource as _r, sys as _s\nprint('PEAK', _r.getrusage(_r.RUSAGE_SELF).ru_maxrss, file=_s.stderr)\n"
 )
 
+_REST = 0.02
+"""Seconds of sleep in which a process at rest uses next to no processor time."""
+
+_IN_ALL = 12.0
+"""Seconds that the calls of `timed_at_rest` take together."""
+
 
 def seconds(call: Callable[[], Any]) -> float:
     """Return the wall time of one call."""
@@ -36,6 +43,28 @@ def interleave(calls: Mapping[str, Callable[[], float]], rounds: int) -> dict[st
         for name in calls if number % 2 == 0 else reversed(calls):
             times[name].append(calls[name]())
     return times
+
+
+def timed_at_rest(calls: Mapping[str, Callable[[], Any]]) -> dict[str, list[float]]:
+    """Time the calls in turn, for some seconds in all, each when the process is at rest; the first rounds warm up."""
+
+    def timed(call: Callable[[], Any]) -> float:
+        _rest()
+        return seconds(call)
+
+    measured = {name: lambda call=call: timed(call) for name, call in calls.items()}
+    first = interleave(measured, 3)
+    rounds = max(7, int(_IN_ALL / sum(values[-1] + 4 * _REST for values in first.values())))
+    return interleave(measured, min(rounds, 200))
+
+
+def _rest() -> None:
+    """Wait until no thread of this process works or spins any more."""
+    used = math.inf
+    while used > 0.05 * _REST:
+        before = time.process_time()
+        time.sleep(_REST)
+        used = time.process_time() - before
 
 
 def ratio(times: Mapping[str, Sequence[float]], ours: str, theirs: str) -> float:

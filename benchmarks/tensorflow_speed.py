@@ -8,13 +8,10 @@ models. oneDNN is what TensorFlow chooses for the processor, or what TF_ENABLE_O
 
 from __future__ import annotations
 
-import math
 import os
 import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +22,7 @@ import onnxruntime
 
 import modelport
 import nets
-from measuring import finish, interleave
-
-_REST = 0.02
-"""Seconds of sleep in which a process at rest uses next to no processor time."""
-
-_SECONDS = 12.0
+from measuring import finish, timed_at_rest
 
 
 def main() -> None:
@@ -66,7 +58,7 @@ def measure(name: str, folder: Path) -> list[dict[str, Any]]:
         if rival is not None:
             image = tf.constant(np.moveaxis(next(iter(arrays.values())), 1, -1))
             calls["keras"] = lambda image=image: [value.numpy() for value in rival(keras_tensor=image).values()]
-        times = {key: statistics.median(values) for key, values in interleaved(calls).items()}
+        times = {key: statistics.median(values) for key, values in timed_at_rest(calls).items()}
         rows.append(
             {
                 "model": name, "batch": batch, "oneDNN": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
@@ -77,29 +69,6 @@ def measure(name: str, folder: Path) -> list[dict[str, Any]]:
         )  # fmt: skip
         print(rows[-1], flush=True)
     return rows
-
-
-def interleaved(calls: dict[str, Callable[[], Any]]) -> dict[str, list[float]]:
-    """Time the calls in turn, for some seconds in all; the first rounds warm up."""
-
-    def timed(call: Callable[[], Any]) -> float:
-        rest()
-        start = time.perf_counter()
-        call()
-        return time.perf_counter() - start
-
-    first = interleave({key: lambda call=call: timed(call) for key, call in calls.items()}, 3)
-    rounds = max(7, int(_SECONDS / sum(values[-1] + 4 * _REST for values in first.values())))
-    return interleave({key: lambda call=call: timed(call) for key, call in calls.items()}, min(rounds, 200))
-
-
-def rest() -> None:
-    """Wait until no thread of this process works or spins any more."""
-    used = math.inf
-    while used > 0.05 * _REST:
-        before = time.process_time()
-        time.sleep(_REST)
-        used = time.process_time() - before
 
 
 def drawn(value: Any, batch: int) -> np.ndarray:

@@ -1,42 +1,25 @@
 import math
-from dataclasses import dataclass
 
 import numpy as np
-import onnx
 import onnx_ir as ir
-import onnxruntime
 import pytest
 import tensorflow as tf
+from drawn import floats
+from tensorflow_same import Value, ran
 
 from modelport.errors import CannotConvert, UnsupportedOps
 from modelport_converters.tensorflow_to_onnx.arrays import to_array, to_tensor
-from modelport_converters.tensorflow_to_onnx.exporting import NEWEST_OPSET, export
+from modelport_converters.tensorflow_to_onnx.exporting import export
+from modelport_converters.tensorflow_to_onnx.handlers.forms import NEWEST_OPSET
 from modelport_converters.tensorflow_to_onnx.structure import path_name, symbolic, unique
 from modelport_converters.tensorflow_to_onnx.weights import Weight
-
-
-@dataclass(frozen=True)
-class Value:
-    name: str
-    dtype: str
-    shape: tuple[int | str, ...] | None
-
 
 X = Value("x", "float32", ("N", 4))
 Y = Value("y", "float32", ("N", 4))
 
 
-def floats(*shape):
-    return np.random.default_rng(3).normal(size=shape).astype("float32")
-
-
 def exported(call, inputs=(X,), outputs=(Y,), weights=(), opset=NEWEST_OPSET):
     return ir.to_proto(export(call, inputs, outputs, opset=opset, owner=tf.Module(), weights=weights))
-
-
-def ran(model, **inputs):
-    onnx.checker.check_model(model, full_check=True)
-    return onnxruntime.InferenceSession(model.SerializeToString()).run(None, inputs)
 
 
 def test_erfc_agrees_with_the_math_module():

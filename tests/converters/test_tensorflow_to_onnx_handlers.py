@@ -1,54 +1,22 @@
 """Handlers of TensorFlow operators that Keras's layers need, each against TensorFlow itself."""
 
-from dataclasses import dataclass
-
 import numpy as np
-import onnx
-import onnx_ir as ir
-import onnxruntime
 import pytest
 import tensorflow as tf
+from drawn import floats
+from tensorflow_same import Value, assert_same
 
 from modelport.errors import UnsupportedOps
-from modelport_converters.tensorflow_to_onnx.exporting import NEWEST_OPSET, export
-
-
-@dataclass(frozen=True)
-class Value:
-    name: str
-    dtype: str
-    shape: tuple[int | str, ...]
+from modelport_converters.tensorflow_to_onnx.exporting import export
+from modelport_converters.tensorflow_to_onnx.handlers.forms import NEWEST_OPSET
 
 
 def agrees(call, *arrays, opset=NEWEST_OPSET, open_axes=None, tolerance=1e-5):
-    """Export a function, run it, and compare with TensorFlow; return the operators.
-
-    `open_axes` are the axes of unknown size, all when left out.
-    """
-    inputs = [
-        Value(f"x{index}", array.dtype.name, _sizes(index, array, open_axes)) for index, array in enumerate(arrays)
-    ]
-    expected = call(*map(tf.constant, arrays))
-    output = Value("y", expected.dtype.name, tuple(f"y_{axis}" for axis in range(expected.shape.rank)))
-    model = export(lambda *tensors: [call(*tensors)], inputs, [output], opset=opset, owner=tf.Module())
-    proto = ir.to_proto(model) if isinstance(model, ir.Model) else model
-    onnx.checker.check_model(proto, full_check=True)
-    session = onnxruntime.InferenceSession(proto.SerializeToString())
-    (got,) = session.run(None, {value.name: array for value, array in zip(inputs, arrays, strict=True)})
-    assert got.dtype == expected.numpy().dtype
-    np.testing.assert_allclose(got, expected.numpy(), rtol=tolerance, atol=tolerance)
-    return [node.op_type for node in proto.graph.node]
-
-
-def _sizes(index, array, open_axes):
-    """Name the open sizes of an input."""
-    return tuple(
-        f"d{index}_{axis}" if open_axes is None or axis in open_axes else size for axis, size in enumerate(array.shape)
+    """Compare a function of one result with TensorFlow, and return the operators of its ONNX form."""
+    model = assert_same(
+        lambda *tensors: [call(*tensors)], *arrays, opset=opset, open_axes=open_axes, rtol=tolerance, atol=tolerance
     )
-
-
-def floats(*shape):
-    return np.random.default_rng(3).normal(size=shape).astype("float32")
+    return [node.op_type for node in model.graph.node]
 
 
 # --- selection -----------------------------------------------------------------------------------

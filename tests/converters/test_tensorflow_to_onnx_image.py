@@ -12,21 +12,21 @@ SIZES = [(13, 5), (4, 18), (16, 27), (1, 9)]
 rounded = {"rtol": 1e-5, "atol": 2e-6}
 
 
-@pytest.mark.parametrize("fixed", [True, False], ids=["fixed sizes", "open sizes"])
+@pytest.mark.parametrize("open_axes", [[0], None], ids=["fixed sizes", "open sizes"])
 @pytest.mark.parametrize("smooth", [False, True], ids=["plain", "smooth"])
 @pytest.mark.parametrize("method", ["bilinear", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic"])
-def test_images_are_resized(method, smooth, fixed):
+def test_images_are_resized(method, smooth, open_axes):
     def resized(x):
         return [tf.image.resize(x, size, method=method, antialias=smooth) for size in SIZES]
 
-    assert_same(resized, IMAGES, fixed=fixed, opset=18, **rounded)
+    assert_same(resized, IMAGES, open_axes=open_axes, opset=18, **rounded)
 
 
-@pytest.mark.parametrize("fixed", [True, False], ids=["fixed sizes", "open sizes"])
+@pytest.mark.parametrize("open_axes", [[0], None], ids=["fixed sizes", "open sizes"])
 @pytest.mark.parametrize("images", [IMAGES, (IMAGES * 255).astype("uint8")], ids=["floats", "bytes"])
-def test_the_nearest_pixel_is_exactly_the_same(images, fixed):
+def test_the_nearest_pixel_is_exactly_the_same(images, open_axes):
     assert_same(
-        lambda x: [tf.image.resize(x, size, "nearest") for size in SIZES], images, fixed=fixed, opset=18, rtol=0
+        lambda x: [tf.image.resize(x, size, "nearest") for size in SIZES], images, open_axes=open_axes, opset=18, rtol=0
     )
 
 
@@ -36,14 +36,14 @@ def test_images_are_resized_as_in_the_first_tensorflow(op, aligned):
     def resized(x):
         return [getattr(tf.raw_ops, op)(images=x, size=size, align_corners=aligned) for size in SIZES]
 
-    assert_same(resized, IMAGES, fixed=True, opset=18, **rounded)
+    assert_same(resized, IMAGES, open_axes=[0], opset=18, **rounded)
 
 
 def test_bytes_become_floats_when_they_are_resized():
     def resized(x):
         return [tf.image.resize(x, (5, 7), method) for method in ("bilinear", "bicubic", "area", "lanczos3")]
 
-    assert_same(resized, (IMAGES * 255).astype("uint8"), fixed=True, opset=18, rtol=1e-5, atol=5e-4)
+    assert_same(resized, (IMAGES * 255).astype("uint8"), open_axes=[0], opset=18, rtol=1e-5, atol=5e-4)
 
 
 @pytest.mark.parametrize("kernel", ["lanczos1", "box", "triangle", "keyscubic"])
@@ -57,9 +57,9 @@ def test_images_are_scaled_and_moved(kernel):
             for antialias in (False, True)
         ]
 
-    assert_same(moved, IMAGES, fixed=True, opset=18, **rounded)
+    assert_same(moved, IMAGES, open_axes=[0], opset=18, **rounded)
 
 
 def test_a_whole_factor_keeps_to_one_resize():
-    model = assert_same(lambda x: [tf.image.resize(x, (24, 18), "nearest")], IMAGES, fixed=True, opset=18, rtol=0)
+    model = assert_same(lambda x: [tf.image.resize(x, (24, 18), "nearest")], IMAGES, open_axes=[0], opset=18, rtol=0)
     assert [node.op_type for node in model.graph.node] == ["Transpose", "Resize", "Transpose"]

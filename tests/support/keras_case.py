@@ -1,4 +1,4 @@
-"""What the sweeps over Keras's layers share."""
+"""What the tests of Keras's layers and models share."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import keras
 
 EXCEPTIONS: dict[str, dict[str, str]] = tomllib.loads((Path(__file__).parent / "keras_exceptions.toml").read_text())
 """Why a name is not converted: by kind ("layers", "activations", "applications")."""
@@ -27,3 +29,8 @@ class Case:
     build: Callable[[], Any]
     samples: Callable[[], Mapping[str, Any] | Any] | None = None
     opset: int = 18
+
+
+def small_dense() -> Any:
+    """Return a model of one layer: x[N,4] to y[N,3]."""
+    return keras.Sequential([keras.Input((4,), name="x"), keras.layers.Dense(3, name="y")])

@@ -203,7 +203,7 @@ class _Growth:
             lambda x, y: layers.Concatenate(axis=-1)([shared(x), shared(y)]),
             lambda x, y: ops.where(x > y, x, 0.5 * (x + y)),
             lambda x, y: ops.mean(ops.stack([x, y], axis=-1), axis=-1),
-            lambda x, y: ops.softmax(ops.stack([x, y], axis=-1), axis=-1)[..., 0] * y,
+            _weighted if last < 4 else _weighted_alone,
             lambda x, y: x * ops.sigmoid(y),
         ]
         if last == 1:
@@ -243,6 +243,15 @@ class _Growth:
             return tensors[0]
         named = {f"out_{number}": tensor for number, tensor in enumerate(tensors)}
         return pick(self.rng, tensors, named)
+
+
+def _weighted(x: Any, y: Any) -> Any:
+    return ops.softmax(ops.stack([x, y], axis=-1), axis=-1)[..., 0] * y
+
+
+def _weighted_alone(x: Any, y: Any) -> Any:
+    """Weigh volumes, which stacked have six axes: TensorFlow's softmax (oneDNN) takes no more than five."""
+    return ops.softmax(x, axis=-1) * y
 
 
 def _as_inferred(tensor: Any, probe: Any) -> bool:

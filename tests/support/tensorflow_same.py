@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,32 +30,59 @@ def assert_same(
     *arrays: np.ndarray[Any, Any],
     opset: int = 20,
     owner: Any = None,
-    fixed: bool = False,
+    open_axes: Collection[int] | None = None,
     rtol: float = 1e-6,
     atol: float = 0.0,
 ) -> onnx.ModelProto:
-    """Export a function, its sizes open or `fixed` but for the first, and compare ONNX Runtime's results with TensorFlow's."""
-    dtypes = ["string" if array.dtype == object else array.dtype.name for array in arrays]
-    expected = [to_array(tensor) for tensor in call(*map(to_tensor, arrays, dtypes))]
+    """Export a function, and compare ONNX Runtime's results with TensorFlow's.
+
+    Args:
+        call: takes a tensor for each array and returns a sequence of tensors.
+        arrays: what it is called with.
+        opset: asked for.
+        owner: holds the lookup tables of the function.
+        open_axes: the axes of the inputs that are of unknown size; None for all.
+        rtol, atol: the tolerances for floats.
+    """
     inputs = [
-        Value(f"x{index}", dtype, _sizes(f"x{index}", array, fixed))
-        for index, (array, dtype) in enumerate(zip(arrays, dtypes, strict=True))
+        Value(f"x{index}", dtype_name(array), _sizes(f"x{index}", array, open_axes))
+        for index, array in enumerate(arrays)
     ]
+    expected = [to_array(tensor) for tensor in call(*map(to_tensor, arrays, [value.dtype for value in inputs]))]
     outputs = [Value(f"y{index}", "float32", None) for index in range(len(expected))]
-    exported = export(call, inputs, outputs, opset=opset, owner=owner or tf.Module())
-    model = ir.to_proto(exported) if isinstance(exported, ir.Model) else exported
-    onnx.checker.check_model(model, full_check=True)
-    session = onnxruntime.InferenceSession(model.SerializeToString())
-    results = session.run(None, {value.name: array for value, array in zip(inputs, arrays, strict=True)})
+    model = ir.to_proto(export(call, inputs, outputs, opset=opset, owner=owner or tf.Module()))
+    results = ran(model, **{value.name: array for value, array in zip(inputs, arrays, strict=True)})
     for result, reference in zip(results, expected, strict=True):
-        assert (result.dtype, result.shape) == (reference.dtype, reference.shape)
-        if reference.dtype == object:
-            assert result.tolist() == reference.tolist()
-        else:
-            np.testing.assert_allclose(result, reference, rtol=rtol, atol=atol)
+        assert_equal(result, reference, rtol, atol)
     return model
 
 
-def _sizes(name: str, array: np.ndarray[Any, Any], fixed: bool) -> tuple[int | str, ...]:
-    sizes = array.shape if fixed else [f"{name}_{axis}" for axis in range(array.ndim)]
-    return ("N", *sizes[1:]) if array.ndim else ()
+def ran(model: onnx.ModelProto, **arrays: Any) -> list[Any]:
+    """Check a model and return what ONNX Runtime computes."""
+    onnx.checker.check_model(model, full_check=True)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return session.run(None, arrays)
+
+
+def assert_equal(result: Any, reference: Any, rtol: float, atol: float) -> None:
+    """Compare arrays: floats within the tolerances, anything else exactly."""
+    assert result.dtype == reference.dtype, f"dtype {result.dtype} is not {reference.dtype}"
+    assert result.shape == reference.shape, f"shape {result.shape} is not {reference.shape}"
+    if reference.dtype.kind == "f":
+        np.testing.assert_allclose(result, reference, rtol=rtol, atol=atol)
+    else:
+        np.testing.assert_array_equal(result, reference)
+
+
+def dtype_name(array: Any) -> str:
+    """Return TensorFlow's name for the dtype of an array."""
+    return "string" if array.dtype.kind in "OS" else array.dtype.name
+
+
+def _sizes(name: str, array: np.ndarray[Any, Any], open_axes: Collection[int] | None) -> tuple[int | str, ...]:
+    return tuple(
+        f"{name}_{axis}" if open_axes is None or axis in open_axes else size for axis, size in enumerate(array.shape)
+    )

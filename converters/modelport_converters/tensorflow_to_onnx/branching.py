@@ -7,16 +7,17 @@ from typing import Any
 
 import tensorflow as tf
 
+from modelport_converters.tensorflow_to_onnx.freezing import node_defs
+
 _CASES = ("Case", "StatelessCase")
 _INT32 = tf.int32.as_datatype_enum
 
 
 def without_cases(graph: Any) -> None:
     """Rewrite every Case of a GraphDef, its library included, in place: as a call of a function that asks for each index."""
-    for nodes in (graph.node, *(function.node_def for function in list(graph.library.function))):
-        for node in nodes:
-            if node.op in _CASES:
-                _rewrite(graph, node)
+    for node in list(node_defs(graph)):
+        if node.op in _CASES:
+            _rewrite(graph, node)
 
 
 def _rewrite(graph: Any, node: Any) -> None:

@@ -15,23 +15,23 @@ import onnx
 import onnx_ir as ir
 import tensorflow as tf
 from onnx import defs
-from tf2onnx import constants, tf_loader, tfonnx
+from tf2onnx import tfonnx
 
 from modelport.errors import CannotConvert, UnsupportedOps
+from modelport_converters.onnx_graph.schemas import nodes_in
 from modelport_converters.tensorflow_to_onnx import handlers as handlers  # registers them
+from modelport_converters.tensorflow_to_onnx.freezing import frozen, node_defs
+from modelport_converters.tensorflow_to_onnx.handlers.forms import NEWEST_OPSET
 from modelport_converters.tensorflow_to_onnx.handlers.newer import settled
 from modelport_converters.tensorflow_to_onnx.layout import remove_transposes
 from modelport_converters.tensorflow_to_onnx.optimizing import optimized
 from modelport_converters.tensorflow_to_onnx.padding import keep_padding
-from modelport_converters.tensorflow_to_onnx.weights import DOMAIN, Weight, attach, every_node, set_apart, stand_in
+from modelport_converters.tensorflow_to_onnx.weights import DOMAIN, Weight, attach, set_apart, stand_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from modelport_converters.tensorflow_to_onnx.structure import Port
-
-NEWEST_OPSET = max(constants.OPSET_TO_IR_VERSION)
-"""The newest opset that tf2onnx writes."""
 
 DETACHED_BYTES = 2**14
 """Weights from this size on stay outside the graph: there, TensorFlow and tf2onnx copy them many times."""
@@ -72,11 +72,10 @@ def export(
     with quiet() as failures, tf.device("/cpu:0"):
         function = _trace(call, inputs, weights)
         _refuse_programs(function.graph.as_graph_def())
-        names = [port.name for port in inputs]
-        graph = _translate(function, names, [port.name for port in outputs], min(opset, NEWEST_OPSET), owner)
+        graph = _translate(function, inputs, outputs, min(opset, NEWEST_OPSET), owner)
         model = settled(set_apart(graph.make_model("", graph_name="model")), opset)
     refuse_unmapped(model, failures)
-    _set_interface(model, function, inputs, outputs, names)
+    _set_interface(model, function, inputs, outputs)
     attached = attach(model, weights)
     remove_transposes(attached)
     keep_padding(attached.graph)
@@ -97,28 +96,18 @@ def tensor_spec(port: Port) -> tf.TensorSpec:
     return tf.TensorSpec(shape, tf.as_dtype(port.dtype))
 
 
-def _translate(function: Any, inputs: list[str], outputs: list[str], opset: int, owner: Any) -> Any:
+def _translate(function: Any, inputs: Sequence[Port], outputs: Sequence[Port], opset: int, owner: Any) -> Any:
     sources = [tensor.name for tensor in function.inputs[: len(inputs)]]
     targets = [tensor.name for tensor in function.outputs]
-    names = dict(zip([*sources, *targets], [*inputs, *outputs], strict=True))
-    try:
-        frozen, tables = tf_loader.from_trackable(owner, function, sources, targets, False)
-    except ValueError as error:
-        if "2GB" not in str(error):
-            raise
-        raise CannotConvert(
-            "the weights exceed 2 GB, which TensorFlow cannot freeze into one graph",
-            remedy="convert the Keras model that it was exported from, or store the weights as float16",
-        ) from error
-
-    _refuse_bfloat16(frozen)
-    frozen = _inlined(frozen, sources, targets)
+    names = {name: port.name for name, port in zip([*sources, *targets], [*inputs, *outputs], strict=True)}
+    graph, tables = frozen(function, sources, targets, owner)
+    _refuse_bfloat16(graph)
 
     def process() -> Any:
-        with tf.Graph().as_default() as graph:
-            tf.import_graph_def(frozen, name="")
+        with tf.Graph().as_default() as imported:
+            tf.import_graph_def(graph, name="")
             return tfonnx.process_tf_graph(
-                graph,
+                imported,
                 continue_on_error=True,  # so that all operators without a form are found, not only the first
                 opset=opset,
                 input_names=sources,
@@ -130,29 +119,8 @@ def _translate(function: Any, inputs: list[str], outputs: list[str], opset: int,
     return optimized(process)
 
 
-def _inlined(graph: Any, sources: list[str], targets: list[str]) -> Any:
-    """Inline functions compiled with XLA, which TensorFlow keeps as calls (Keras compiles grouped convolutions)."""
-    compiled = [item for item in (*_node_defs(graph), *graph.library.function) if "_XlaMustCompile" in item.attr]
-    if not compiled:
-        return graph
-    for item in compiled:
-        del item.attr["_XlaMustCompile"]
-        if "_noinline" in item.attr:
-            del item.attr["_noinline"]
-    with tf.Graph().as_default():
-        tf.import_graph_def(graph, name="")
-        return tf_loader.tf_optimize(sources, targets, graph)
-
-
-def _node_defs(graph: Any) -> Iterator[Any]:
-    """Yield every node of a GraphDef, those of its functions included."""
-    yield from graph.node
-    for function in graph.library.function:
-        yield from function.node_def
-
-
 def _refuse_programs(graph: Any) -> None:
-    nodes = [node for node in _node_defs(graph) if node.op in _PROGRAMS]
+    nodes = [node for node in node_defs(graph) if node.op in _PROGRAMS]
     found = [f"{node.op}, node {node.name!r}: {_PROGRAMS[node.op]}" for node in nodes]
     if found:
         remedy = "replace tf.py_function, tf.numpy_function and functions of JAX by TensorFlow operations"
@@ -162,7 +130,7 @@ def _refuse_programs(graph: Any) -> None:
 def _refuse_bfloat16(graph: Any) -> None:
     """Refuse what tf2onnx would compute in float16, which has another range."""
     bfloat16 = tf.bfloat16.as_datatype_enum
-    found = [node.name for node in _node_defs(graph) if any(value.type == bfloat16 for value in node.attr.values())]
+    found = [node.name for node in node_defs(graph) if any(value.type == bfloat16 for value in node.attr.values())]
     if found:
         raise CannotConvert(
             "the model computes in bfloat16, for which tf2onnx has no form",
@@ -176,7 +144,7 @@ def refuse_unmapped(model: onnx.ModelProto, failures: Mapping[str, str]) -> None
     versions = {opset.domain: opset.version for opset in model.opset_import}
     unmapped = {
         node.name: f"{node.op_type}, node {node.name!r}: no ONNX form is known for this TensorFlow operator"
-        for node in every_node(model.graph)
+        for node in nodes_in(model.graph.node)
         if node.domain != DOMAIN
         and (node.domain not in versions or not defs.has(node.op_type, versions[node.domain], node.domain))
     }
@@ -188,19 +156,16 @@ def refuse_unmapped(model: onnx.ModelProto, failures: Mapping[str, str]) -> None
         )
 
 
-def _set_interface(
-    model: onnx.ModelProto, function: Any, inputs: Sequence[Port], outputs: Sequence[Port], order: Sequence[str]
-) -> None:
+def _set_interface(model: onnx.ModelProto, function: Any, inputs: Sequence[Port], outputs: Sequence[Port]) -> None:
     """Give inputs and outputs their order and dimensions, and put back inputs that the computation does not use."""
     leading = {port.shape[0] for port in inputs if port.shape}
     batch = leading.pop() if len(leading) == 1 else None
     present = {value.name: value for value in model.graph.input}
-    dims = {port.name: port.shape for port in inputs}
     values = []
-    for name, tensor in zip(order, function.inputs, strict=False):
-        value = present.get(name) or _value(name, tensor)
-        if dims.get(name) is not None:
-            set_dims(value, dims[name] or ())
+    for port, tensor in zip(inputs, function.inputs, strict=False):  # what follows are the captures
+        value = present.get(port.name) or _value(port.name, tensor)
+        if port.shape is not None:
+            set_dims(value, port.shape)
         values.append(value)
     del model.graph.input[:]
     model.graph.input.extend(values)

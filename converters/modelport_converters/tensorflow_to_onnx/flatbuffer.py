@@ -12,12 +12,8 @@ import tensorflow as tf
 from tf2onnx import tfonnx
 
 from modelport_converters.tensorflow_to_onnx import lite_handlers as lite_handlers  # registers them
-from modelport_converters.tensorflow_to_onnx.exporting import (
-    NEWEST_OPSET,
-    quiet,
-    refuse_unmapped,
-    set_dims,
-)
+from modelport_converters.tensorflow_to_onnx.exporting import quiet, refuse_unmapped, set_dims
+from modelport_converters.tensorflow_to_onnx.handlers.forms import NEWEST_OPSET
 from modelport_converters.tensorflow_to_onnx.importing import stderr_held_back
 from modelport_converters.tensorflow_to_onnx.litert import LiteModel
 from modelport_converters.tensorflow_to_onnx.optimizing import optimized

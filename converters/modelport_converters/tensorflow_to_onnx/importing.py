@@ -25,6 +25,16 @@ def import_tensorflow() -> Any:
     return tensorflow
 
 
+def give_memory_back() -> None:
+    """Have TensorFlow return memory that it frees to the system; without effect once it is imported.
+
+    Built with oneDNN it keeps all that it ever took in a pool, so that the weights of a source that was released still stand
+    beside those of the result. The pool makes large batches quicker, so this is for models whose weights outweigh that.
+    """
+    if "tensorflow" not in sys.modules:
+        os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
+
+
 @contextlib.contextmanager
 def stderr_held_back(*, repeat: bool = True) -> Iterator[None]:
     """Hold back what native code writes to stderr: TensorFlow's first messages precede its own log-level settings.

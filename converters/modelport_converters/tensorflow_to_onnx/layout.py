@@ -16,6 +16,7 @@ import onnx_ir as ir
 from onnx_ir.passes import common as passes
 
 from modelport_converters.tensorflow_to_onnx.layout_rules import Rule, constant, is_constant, rule_of
+from modelport_converters.tensorflow_to_onnx.lazy import initializer
 from modelport_converters.tensorflow_to_onnx.structure import unique
 
 if TYPE_CHECKING:
@@ -297,12 +298,7 @@ class _Turning:
 
     def _added(self, array: NDArray[Any], name: str) -> ir.Value:
         """Return a new initializer."""
-        tensor = ir.tensor(np.ascontiguousarray(array), name=self._unused(name))
-        value = ir.Value(
-            name=tensor.name, const_value=tensor, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype)
-        )
-        self.graph.register_initializer(value)
-        return value
+        return initializer(self.graph, ir.tensor(np.ascontiguousarray(array), name=self._unused(name)))
 
     def _unused(self, name: str) -> str:
         (found,) = unique([name], self.names)

@@ -34,10 +34,3 @@ def initializer(graph: ir.Graph, tensor: ir.TensorProtocol) -> ir.Value:
     value = ir.Value(name=tensor.name, shape=shape, type=kind, const_value=tensor)
     graph.register_initializer(value)
     return value
-
-
-def drop_unused(graph: ir.Graph) -> None:
-    """Remove the initializers that nothing uses any more."""
-    for name, value in list(graph.initializers.items()):
-        if not value.uses() and not value.is_graph_output():
-            del graph.initializers[name]

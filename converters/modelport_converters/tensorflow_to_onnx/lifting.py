@@ -8,13 +8,14 @@ and loops too, are copied with an argument of the variable's dtype.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from modelport_converters.tensorflow_to_onnx.branching import without_cases
 from modelport_converters.tensorflow_to_onnx.first_writes import without_first_writes
+from modelport_converters.tensorflow_to_onnx.structure import unique
 from modelport_converters.tensorflow_to_onnx.weights import Weight
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def lift(function: Any, *, smallest: int = 0) -> Lifted:
             for attribute in ("container", "shared_name"):
                 node.attr.pop(attribute, None)
     captures = {inner.op.name: outer for outer, inner in graph.captures if inner.op.name not in sources}
-    big = [source for source in sources.values() if _bytes(source.weight) >= smallest]
+    big = [source for source in sources.values() if source.weight.nbytes >= smallest]
     fixed: dict[str, Callable[[], tf.Tensor]] = {
         f"{source.node}:0": _constant(source.weight) for source in sources.values() if source not in big
     }
@@ -138,31 +139,25 @@ def _captured(tensor: Any, variable: Any) -> Callable[[], tf.Tensor]:
     return read
 
 
-def _bytes(weight: Weight) -> int:
-    count = 1
-    for size in weight.shape:
-        count *= size
-    return count * int(tf.as_dtype(weight.dtype).size)
-
-
-def _sources(function: Any) -> Iterable[_Source]:
-    """Yield the captured variables, and those of TensorFlow 1, which are nodes of the graph with the value as output."""
-    graph = function.graph
+def _sources(function: Any) -> list[_Source]:
+    """Return the captured variables, and those of TensorFlow 1, which are nodes of the graph with the value as output."""
+    graph, found = function.graph, []
     handles = {id(variable.handle): variable for variable in graph.variables if hasattr(variable, "handle")}
-    names: set[str] = set()
     for outer, inner in graph.captures:
         variable = handles.get(id(outer))
         if variable is not None and variable.shape.is_fully_defined():
-            weight = Weight(
-                _unique(variable.name, names), variable.dtype.name, tuple(variable.shape.as_list()), variable.numpy
-            )
-            yield _Source(inner.op.name, weight, handle=True)
+            weight = Weight(variable.name, variable.dtype.name, tuple(variable.shape.as_list()), variable.numpy)
+            found.append(_Source(inner.op.name, weight, handle=True))
     for operation in graph.get_operations():
         if operation.type == "VariableV2":
             tensor = operation.outputs[0]
-            name, shape = _unique(operation.name, names), tuple(tensor.shape.as_list())
-            weight = Weight(name, tensor.dtype.base_dtype.name, shape, _reader(function, tensor))
-            yield _Source(operation.name, weight, handle=False)
+            shape = tuple(tensor.shape.as_list())
+            weight = Weight(operation.name, tensor.dtype.base_dtype.name, shape, _reader(function, tensor))
+            found.append(_Source(operation.name, weight, handle=False))
+    names = unique(source.weight.name.partition(":")[0] or "variable" for source in found)
+    return [
+        replace(source, weight=replace(source.weight, name=name)) for source, name in zip(found, names, strict=True)
+    ]
 
 
 def _reader(function: Any, tensor: Any) -> Callable[[], Any]:
@@ -172,16 +167,6 @@ def _reader(function: Any, tensor: Any) -> Callable[[], Any]:
         return function.prune([], value)().numpy()
 
     return read
-
-
-def _unique(name: str, taken: set[str]) -> str:
-    base = name.partition(":")[0] or "variable"
-    candidate, count = base, 0
-    while candidate in taken:
-        count += 1
-        candidate = f"{base}_{count}"
-    taken.add(candidate)
-    return candidate
 
 
 @dataclass

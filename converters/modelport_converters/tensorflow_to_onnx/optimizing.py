@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tf2onnx import optimizer
 from tf2onnx.optimizer.back_to_back_optimizer import BackToBackOptimizer
+from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer, is_transpose, is_useless_transpose
 
 from modelport_converters.tensorflow_to_onnx.handlers.writing import onnx_dtype
 
@@ -47,12 +48,73 @@ def _keeps_sizes(node: Any) -> bool:
     return not node.inputs[1].is_const() or 0 in node.inputs[1].get_tensor_value(as_list=False)
 
 
-_OPTIMIZERS = OrderedDict({**optimizer._get_optimizers(), "remove_back_to_back": _BackToBack})
+class _Transposes(TransposeOptimizer):  # type: ignore[misc]
+    """Moves transpositions on, as tf2onnx does, which however looks at all nodes again from the first one after each move."""
+
+    def _optimize_at_current_graph_level(self, g: Any) -> Any:
+        self._g = g
+        self.pre_optimize_action()
+        while self._sweep():
+            self.graph_been_opt = True
+        self.merge_duplicated_transposes()
+        self.post_optimize_action()
+        return g
+
+    def _sweep(self) -> bool:
+        """Move each transposition once, where it can be; tell whether one was."""
+        moved = False
+        for node in [node for node in self.nodes if is_transpose(node)]:
+            if self._is_left(node) and self._handle_nhwc_tranpose(node):
+                moved = True
+            if self._is_left(node) and is_useless_transpose(node):
+                self._remove_useless_tranpose(node)
+                moved = True
+        return moved
+
+    def _is_left(self, node: Any) -> bool:
+        return self._g.get_node_by_name(node.name) is node
+
+
+_OPTIMIZERS = OrderedDict(
+    {
+        **optimizer._get_optimizers(),
+        "optimize_transpose": _Transposes,
+        "remove_back_to_back": _BackToBack,
+    }
+)
+
+_ONLY_FOR = {
+    "remove_redundant_upsample": {"Upsample"},
+    "const_dequantize_optimizer": {"DequantizeLinear"},
+    "loop_optimizer": {"Loop"},
+    "reshape_optimizer": {"Reshape"},
+    "global_pool_optimizer": {"ReduceMean", "ReduceMax"},
+    "q_dq_optimizer": {"QuantizeLinear", "DequantizeLinear"},
+    "remove_identity": {"Identity"},
+    "einsum_optimizer": {"Einsum"},
+}
+"""What some optimizers look for: each of them walks through the graph several times, even where there is none of it."""
 
 
 def optimized(process: Callable[[], Any]) -> Any:
     """Run the optimizers in place; if one fails, run them on a new graph, each on a copy, and leave that one out."""
     try:
-        return optimizer.optimize_graph(process(), catch_errors=False, optimizers=_OPTIMIZERS)
+        return _in_place(process())
     except Exception:  # whatever an optimizer raises: optimizing is optional
         return optimizer.optimize_graph(process(), catch_errors=True, optimizers=_OPTIMIZERS)
+
+
+def _in_place(graph: Any) -> Any:
+    """Run the optimizers until none of them changes anything."""
+    changed, rounds = True, 0
+    while changed:
+        changed = False
+        for name, factory in _OPTIMIZERS.items():
+            kinds = graph.dump_node_statistics()  # those of inner graphs included
+            if _ONLY_FOR.get(name, kinds.keys()) & kinds.keys():
+                one = factory()
+                graph = one.optimize(graph, rounds)
+                changed = changed or one.graph_been_opt
+        rounds += 1
+    graph.topological_sort(graph.get_nodes())
+    return graph

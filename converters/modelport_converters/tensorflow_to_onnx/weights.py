@@ -8,7 +8,7 @@ it. (An input would not do: TensorFlow's optimizer makes an array of zeros for e
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,9 +17,11 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import tensorflow as tf
-from tf2onnx.handler import tf_op
+from onnx_ir.passes.common import RemoveUnusedNodesPass
 
-from modelport_converters.tensorflow_to_onnx.lazy import drop_unused, initializer, lazy
+from modelport_converters.onnx_graph.schemas import nodes_in
+from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
+from modelport_converters.tensorflow_to_onnx.lazy import initializer, lazy
 from modelport_converters.tensorflow_to_onnx.scaling import fuse_scales
 
 if TYPE_CHECKING:
@@ -50,35 +52,29 @@ class Weight:
     shape: tuple[int, ...]
     read: Callable[[], Array]
 
+    @property
+    def nbytes(self) -> int:
+        """The size of the array in bytes."""
+        return math.prod(self.shape) * int(tf.as_dtype(self.dtype).size)
+
 
 def stand_in(weight: Weight) -> tf.Tensor:
     """Return the tensor that stands for a weight in the graph being traced."""
     return tf.raw_ops.ImmutableConst(dtype=weight.dtype, shape=weight.shape, memory_region_name=weight.name)
 
 
-@tf_op(_STAND_IN)
-class _StandIn:
-    @classmethod
-    def version_1(cls, ctx: Any, node: Any, **_: Any) -> None:
-        """Leave it as it is: `set_apart` and `attach` see to it."""
+@form(_STAND_IN, since=1)
+def _unchanged(write: Form) -> None:
+    """Left as it is: `set_apart` and `attach` see to it."""
 
 
 def set_apart(proto: onnx.ModelProto) -> onnx.ModelProto:
     """Move what stands for weights to a domain of its own, in place, so that the rest is a valid model."""
-    for node in every_node(proto.graph):
+    for node in nodes_in(proto.graph.node):
         if node.op_type == _STAND_IN:
             node.domain = DOMAIN
     proto.opset_import.append(onnx.helper.make_opsetid(DOMAIN, 1))
     return proto
-
-
-def every_node(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """Yield the nodes of a graph and of the graphs inside them."""
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            for body in [attribute.g, *attribute.graphs]:
-                yield from every_node(body)
 
 
 def attach(proto: onnx.ModelProto, weights: Sequence[Weight]) -> ir.Model:
@@ -97,7 +93,7 @@ def attach(proto: onnx.ModelProto, weights: Sequence[Weight]) -> ir.Model:
         node.graph.remove(node, safe=True)
     _fold(model.graph)
     fuse_scales(model.graph)
-    drop_unused(model.graph)
+    RemoveUnusedNodesPass()(model)
     return model
 
 

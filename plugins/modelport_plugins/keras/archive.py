@@ -16,7 +16,7 @@ _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
 
 def load_model(keras: Any, source: Path, custom_objects: dict[str, Any] | None, *, safe_mode: bool) -> Any:
     """Load a model that is not compiled; raises what Keras raises."""
-    if not _is_large(source):
+    if not is_large(source):
         return keras.saving.load_model(source, custom_objects=custom_objects, compile=False, safe_mode=safe_mode)
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(source) as archive:
         config = {**_starting_at_zero(json.loads(archive.read(_CONFIG))), "compile_config": None}
@@ -34,7 +34,7 @@ def _starting_at_zero(config: Any) -> Any:
     return [_starting_at_zero(value) for value in config] if isinstance(config, list) else config
 
 
-def _is_large(source: Path) -> bool:
+def is_large(source: Path) -> bool:
     """Tell whether a source is an archive of large weights and of nothing that only Keras knows how to read."""
     if not zipfile.is_zipfile(source):
         return False

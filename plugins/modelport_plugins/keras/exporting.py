@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -31,12 +31,12 @@ def exported(called: Interface, signature: Signature, opset: int) -> OnnxModel:
     detached = [
         variable
         for variable in _variables(called.model)
-        if _bytes(variable) >= DETACHED_BYTES and id(variable) not in kept
+        if _weight(variable).nbytes >= DETACHED_BYTES and id(variable) not in kept
     ]
     try:
         return _exported(called, signature, opset, detached)
     except UnsupportedOps:
-        if not detached or sum(map(_bytes, detached)) > FREEZABLE_BYTES:
+        if not detached or sum(_weight(variable).nbytes for variable in detached) > FREEZABLE_BYTES:
             raise
     return _exported(called, signature, opset, [])  # some operators are only known with constant weights
 
@@ -44,10 +44,7 @@ def exported(called: Interface, signature: Signature, opset: int) -> OnnxModel:
 def _exported(called: Interface, signature: Signature, opset: int, detached: Sequence[Any]) -> OnnxModel:
     taken = [spec.name for spec in (*signature.inputs, *signature.outputs)]
     names = unique((variable.path for variable in detached), taken)
-    weights = [
-        Weight(name, variable.dtype, tuple(variable.shape), partial(np.asarray, variable.value))
-        for name, variable in zip(names, detached, strict=True)
-    ]
+    weights = [replace(_weight(variable), name=name) for name, variable in zip(names, detached, strict=True)]
     call = _with_weights(called, detached) if detached else lambda *tensors: called.call(tensors)
     return export(call, signature.inputs, signature.outputs, opset=opset, owner=called.model, weights=weights)
 
@@ -63,6 +60,10 @@ def _with_weights(called: Interface, variables: Sequence[Any]) -> Callable[..., 
     return call
 
 
+def _weight(variable: Any) -> Weight:
+    return Weight(variable.path, variable.dtype, tuple(variable.shape), partial(np.asarray, variable.value))
+
+
 def _variables(model: Any) -> list[Any]:
     """Return each variable of the model once."""
     return list({id(variable): variable for variable in model.variables}.values())
@@ -73,9 +74,3 @@ def _of_lstms(model: Any) -> set[int]:
     kind = import_keras().layers.LSTMCell
     cells = [layer.cell for layer in model._flatten_layers() if isinstance(getattr(layer, "cell", None), kind)]
     return {id(variable) for cell in cells for variable in cell.variables}
-
-
-def _bytes(variable: Any) -> int:
-    import tensorflow as tf
-
-    return int(math.prod(variable.shape) * tf.as_dtype(variable.dtype).size)

@@ -13,6 +13,7 @@ from modelport.signature import Signature, TensorSpec
 from modelport_converters.tensorflow_to_onnx.structure import path_name, symbolic, unique
 from modelport_plugins.keras import layout, scopes
 from modelport_plugins.keras.loading import import_keras
+from modelport_plugins.keras.reasons import cause
 from modelport_plugins.keras.refusals import refuse, refuse_sparse
 
 if TYPE_CHECKING:
@@ -227,14 +228,7 @@ def _traced(called: Interface) -> Any:
         return function.get_concrete_function(*map(tensor_spec, called.inputs)).structured_outputs
     except (ValueError, TypeError) as error:
         raise InvalidSignature(
-            f"the model does not take these inputs: {_reason(error)}",
+            f"the model does not take these inputs: {cause(error)}",
             where=", ".join(map(str, called.inputs)),
             remedy="say with --input what it takes, as in 'x:float32[N,4]'",
         ) from error
-
-
-def _reason(error: Exception) -> str:
-    """Return what Keras says, without its colours and its lists of arguments."""
-    lines = [line for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith("Exception encountered when calling")]
-    return (told or lines or [repr(error)])[0]

@@ -22,9 +22,9 @@ from modelport.errors import (
     UnsafeSource,
 )
 from modelport.factory import build, import_user_module
-from modelport_converters.tensorflow_to_onnx.importing import import_tensorflow
-from modelport_plugins.keras import files
-from modelport_plugins.keras.archive import load_model
+from modelport_converters.tensorflow_to_onnx.importing import give_memory_back, import_tensorflow
+from modelport_plugins.keras import archive, files
+from modelport_plugins.keras.reasons import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,6 +89,8 @@ def load(source: Path, options: Options) -> Any:
         SourceUnreadable: when it is truncated or damaged.
     """
     files.check_readable(source)
+    if archive.is_large(source):
+        give_memory_back()
     keras = _import_for(options)
     if options.factory:
         return _with_weights(_built(keras, options.factory), source)
@@ -97,7 +99,7 @@ def load(source: Path, options: Options) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="keras")  # advice for those who write models
-            return load_model(keras, source, custom_objects, safe_mode=not options.trust)
+            return archive.load_model(keras, source, custom_objects, safe_mode=not options.trust)
     except Exception as error:
         raise _not_loadable(error, source) from error
 
@@ -113,30 +115,23 @@ def _not_loadable(error: Exception, source: Path) -> ModelportError:
     written, installed = files.written_by(source), str(import_keras().__version__)
     if written and files.is_newer(written, than=installed):
         return SourceUnreadable(
-            f"the file was written by Keras {written} and the installed Keras {installed} cannot load it: {_shortened(text)}",
+            f"the file was written by Keras {written} and the installed Keras {installed} cannot load it: {shortened(text)}",
             where=str(source),
             remedy=f"pip install 'keras>={written}', or save the model again with Keras {installed}; if the message names "
             "a class of your own, pass -O custom_objects=module",
         )
     if "Could not locate" in text or "Unknown layer" in text or "custom_object_scope" in text:
         return BadInput(
-            f"the model uses a custom class that is not known: {_shortened(text)}",
+            f"the model uses a custom class that is not known: {shortened(text)}",
             where=str(source),
             remedy="pass -O custom_objects=module, the module that defines it (looked up from the current folder too), or "
             "--model module:factory, a function that builds the whole model, to load the weights into it",
         )
     return SourceUnreadable(
-        f"Keras cannot load the model: {type(error).__name__}: {_shortened(text)}",
+        f"Keras cannot load the model: {type(error).__name__}: {shortened(text)}",
         where=str(source),
         remedy="check that the file is complete and was written by this or an older Keras",
     )
-
-
-def _shortened(text: str) -> str:
-    """Return the first sentence and the last cause: Keras puts the configurations of all layers on the way between the two."""
-    line = next((line for line in text.splitlines() if line.strip()), "no reason given")
-    cause = " ".join(text.rpartition("Exception encountered: ")[2].split()) if "Exception encountered: " in text else ""
-    return line.split(". ")[0][:200] + (f": {cause[:200]}" if cause else "")
 
 
 def _custom_objects(module: str | None) -> dict[str, Any] | None:
@@ -168,7 +163,7 @@ def _with_weights(model: Any, source: Path) -> Any:
     try:
         model.load_weights(source)
     except (ValueError, KeyError) as error:
-        raise StateDictMismatch(str(source), (), (), [_shortened(str(error))]) from error
+        raise StateDictMismatch(str(source), (), (), [shortened(str(error))]) from error
     except Exception as error:
         raise _not_loadable(error, source) from error
     return model

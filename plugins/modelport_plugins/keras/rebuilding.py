@@ -10,7 +10,6 @@ import importlib
 import json
 import os
 import pickle
-import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from modelport.spec import Options
 from modelport_plugins.keras.blame import layers_named
 from modelport_plugins.keras.interface import Interface, interface
 from modelport_plugins.keras.loading import import_keras, load
+from modelport_plugins.keras.reasons import first_line
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -42,7 +42,6 @@ main(sys.argv[1])
 """
 _MODEL, _REQUEST, _FAILURE = "model.keras", "request.pickle", "failure.json"
 _RESULT, _WEIGHTS = "result.onnx", "result.onnx.data"
-_COLOURS = re.compile("\033\\[\\d*m")
 _LARGE = 2**20
 """Weights of more bytes stay in their file until they are needed."""
 _SETTINGS = ("floatx", "epsilon", "image_data_format")
@@ -141,13 +140,6 @@ def _failure(found: Mapping[str, Any], where: str) -> CannotConvert:
         return UnsupportedOps(found["ops"], where=found["where"], remedy=found["remedy"])
     what = f"the model cannot be {found['stage']} under the TensorFlow backend: {found['what']}"
     return CannotConvert(what, where=where, remedy=found["remedy"] if found["stage"] == "exported" else _REMEDY)
-
-
-def first_line(error: BaseException) -> str:
-    """Return an exception's class and first line; Keras puts the cause behind the name of the layer that raised it."""
-    lines = [line.strip() for line in _COLOURS.sub("", str(error)).splitlines() if line.strip()]
-    count = 2 if lines and lines[0].startswith("Exception encountered") else 1
-    return f"{type(error).__name__}: {' '.join(lines[:count])}"[:300]
 
 
 # --- custom classes and functions ----------------------------------------------------------------

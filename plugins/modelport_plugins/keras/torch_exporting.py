@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelport.errors import CannotConvert
 from modelport_plugins.keras.backends import inference
-from modelport_plugins.keras.rebuilding import first_line
+from modelport_plugins.keras.reasons import first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,11 +13,9 @@ from typing import Any
 
 import keras
 import pytest
+from keras_warnings import ARRAYS
 
-# Keras turns its variables into arrays in a way that NumPy 2 deprecates
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
-)
+pytestmark = ARRAYS
 
 SUPPORT = Path(__file__).parents[2] / "support"
 PROGRAM = SUPPORT / "keras_other_backend.py"

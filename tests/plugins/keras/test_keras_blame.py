@@ -8,28 +8,21 @@ import keras
 import pytest
 import tensorflow as tf
 from keras import layers
+from plugin_case import converted, options
 
 from modelport import errors
-from modelport.options import parse_options
 from modelport.plugins import registry
-from modelport.spec import Options
 
 special = tf.math.special
 
-
-@pytest.fixture(autouse=True)
-def counted_anew() -> None:
-    """Have Keras number the names of its layers from the start."""
-    keras.backend.clear_session()
+pytestmark = pytest.mark.usefixtures("numbered_anew")
 
 
 def refusal(model: Any) -> errors.UnsupportedOps:
     """Export a model that cannot be exported, and return the error."""
     plugin = registry().get("keras")
-    options = Options(parse_options(plugin.framework, {}))
-    signature = plugin.call("signature", model=model, options=options)
     with pytest.raises(errors.UnsupportedOps) as caught:
-        plugin.call("to_onnx", model=model, signature=signature, opset=18, options=options)
+        converted(plugin, model, options(plugin))
     return caught.value
 
 

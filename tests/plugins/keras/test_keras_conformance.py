@@ -1,13 +1,12 @@
 """The Keras plugin against the conformance kit."""
 
 import keras
-import pytest
+from keras_warnings import ARRAYS
 
 from modelport.testing import PluginConformance
 
 
-# Keras's own way of reading a TensorFlow variable, which NumPy 2 deprecates
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@ARRAYS
 class TestKeras(PluginConformance):
     key = "keras"
 

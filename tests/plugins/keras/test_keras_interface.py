@@ -4,28 +4,15 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from drawn import floats
 from keras import layers, ops
 from keras_converted import Converted, convert
+from keras_warnings import ARRAYS, NOT_QUANTIZED
 
 import modelport
 from modelport import errors
 
-pytestmark = [
-    # Keras turns its variables into arrays in a way that NumPy 2 deprecates
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"),
-    # Keras says of each layer that is not quantized that it is not
-    pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method implemented:UserWarning"),
-]
-
-
-@pytest.fixture(autouse=True)
-def seeded():
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(7)
-
-
-def floats(*shape):
-    return np.random.default_rng(3).normal(size=shape).astype("float32")
+pytestmark = [ARRAYS, NOT_QUANTIZED, pytest.mark.usefixtures("numbered_anew")]
 
 
 # --- structures --------------------------------------------------------------------------------------------------------

@@ -15,17 +15,13 @@ import pytest
 from keras import layers
 from keras_case import EXCEPTIONS
 from keras_layers_building import case
+from keras_warnings import ARRAYS, MASKED
 
 import modelport
 from modelport.errors import CannotConvert, CheckFailed, NotEquivalent, UnsupportedOps
 from modelport_plugins.keras import exporting
 
-pytestmark = [
-    # Keras turns its variables into arrays in a way that NumPy 2 deprecates
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"),
-    # and hands the mask of GroupQueryAttention to layers of its own that have no use for it
-    pytest.mark.filterwarnings("ignore:Layer '(query|key|value)' .*was passed an input with a mask:UserWarning"),
-]
+pytestmark = [ARRAYS, MASKED]
 
 CASES = {**keras_layers.CASES, **keras_preprocessing.CASES}
 
@@ -56,11 +52,6 @@ def frozen_heap():
     gc.freeze()
     yield
     gc.unfreeze()
-
-
-@pytest.fixture(autouse=True)
-def seeded():
-    keras.utils.set_random_seed(7)
 
 
 def proven(given, opset=None):

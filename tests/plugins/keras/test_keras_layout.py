@@ -4,26 +4,16 @@ import keras
 import numpy as np
 import onnxruntime
 import pytest
+from drawn import floats
 from keras import layers, ops
+from keras_warnings import ARRAYS
 
 import modelport
 from modelport import errors
 
-# Keras turns its variables into arrays in a way that NumPy 2 deprecates
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
-)
+pytestmark = ARRAYS
 
 CHANNELS_FIRST = {"inputs_layout": "nchw"}
-
-
-@pytest.fixture(autouse=True)
-def seeded():
-    keras.utils.set_random_seed(7)
-
-
-def image(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
 def converted(model, **given):
@@ -53,7 +43,7 @@ def first(array):
 
 @pytest.mark.parametrize("rescaled", [False, True])
 def test_an_image_is_declared_channels_first_and_no_transposition_is_left(rescaled):
-    model, array = classifier(rescaled=rescaled), image(2, 12, 10, 3)
+    model, array = classifier(rescaled=rescaled), floats(2, 12, 10, 3)
     proto, declared = converted(model, options=CHANNELS_FIRST)
     assert declared == ["image:float32[N,3,12,10]"]
     assert [dim.dim_value for dim in proto.graph.input[0].type.tensor_type.shape.dim[1:]] == [3, 12, 10]
@@ -107,13 +97,13 @@ def test_a_subclassed_model_takes_the_declared_layout_from_the_user():
     proto, declared = converted(Subclassed(), options=CHANNELS_FIRST, inputs=given)
     assert (declared, transposes(proto)) == (given, 0)
     model = Subclassed()
-    model(image(1, 8, 6, 3))
+    model(floats(1, 8, 6, 3))
     _, declared = converted(model, options=CHANNELS_FIRST, inputs=given)
     assert declared == given
 
 
 def test_the_users_samples_have_the_declared_layout():
-    array = image(4, 12, 10, 3)
+    array = floats(4, 12, 10, 3)
     converted(classifier(), options=CHANNELS_FIRST, samples=first(array))
     with pytest.raises(errors.ModelportError, match="image"):
         converted(classifier(), options=CHANNELS_FIRST, samples=array)
@@ -178,7 +168,7 @@ def test_the_pooling_before_the_head_needs_no_transposition(head):
 def test_zeros_around_negative_values_count_in_a_maximum():
     x = keras.Input((9, 8, 3), name="x")
     padded = layers.ZeroPadding2D(1)(layers.Rescaling(-1.0, offset=-9.0)(convolved(x, 3)))
-    model, array = keras.Model(x, layers.MaxPooling2D(3, 2)(padded)), image(2, 9, 8, 3)
+    model, array = keras.Model(x, layers.MaxPooling2D(3, 2)(padded)), floats(2, 9, 8, 3)
     assert np.asarray(model(array)).max() == 0  # at the border; inside all is negative
     converted(model)
 

@@ -5,21 +5,11 @@ import numpy as np
 import pytest
 from keras import layers, ops
 from keras_converted import convert
+from keras_warnings import ARRAYS, NOT_QUANTIZED
 
 from modelport import errors
 
-pytestmark = [
-    # Keras turns its variables into arrays in a way that NumPy 2 deprecates
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"),
-    # Keras says of each layer that is not quantized that it is not
-    pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method implemented:UserWarning"),
-]
-
-
-@pytest.fixture(autouse=True)
-def seeded():
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(7)
+pytestmark = [ARRAYS, NOT_QUANTIZED, pytest.mark.usefixtures("numbered_anew")]
 
 
 def precise(policy, shape=(6, 8)):

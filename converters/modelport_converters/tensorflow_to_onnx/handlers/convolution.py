@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from tf2onnx.handler import tf_op
 from tf2onnx.onnx_opset.nn import ConvOp as Upstream
 
+from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
 
-@tf_op("Conv3D")
-class Conv3D:
+
+@form("Conv3D", since=1)
+def conv3d(write: Form, images: str, kernel: str, *_: str) -> None:
     """tf2onnx's own form, which sees groups only in two dimensions."""
-
-    @classmethod
-    def version_1(cls, ctx: Any, node: Any, **_: Any) -> None:
-        """Conv is there from opset 1."""
-        groups = _groups(ctx, node)
-        Upstream.any_version(ctx.opset, ctx, node)
-        node.set_attr("group", groups)
-
-    # tf2onnx has a form for each of these, and takes the newest
-    version_11 = version_1
-    version_13 = version_1
+    groups = _groups(write, images, kernel)
+    Upstream.any_version(write.opset, write.ctx, write.node)
+    write.node.set_attr("group", groups)
 
 
-def _groups(ctx: Any, node: Any) -> int:
+def _groups(write: Form, images: str, kernel: str) -> int:
     """Return how many times the kernel's channels fit into the input's."""
-    first = node.get_attr_value("data_format", b"NDHWC").decode() == "NCDHW"
-    channels = ctx.get_shape(node.input[0])[1 if first else -1]
-    of_kernel = ctx.get_shape(node.input[1])[-2]
+    first = write.attr("data_format", "NDHWC") == "NCDHW"
+    channels, of_kernel = write.ctx.get_shape(images)[1 if first else -1], write.ctx.get_shape(kernel)[-2]
     return int(channels // of_kernel) if channels > 0 and of_kernel > 0 else 1

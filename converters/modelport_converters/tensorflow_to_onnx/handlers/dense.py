@@ -4,39 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from tf2onnx.handler import tf_op
 from tf2onnx.onnx_opset.tensor import Reshape as Upstream
 
-from modelport_converters.tensorflow_to_onnx.handlers.writing import Writer
+from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
+from modelport_converters.tensorflow_to_onnx.handlers.writing import through
 
 
-@tf_op("Reshape")
-class Reshape:
+@form("Reshape", since=5)
+def reshape(write: Form, *_: str) -> str | None:
     """tf2onnx's own form, but where it ends a product of a sequence and a matrix, as tf.tensordot writes it.
 
     TensorFlow's product has two axes, so a Dense layer flattens the others and puts them back; MatMul takes them as they are.
     """
-
-    @classmethod
-    def version_5(cls, ctx: Any, node: Any, **settings: Any) -> None:
-        """Reshape takes its sizes as an input from opset 5."""
-        factors = _factors(ctx, node)
-        if factors is None:
-            Upstream.version_5(ctx, node, **settings)
-        else:
-            write = Writer(ctx, node)
-            write.finish(write("MatMul", *factors))
+    factors = _factors(write.ctx, write.node)
+    if factors is not None:
+        return write("MatMul", *factors)
+    write.upstream(Upstream.version_5)
+    return None
 
 
 def _factors(ctx: Any, node: Any) -> tuple[str, str] | None:
     """Return x and the matrix where the node is ``reshape(reshape(x, [-1, k]) @ matrix, [*x.shape[:-1], n])``."""
-    product = _through(node.inputs[0])
-    flat = _through(product.inputs[0]) if product.type == "MatMul" else None
+    product = through(node.inputs[0], "Cast")
+    flat = through(product.inputs[0], "Cast") if product.type == "MatMul" else None
     if flat is None or flat.type != "Reshape":
         return None
     x, matrix = flat.input[0], product.input[1]
-    given, rows, columns = ctx.get_shape(x), ctx.get_shape(flat.output[0]), ctx.get_shape(matrix)
-    wanted = ctx.get_shape(node.output[0])
+    given, rows, columns, wanted = map(ctx.get_shape, (x, flat.output[0], matrix, node.output[0]))
     if None in (given, rows, columns, wanted) or (len(rows), len(columns)) != (2, 2) or 0 in given:
         return None
     if len(wanted) != len(given) or not 0 < given[-1] == columns[0] or wanted[-1] != columns[1]:
@@ -48,17 +42,10 @@ def _factors(ctx: Any, node: Any) -> tuple[str, str] | None:
 
 def _sizes_of(shape: Any, x: str, count: int) -> bool:
     """Whether a shape begins with the first sizes of x, as many as there are of it."""
-    shape = _through(shape)
-    sizes = _through(shape.inputs[0]) if shape.type == "Concat" and len(shape.input) == 2 else None
+    shape = through(shape, "Cast")
+    sizes = through(shape.inputs[0], "Cast") if shape.type == "Concat" and len(shape.input) == 2 else None
     if sizes is None or sizes.type != "Gather" or not sizes.inputs[1].is_const():
         return False
-    source = _through(sizes.inputs[0])
+    source = through(sizes.inputs[0], "Cast")
     indices = sizes.inputs[1].get_tensor_value(as_list=False).ravel().tolist()
     return bool(source.type == "Shape" and source.input[0] == x and indices == list(range(count)))
-
-
-def _through(node: Any) -> Any:
-    """Follow what passes its input on."""
-    while node.type in ("Identity", "Cast"):
-        node = node.inputs[0]
-    return node

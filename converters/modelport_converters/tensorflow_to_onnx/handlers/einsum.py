@@ -6,11 +6,9 @@ import math
 import re
 import string
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tf2onnx.handler import tf_op
-
-from modelport_converters.tensorflow_to_onnx.handlers.writing import Writer
+from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,21 +19,15 @@ _MULTIPLIED = {"float16", "float32", "float64", "int32", "int64"}
 """The types that ONNX Runtime multiplies matrices of."""
 
 
-@tf_op("Einsum")
-class Einsum:
+@form("Einsum", since=12)
+def einsum(write: Form, *factors: str) -> str:
     """Two factors become one matrix product where their sizes allow it, which runtimes know better than Einsum.
 
     tf2onnx takes the labels a and A for one, and computes while the model runs what is known before.
     """
-
-    @classmethod
-    def version_12(cls, ctx: Any, node: Any, **_: Any) -> None:
-        """Einsum is there from opset 12."""
-        write = Writer(ctx, node)
-        left, _arrow, right = node.get_attr_value("equation").decode().partition("->")
-        terms, result = [_split(term) for term in left.split(",")], _split(right)
-        product = _product(write, terms, result)
-        write.finish(product or write("Einsum", *write.inputs, equation=_equation(terms, result)))
+    left, _arrow, right = write.attr("equation").partition("->")
+    terms, result = [_split(term) for term in left.split(",")], _split(right)
+    return _product(write, terms, result) or write("Einsum", *factors, equation=_equation(terms, result))
 
 
 def _split(term: str) -> Labels:
@@ -50,7 +42,7 @@ def _equation(terms: Sequence[Labels], result: Labels) -> str:
     return f"{','.join(factors)}->{last}"
 
 
-def _product(write: Writer, terms: Sequence[Labels], result: Labels) -> str | None:
+def _product(write: Form, terms: Sequence[Labels], result: Labels) -> str | None:
     """Write the product, in the order that spares transposing the result if there is one; None where it has no such form."""
     shapes = [write.shape(name) for name in write.inputs]
     dots = [index for index, term in enumerate(terms) if "..." in term]
@@ -123,7 +115,7 @@ class _Plan:
         )
         return fits and sum(self.sizes[label] < 0 for group in opened for label in group) <= 1
 
-    def written(self, write: Writer) -> str:
+    def written(self, write: Form) -> str:
         """Write the product."""
         rows = (self.rows,) if self.batch else ()
         x = self._merged(write, self.x, self.kept, [*rows, self.summed])
@@ -133,16 +125,16 @@ class _Plan:
         if flat:
             held = len(self.kept) + (1 if rows and len(self.rows) == 1 else 0)
             opened = self.natural[held:]
-            product = write("Reshape", product, write.const([0] * held + [self.sizes[label] for label in opened]))
+            product = write.reshape(product, [0] * held + [self.sizes[label] for label in opened])
         return _transposed(write, product, self.natural, self.result)
 
-    def _merged(self, write: Writer, factor: _Factor, kept: Labels, groups: Sequence[Labels]) -> str:
+    def _merged(self, write: Form, factor: _Factor, kept: Labels, groups: Sequence[Labels]) -> str:
         """Bring the axes of a factor into order, each group of them merged into one."""
         wanted = (*kept, *(label for group in groups for label in group))
         ordered = _transposed(write, factor.name, factor.labels, wanted)
         if all(len(group) == 1 for group in groups):
             return ordered
-        return write("Reshape", ordered, write.const([0] * len(kept) + [self._size(group) for group in groups]))
+        return write.reshape(ordered, [0] * len(kept) + [self._size(group) for group in groups])
 
     def _size(self, group: Iterable[str]) -> int:
         sizes = [self.sizes[label] for label in group]
@@ -166,5 +158,5 @@ def _plan(x: _Factor, y: _Factor, result: Labels) -> _Plan | None:
     return plan if plan.possible() else None
 
 
-def _transposed(write: Writer, name: str, labels: Labels, wanted: Labels) -> str:
+def _transposed(write: Form, name: str, labels: Labels, wanted: Labels) -> str:
     return name if labels == wanted else write("Transpose", name, perm=[labels.index(label) for label in wanted])

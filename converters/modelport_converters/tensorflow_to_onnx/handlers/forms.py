@@ -3,29 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from tf2onnx import constants
 from tf2onnx.handler import tf_op
 
-from modelport_converters.tensorflow_to_onnx.handlers.writing import Writer
+from modelport_converters.tensorflow_to_onnx.handlers.writing import Writer, through
 
-NEWEST = 18
-"""The newest opset of tf2onnx; a form registered up to it replaces every form of tf2onnx's own."""
+NEWEST_OPSET = max(constants.OPSET_TO_IR_VERSION)
+"""The newest opset that tf2onnx writes; a form registered up to it replaces every form of tf2onnx's own."""
+
+_CHOSEN = {"uint8", "int32", "int64", "float16", "float32", "float64", "object"}
+"""The types that ONNX Runtime chooses between."""
+
+_Function = TypeVar("_Function", bound=Callable[..., str | tuple[str, ...] | None])
 
 
 class Form(Writer):
-    """A Writer that also knows the node's attributes, and what differs between opsets."""
+    """A Writer that also knows the node's attributes, and what differs between opsets.
+
+    Attributes:
+        settings: what tf2onnx hands to every form, such as the contents of lookup tables.
+    """
+
+    def __init__(self, ctx: Any, node: Any, **settings: Any) -> None:
+        super().__init__(ctx, node)
+        self.settings = settings
+
+    def upstream(self, own: Callable[..., None]) -> None:
+        """Leave the node to a form of tf2onnx's own."""
+        own(self.ctx, self.node, **self.settings)
 
     def attr(self, name: str, default: Any = None) -> Any:
         """Return an attribute of the TensorFlow node; strings as str."""
-        found = self._node.get_attr_value(name, default)
+        found = self.node.get_attr_value(name, default)
         return found.decode() if isinstance(found, bytes) else found
 
     @property
     def kind(self) -> str:
         """The TensorFlow operator's name."""
-        return str(self._node.type)
+        return str(self.node.type)
 
     @property
     def rank(self) -> int:
@@ -55,20 +73,24 @@ class Form(Writer):
 
     def source(self, index: int) -> Any:
         """Return the node that an input comes from."""
-        node = self._node.inputs[index]
-        while node.type == "Identity":
-            node = node.inputs[0]
-        return node
+        return through(self.node.inputs[index])
 
     def type_of(self, name: str) -> int:
         """Return the ONNX element type of a tensor."""
-        return int(self._ctx.get_dtype(name))
+        return int(self.ctx.get_dtype(name))
 
     def reduce(self, kind: str, name: str, axes: Sequence[int], *, keep: bool = False) -> str:
         """Write ReduceSum, ReduceMax...: the axes are an attribute before opset 18, but for ReduceSum."""
         if kind == "Sum" or self.opset >= 18:
             return self(f"Reduce{kind}", name, self.const(list(axes)), keepdims=int(keep))
         return self(f"Reduce{kind}", name, axes=list(axes), keepdims=int(keep))
+
+    def choose(self, condition: str, x: str, y: str) -> str:
+        """Return x where the condition holds, else y; both of the dtype of the node's first output."""
+        if self.dtype.name in _CHOSEN:
+            return self("Where", condition, x, y)
+        wide = np.int32 if self.dtype.itemsize < 4 else np.int64  # which has room for the bits of uint64 too
+        return self.cast(self("Where", condition, self.cast(x, wide), self.cast(y, wide)), self.dtype)
 
     def squeeze(self, name: str, *axes: int) -> str:
         """Drop axes."""
@@ -111,17 +133,27 @@ class Form(Writer):
         return self.cast(name, np.float64)
 
 
-def form(*names: str, since: int = 13) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a function of a Form and the node's inputs; it returns the output, or a tuple of all outputs."""
+def form(*names: str, since: int = 13, register: Callable[..., Any] = tf_op) -> Callable[[_Function], _Function]:
+    """Register a function as the form of operators.
 
-    def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        def handle(_class: Any, /, ctx: Any, node: Any, **_: Any) -> None:
-            write = Form(ctx, node)
+    The function takes a Form and the node's inputs; it returns the output, or a tuple of all outputs. None leaves the node as
+    it is: the function has changed it itself, or ONNX has the operator under the same name.
+
+    Args:
+        names: the operators.
+        since: the opset of the newest ONNX operator that the function writes.
+        register: tf2onnx's decorator: `tf_op`, or `tfl_op` for operators of TensorFlow Lite.
+    """
+
+    def registered(function: _Function) -> _Function:
+        def handle(_class: Any, /, ctx: Any, node: Any, **settings: Any) -> None:
+            write = Form(ctx, node, **settings)
             result = function(write, *write.inputs)
-            write.finish(*(result if isinstance(result, tuple) else (result,)))
+            if result is not None:
+                write.finish(*(result if isinstance(result, tuple) else (result,)))
 
-        versions = {f"version_{version}": classmethod(handle) for version in range(since, NEWEST + 1)}
-        tf_op(list(names))(type(function.__name__, (), {"__doc__": function.__doc__, **versions}))
+        versions = {f"version_{version}": classmethod(handle) for version in range(since, NEWEST_OPSET + 1)}
+        register(list(names))(type(function.__name__, (), {"__doc__": function.__doc__, **versions}))
         return function
 
-    return register
+    return registered

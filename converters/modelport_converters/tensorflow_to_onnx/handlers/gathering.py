@@ -5,39 +5,32 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tf2onnx.handler import tf_op
 from tf2onnx.onnx_opset.tensor import GatherV2 as Upstream
 
+from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
+from modelport_converters.tensorflow_to_onnx.handlers.writing import through
 
-@tf_op("GatherV2")
-class GatherV2:
+
+@form("GatherV2", since=12)
+def gather(write: Form, rows: str, indices: str, *_: str) -> None:
     """Rows at indices.
 
     Keras counts a negative index from the end, which TensorFlow does not but ONNX does: an embedding's
     ``where(i < 0, i + n, i)`` is left out.
     """
-
-    @classmethod
-    def version_1(cls, ctx: Any, node: Any, **settings: Any) -> None:
-        """Gather is there from opset 1."""
-        Upstream.version_1(ctx, node, **settings)
-
-    @classmethod
-    def version_12(cls, ctx: Any, node: Any, **settings: Any) -> None:
-        """Batches, and negative indices, are there before opset 12."""
-        index = _unwrapped(ctx, node)
-        if index is not None:
-            ctx.replace_input(node, node.input[1], index, 1)
-        Upstream.version_12(ctx, node, **settings)
+    index = _unwrapped(write.ctx, write.node)
+    if index is not None:
+        write.ctx.replace_input(write.node, indices, index, 1)
+    write.upstream(Upstream.version_12)
 
 
 def _unwrapped(ctx: Any, node: Any) -> str | None:
     """Return i where the indices are ``where(i < 0, i + n, i)``, n the number of rows."""
     rows = ctx.get_shape(node.input[0])
-    chosen, axis = _through(node.inputs[1]), node.inputs[2]
+    chosen, axis = through(node.inputs[1]), node.inputs[2]
     if rows is None or not axis.is_const() or chosen.type not in ("SelectV2", "Where"):
         return None
-    condition, wrapped, index = _through(chosen.inputs[0]), _through(chosen.inputs[1]), chosen.input[2]
+    condition, wrapped, index = through(chosen.inputs[0]), through(chosen.inputs[1]), chosen.input[2]
     size = rows[int(axis.get_tensor_value())]
     if condition.type != "Less" or wrapped.type not in ("AddV2", "Add") or index not in wrapped.input:
         return None
@@ -47,12 +40,6 @@ def _unwrapped(ctx: Any, node: Any) -> str | None:
     return index if size > 0 and of_index and _is(condition.inputs[1], 0) and _is(added, size) else None
 
 
-def _through(node: Any, *steps: str) -> Any:
-    while node.type in ("Identity", *steps):
-        node = node.inputs[0]
-    return node
-
-
 def _is(node: Any, value: int) -> bool:
-    node = _through(node, "Cast")
+    node = through(node, "Cast")
     return bool(node.is_const() and np.all(node.get_tensor_value(as_list=False) == value))

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from tf2onnx.handler import tf_op
 
 from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
 
 
-@tf_op("TensorListFromTensor")
-class TensorListFromTensor:
+@form("TensorListFromTensor", since=7)
+def from_tensor(write: Form, items: str, *_: str) -> None:
     """The tensor itself; tf2onnx has this only for lists that a loop reads."""
-
-    @classmethod
-    def version_7(cls, ctx: Any, node: Any, **_: Any) -> None:
-        """An Identity."""
-        node.type = "Identity"
-        ctx.replace_inputs(node, [node.input[0]])
-        ctx.copy_dtype(node.input[0], node.output[0])
-        ctx.copy_shape(node.input[0], node.output[0])
+    ctx, node = write.ctx, write.node
+    node.type = "Identity"
+    ctx.replace_inputs(node, [items])
+    ctx.copy_dtype(items, node.output[0])
+    ctx.copy_shape(items, node.output[0])
 
 
 @form("TensorListStack")
@@ -44,22 +38,15 @@ def concat(write: Form, items: str, *_: str) -> tuple[str, str]:
     return write.reshape(items, write.join(write.const([-1]), rest)), write("Expand", length, count)
 
 
-@tf_op("TensorListScatterIntoExistingList")
-class TensorListScatterIntoExistingList:
+@form("TensorListScatterIntoExistingList", since=16)
+def scatter(write: Form, _: str, tensor: str, indices: str, *__: str) -> str:
     """Elements written to a new list."""
-
-    @classmethod
-    def version_16(cls, ctx: Any, node: Any, **_: Any) -> None:
-        """ScatterND on zeros."""
-        ctx.copy_dtype(node.input[1], node.output[0])  # a list has none of its own
-        write = Form(ctx, node)
-        reserved = write.source(0)
-        if reserved.type != "TensorListReserve":
-            raise ValueError("elements are written to a TensorArray that is not new: stack it first")
-        tensor, indices = write.inputs[1:]
-        rest = write.slice(write("Shape", tensor), 1, None)
-        count = write.reshape(write.cast(reserved.input[1], np.int64), [1])
-        base = write("Expand", write.like(0), write.join(count, rest))
-        write.finish(write("ScatterND", base, write.unsqueeze(write.cast(indices, np.int64), 1), tensor))
-        if not ctx.find_output_consumers(reserved.output[0]):
-            ctx.remove_node(reserved.name)
+    reserved = write.source(0)
+    if reserved.type != "TensorListReserve":
+        raise ValueError("elements are written to a TensorArray that is not new: stack it first")
+    write.ctx.copy_dtype(tensor, write.node.output[0])  # a list has none of its own
+    rest = write.slice(write("Shape", tensor), 1, None)
+    count = write.reshape(write.cast(reserved.input[1], np.int64), [1])
+    base = write("Expand", write.like(0), write.join(count, rest))
+    write.drop_unread(reserved)
+    return write("ScatterND", base, write.unsqueeze(write.cast(indices, np.int64), 1), tensor)

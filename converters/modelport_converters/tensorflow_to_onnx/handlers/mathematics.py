@@ -1,4 +1,4 @@
-"""Arithmetic that tf2onnx lacks or gets wrong."""
+"""Arithmetic and comparisons that tf2onnx lacks or gets wrong."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ def approximate_equal(write: Form, x: str, y: str) -> str:
 def unchanged(write: Form, x: str) -> str:
     """What only concerns training or debugging."""
     return write("Identity", x)
+
+
+@form("Greater", "Less", since=9)
+def compare(write: Form, x: str, y: str) -> str:
+    """Whether x > y, or x < y; tf2onnx compares integers as float32, which has not all of them."""
+    if write.dtype_of(x).kind in "iu" and write.dtype_of(x) != np.uint64:
+        # in the condition of a loop, tf2onnx may have put an int64 size in the place of one of two int32 values
+        x, y = write.cast(x, np.int64), write.cast(y, np.int64)
+    return write(write.kind, x, y)
 
 
 @form("Cross")
@@ -52,6 +61,12 @@ def euclidean_norm(write: Form, x: str, axes: str) -> str:
     return write("Sqrt", total)
 
 
+@form("Erfc", since=9)
+def erfc(write: Form, x: str) -> str:
+    """1 - erf(x)."""
+    return write("Sub", write.like(1), write("Erf", x))
+
+
 @form("Expm1")
 def expm1(write: Form, x: str) -> str:
     """exp(x) - 1; near zero 2 tanh(x/2) / (1 - tanh(x/2)), which keeps its digits."""
@@ -65,6 +80,11 @@ def expm1(write: Form, x: str) -> str:
     )
 
 
+@form("Log", since=6)
+def log(write: Form, x: str) -> None:
+    """The same operator; tf2onnx computes that of float64 in float32 and refuses float16, for an older ONNX Runtime."""
+
+
 @form("Log1p")
 def log1p(write: Form, x: str) -> str:
     """log(1 + x); up to 1 as log(u) x / (u - 1) with u = 1 + x, after W. Kahan, which keeps its digits."""
@@ -74,6 +94,14 @@ def log1p(write: Form, x: str) -> str:
     corrected = write("Div", write("Mul", logarithm, x), write("Sub", shifted, one))
     near = write("Where", write("Equal", shifted, one), x, corrected)
     return write("Where", write("Greater", x, one), logarithm, near)
+
+
+@form("FloorDiv", since=10)
+def floor_div(write: Form, x: str, y: str) -> str:
+    """Division rounded down; tf2onnx rounds that of integers towards zero."""
+    if np.issubdtype(write.dtype, np.integer):
+        return write("Div", write("Sub", x, write("Mod", x, y)), y)  # Mod takes the sign of the divisor
+    return write("Floor", write("Div", x, y))
 
 
 @form("FloorMod")

@@ -12,10 +12,9 @@ import numpy as np
 from onnx import numpy_helper
 
 from modelport.errors import UnsupportedOps
+from modelport_converters.onnx_graph.schemas import nodes_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import onnx
 
     from modelport_converters.tensorflow_to_onnx.handlers.writing import Writer
@@ -41,8 +40,7 @@ def settled(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
     Raises:
         UnsupportedOps: when less was asked for.
     """
-    graphs = list(_graphs(model.graph))
-    nodes = [node for graph in graphs for node in graph.node]
+    nodes = list(nodes_in(model.graph.node))
     found = [node for node in nodes if node.domain == _DOMAIN]
     if not found:
         return model
@@ -59,7 +57,8 @@ def settled(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
     for entry in model.opset_import:
         if entry.domain == "":
             entry.version = OPSET
-    for graph in graphs:
+    bodies = [item.g for node in nodes for item in node.attribute if item.HasField("g")]
+    for graph in (model.graph, *bodies):
         del graph.value_info[:]  # what tf2onnx inferred without knowing these operators
     return model
 
@@ -82,11 +81,3 @@ def _grid_sample(node: onnx.NodeProto, graph: onnx.GraphProto) -> None:
 
 _CHANGED = {"DFT": _dft, "GridSample": _grid_sample}
 """What means something else in opset 20 than in 18. onnx's converter is not used: it needs types that it cannot infer here."""
-
-
-def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
-    yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            for body in [attribute.g] if attribute.HasField("g") else attribute.graphs:
-                yield from _graphs(body)

@@ -17,3 +17,15 @@ def complex_numbers(write: Form, *_: Any) -> str:
 def convolution_of_any_rank(write: Form, *_: Any) -> str:
     """ONNX calls another operator so."""
     raise ValueError("Conv has no form: use tf.nn.conv2d or tf.nn.conv3d")
+
+
+@form("StringToHashBucket", "StringToHashBucketFast", "StringToHashBucketStrong", "SparseCross", "SparseCrossHashed")
+def string_hash(write: Form, *_: Any) -> str:
+    """No operator of ONNX reads a string's bytes; numbers are hashed as strings too."""
+    raise ValueError("the hash of a string has no ONNX form: look values up in a vocabulary instead")
+
+
+@form("UnicodeDecode", "UnicodeDecodeWithOffsets", "UnicodeEncode", "UnicodeTranscode")
+def characters(write: Form, *_: Any) -> str:
+    """ONNX Runtime's Tokenizer could, but no operator of ONNX itself."""
+    raise ValueError("no ONNX operator takes text apart into characters: split it at a separator instead")

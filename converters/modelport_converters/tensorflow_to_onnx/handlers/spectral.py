@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 from onnx import TensorProto
-from tf2onnx.handler import tf_op
-from tf2onnx.utils import make_sure
 
 from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
 
@@ -15,30 +13,24 @@ _READERS = {"Real", "Imag", "ComplexAbs"}
 """What may follow a transform: any other operator would take the pair of parts for two numbers."""
 
 
-@tf_op("RFFT")
-class RFFT:
+@form("RFFT", since=17)
+def rfft(write: Form, signal: str, length: str) -> None:
     """DFT of each row, cut or padded to the length of the transform."""
-
-    @classmethod
-    def version_17(cls, ctx: Any, node: Any, **_: Any) -> None:
-        """DFT is there from opset 17."""
-        write = Form(ctx, node)
-        kinds = {reader.type for reader in ctx.find_output_consumers(node.output[0])}
-        make_sure(
-            kinds <= _READERS, "of a spectrum only tf.math.real, imag and abs have a form, not %s", kinds - _READERS
-        )
-        signal, length = write.inputs[0], write.reshape(write.cast(write.inputs[1], np.int64), [1])
-        # the sizes are sliced: tf2onnx's optimizers overlook the bounds that Shape itself may have
-        leading, last = write.slice(write("Shape", signal), 0, -1), write.size(signal, -1)
-        rows = _fitted(write, write.reshape(signal, write.join(write.const([-1]), last)), length)
-        dtype = write.dtype_of(signal)
-        exact = dtype if _is_power_of_two(node.inputs[1]) else np.float64
-        spectrum = write("DFT", write.unsqueeze(write.cast(rows, exact), 2), axis=1, onesided=1)
-        spectrum = write.cast(spectrum, dtype)
-        bins = write("Add", write("Div", length, write.const([2])), write.const([1]))
-        result = write.reshape(spectrum, write.join(leading, bins, write.const([2])))
-        ctx.replace_all_inputs(node.output[0], result)
-        ctx.remove_node(node.name)
+    spectrum = write.node.output[0]
+    others = {reader.type for reader in write.ctx.find_output_consumers(spectrum)} - _READERS
+    if others:
+        raise ValueError(f"of a spectrum only tf.math.real, imag and abs have a form, not {', '.join(sorted(others))}")
+    dtype = write.dtype_of(signal)
+    exact = dtype if _is_power_of_two(write.node.inputs[1]) else np.float64
+    # the sizes are sliced: tf2onnx's optimizers overlook the bounds that Shape itself may have
+    leading, last = write.slice(write("Shape", signal), 0, -1), write.size(signal, -1)
+    count = write.reshape(write.cast(length, np.int64), [1])
+    rows = _fitted(write, write.reshape(signal, write.join(write.const([-1]), last)), count)
+    found = write.cast(write("DFT", write.unsqueeze(write.cast(rows, exact), 2), axis=1, onesided=1), dtype)
+    bins = write("Add", write("Div", count, write.const([2])), write.const([1]))
+    # not an Identity of the spectrum's own type, which is complex
+    write.ctx.replace_all_inputs(spectrum, write.reshape(found, write.join(leading, bins, write.const([2]))))
+    write.ctx.remove_node(write.node.name)
 
 
 def _is_power_of_two(length: Any) -> bool:

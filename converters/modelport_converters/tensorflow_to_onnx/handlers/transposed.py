@@ -2,44 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from tf2onnx.handler import tf_op
 from tf2onnx.onnx_opset.nn import ConvTranspose as Upstream
 
-from modelport_converters.tensorflow_to_onnx.handlers.writing import Writer
+from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
 
 
-@tf_op(["Conv2DBackpropInput", "Conv3DBackpropInputV2"])
-class ConvTranspose:
+@form("Conv2DBackpropInput", "Conv3DBackpropInputV2", since=11)
+def conv_transpose(write: Form, _: str, kernel: str, *__: str) -> str | None:
     """A transposed convolution to a given size.
 
     Between kernels narrower than the steps the output is zero. There tf2onnx writes negative pads, or pads after a bias that
     belongs behind the pads: here all of the output is computed, then cut to the size.
     """
-
-    @classmethod
-    def version_11(cls, ctx: Any, node: Any, **settings: Any) -> None:
-        """Slice takes its bounds as inputs."""
-        write = Writer(ctx, node)
-        sizes = write.shape(node.input[1])
-        rank = len(node.get_attr_value("strides")) - 2
-        last = (node.get_attr_value("data_format") or b"NHWC").decode()[-1] == "C"
-        strides, dilations = (_spatial(node.get_attr_value(name), rank, last) for name in ("strides", "dilations"))
-        padding = node.get_attr_value("padding").decode()
-        if sizes is None or padding == "EXPLICIT":
-            Upstream.version_1(ctx, node, **settings)
-            return
-        extents = [(size - 1) * step + 1 for size, step in zip(sizes[:rank], dilations, strict=True)]
-        if all(extent >= step for extent, step in zip(extents, strides, strict=True)):
-            Upstream.version_1(ctx, node, **settings)
-            return
-        write.finish(_cut(write, rank, last, sizes, strides, dilations, extents, padding))
+    sizes, padding = (
+        write.shape(kernel) or [],
+        write.attr("padding"),
+    )  # of an unknown kernel there are no extents either
+    rank = len(write.attr("strides")) - 2
+    last = (write.attr("data_format") or "NHWC")[-1] == "C"
+    strides, dilations = (_spatial(write.attr(name), rank, last) for name in ("strides", "dilations"))
+    extents = [(size - 1) * step + 1 for size, step in zip(sizes[:rank], dilations, strict=False)]
+    if padding == "EXPLICIT" or all(extent >= step for extent, step in zip(extents, strides, strict=False)):
+        write.upstream(Upstream.version_1)
+        return None
+    return _cut(write, rank, last, sizes, strides, dilations, extents, padding)
 
 
 def _cut(
-    write: Writer, rank: int, last: bool, sizes: list[int], strides: list[int], dilations: list[int],
+    write: Form, rank: int, last: bool, sizes: list[int], strides: list[int], dilations: list[int],
     extents: list[int], padding: str,
 ) -> str:  # fmt: skip
     wanted, kernel, x, *bias = write.inputs  # tf2onnx has made a bias an input
@@ -58,10 +49,10 @@ def _cut(
         output_padding=[step - 1 for step in strides],
     )
     at = 1 if last else 2
-    out = write("Slice", write.cast(wanted, np.int64), write.const([at]), write.const([at + rank]), write.const([0]))
+    out = write.slice(write.cast(wanted, np.int64), at, at + rank)
     start = write.const([0] * rank)
     if padding == "SAME":
-        taken = write("Slice", write("Shape", x), write.const([2]), write.const([2 + rank]), write.const([0]))
+        taken = write.slice(write("Shape", x), 2, 2 + rank)
         full = write(
             "Add", write("Mul", write("Sub", taken, write.const(1)), write.const(strides)), write.const(extents)
         )
