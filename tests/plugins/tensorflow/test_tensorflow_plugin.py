@@ -1,49 +1,16 @@
 import numpy as np
-import onnx
-import onnx_ir as ir
-import onnxruntime
 import pytest
 import tensorflow as tf
+from drawn import floats
+from plugin_case import assert_onnx_agrees, options
 
 from modelport import errors
-from modelport.options import parse_options
 from modelport.plugins import registry
-from modelport.signature import parse_inputs
-from modelport.spec import Options
 
 
 @pytest.fixture(scope="module")
 def plugin():
     return registry().get("tensorflow")
-
-
-def options(plugin, *inputs, **values):
-    specs, examples = parse_inputs(inputs)
-    return Options(parse_options(plugin.framework, values), inputs=specs, examples=examples)
-
-
-def floats(*shape):
-    return np.random.default_rng(3).normal(size=shape).astype("float32")
-
-
-def assert_onnx_agrees(plugin, model, inputs, expected, chosen=None):
-    """Compare ONNX Runtime, and the plugin's own run, with what TensorFlow returned; return the signature."""
-    chosen = chosen or options(plugin)
-    signature = plugin.call("signature", model=model, options=chosen)
-    proto = ir.to_proto(plugin.call("to_onnx", model=model, signature=signature, opset=18, options=chosen))
-    onnx.checker.check_model(proto, full_check=True)
-    session = onnxruntime.InferenceSession(proto.SerializeToString())
-    assert [value.name for value in session.get_inputs()] == [spec.name for spec in signature.inputs] == list(inputs)
-    assert (
-        [value.name for value in session.get_outputs()] == [spec.name for spec in signature.outputs] == list(expected)
-    )
-    ran = plugin.call("run", model=model, signature=signature, inputs=inputs, options=chosen)
-    for (name, value), result in zip(expected.items(), session.run(None, inputs), strict=True):
-        reference = np.asarray(value)
-        assert result.dtype == ran[name].dtype == reference.dtype
-        np.testing.assert_allclose(result, reference, rtol=1e-4, atol=1e-5)
-        np.testing.assert_array_equal(ran[name], reference)
-    return signature
 
 
 class Scorer(tf.Module):
@@ -86,7 +53,7 @@ def test_the_default_signature_keeps_its_names_and_its_values(plugin, saved):
 
 def test_another_signature_is_chosen_by_name(plugin, saved):
     module, path = saved
-    chosen = options(plugin, signature="scan")
+    chosen = options(plugin, values={"signature": "scan"})
     loaded = plugin.call("load", source=path, options=chosen)
     sequence, scale = floats(2, 7, 4), np.array(1.5, dtype="float32")
     total, shape = module.scan(sequence, scale)
@@ -97,7 +64,7 @@ def test_another_signature_is_chosen_by_name(plugin, saved):
 
 def test_an_unknown_signature_is_refused_with_the_known_ones(plugin, saved):
     with pytest.raises(errors.InvalidOption, match="did you mean 'scan'") as caught:
-        plugin.call("load", source=saved[1], options=options(plugin, signature="scam"))
+        plugin.call("load", source=saved[1], options=options(plugin, values={"signature": "scam"}))
     assert "serving_default" in str(caught.value)
 
 
@@ -133,7 +100,7 @@ def test_a_module_is_converted_by_the_function_that_is_named(plugin):
     module = Scorer()
     expected = module.score(floats(2, 4))
     outputs = {"parts": expected["parts"], "total": expected["total"]}
-    assert_onnx_agrees(plugin, module, {"x": floats(2, 4)}, outputs, options(plugin, signature="score"))
+    assert_onnx_agrees(plugin, module, {"x": floats(2, 4)}, outputs, options(plugin, values={"signature": "score"}))
 
 
 def test_a_module_with_several_functions_asks_which(plugin):
