@@ -42,19 +42,21 @@ def _sklearn() -> str:
     variants = Counter(case.name.partition("[")[0] for case in VARIANTS)
     rows = []
     for name, case in DEFAULTS.items():
-        methods = ", ".join(answers(case.fitted()[0]))
         if name in EXCEPTIONS:
-            rows.append((name, methods, "", "refused", "", EXCEPTIONS[name]))
-        elif methods:
-            rows.append((name, methods, "float32, float64", "proven", str(1 + variants[name]), ""))
+            rows.append((name, "transform", "", "refused", "", EXCEPTIONS[name]))
+        elif methods := answers(case.fitted()[0]):
+            rows.append((name, ", ".join(methods), "float32, float64", "proven", str(1 + variants[name]), ""))
     proven = sum(row[3] == "proven" for row in rows)
     silent = sorted(name for name in DEFAULTS if name not in {row[0] for row in rows})
     lead = (
         f"Every estimator of scikit-learn {sklearn.__version__} that answers for new rows. Proven: {proven}, in "
         f"{proven + sum(variants.values())} configurations. Refused with a reason: {len(EXCEPTIONS)}."
     )
-    table = _table(("name", "methods", "input", "status", "cases", "reason"), sorted(rows, key=lambda row: row[0].lower()))
-    return f"# scikit-learn estimators\n\n{lead}\n\n{table}\nThese answer for no rows but those they were fitted on: {', '.join(silent)}.\n"
+    table = _table(
+        ("name", "methods", "input", "status", "cases", "reason"), sorted(rows, key=lambda row: row[0].lower())
+    )
+    rest = f"These answer for no rows but those they were fitted on: {', '.join(silent)}."
+    return f"# scikit-learn estimators\n\n{lead}\n\n{table}\n{rest}\n"
 
 
 def _keras() -> list[str]:

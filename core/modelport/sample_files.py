@@ -241,8 +241,32 @@ def _parse_column(texts: Sequence[str]) -> NDArray[Any]:
 def _as_array(value: Any) -> NDArray[Any]:
     array = np.asarray(value)
     if array.dtype.kind == "O" and not all(isinstance(item, str) for item in array.reshape(-1)):
+        array = _with_missing(array)
+    if array.dtype.kind == "O" and not all(isinstance(item, str) for item in array.reshape(-1)):
         raise InvalidSamples(
             f"cannot read samples of type {type(value).__name__}",
             remedy="give a NumPy array, a mapping of arrays, a DataFrame or a path",
         )
     return array
+
+
+def _with_missing(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array of objects, some of them missing (None, NaN, NA), as what ONNX Runtime would be fed.
+
+    Beside texts, what is missing becomes the text that ONNX Runtime makes of it; beside numbers and conditions it is NaN.
+    """
+    items = list(array.reshape(-1))
+    gaps = [item is None or type(item).__name__ in ("NAType", "NaTType") or _is_nan(item) for item in items]
+    present = [item for item, gap in zip(items, gaps, strict=True) if not gap]
+    if not present:
+        return array
+    if all(isinstance(item, str) for item in present):
+        return np.asarray([str(item) for item in items], object).reshape(array.shape)
+    if all(isinstance(item, int | float | np.number | np.bool_) for item in present):
+        numbers = [np.nan if gap else float(item) for item, gap in zip(items, gaps, strict=True)]
+        return np.asarray(numbers, np.float64).reshape(array.shape)
+    return array
+
+
+def _is_nan(item: Any) -> bool:
+    return isinstance(item, float) and item != item

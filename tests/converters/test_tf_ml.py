@@ -159,6 +159,17 @@ def test_every_mode_of_a_tree_ensemble_decides_as_onnx_says(mode: int, dtype: An
     assert_same(translated(model, {"i0": x}, saved=True), by_reference(model, {"i0": x}))
 
 
+@pytest.mark.parametrize(
+    ("targets", "aggregate"),
+    [([0, 0, 1, 1], 1), ([1, 1, 0, 0], 1), ([1, 1, 0, 0], 0), ([0, 1, 1, 1], 1), ([1, 1, 1, 1], 3)],
+)
+def test_each_tree_may_have_a_target_of_its_own(targets: list[int], aggregate: int) -> None:
+    model = ensemble(0, aggregate=aggregate)
+    attribute = next(one for one in model.graph.node[0].attribute if one.name == "leaf_targetids")
+    attribute.ints[:] = targets
+    assert_same(translated(model, {"i0": X}, saved=True), by_onnxruntime(model, {"i0": X}))
+
+
 MACHINE = {
     "support_vectors": RANDOM.normal(size=36).tolist(),
     "rho": [0.1, -0.2, 0.3],

@@ -30,4 +30,17 @@ for _name in _FAMILIES:
     VARIANTS += _module.VARIANTS
     SPECIAL |= getattr(_module, "SPECIAL", {})
 
+_STOOD_FOR = (
+    "CountVectorizer",
+    "DictVectorizer",
+    "FrozenEstimator",
+    "LabelBinarizer",
+    "LabelEncoder",
+    "PatchExtractor",
+    "TfidfVectorizer",
+)
+"""Estimators of texts, labels, images and others: their first variant is fitted on what they take."""
+
+SPECIAL |= {name: next(case for case in VARIANTS if case.name.startswith(f"{name}[")) for name in _STOOD_FOR}
+
 DEFAULTS: dict[str, Case] = {**{case.name: case for case in defaults()}, **SPECIAL}

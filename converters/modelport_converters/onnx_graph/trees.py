@@ -231,6 +231,30 @@ def summed(leaf: Array, target: Array, value: Array, leaves: int, targets: int) 
     return table, mask
 
 
+def of_own(table: Tables, targets: Array, count: int) -> Array | None:
+    """Return the tree of each target, where every tree has one of its own; else None.
+
+    Args:
+        table: the nodes, roots first.
+        targets: of each leaf.
+        count: of targets.
+    """
+    if table.roots != count:
+        return None
+    owner = np.zeros(len(table.child), np.int64)
+    level = owner[:count] = np.arange(count)
+    while level.size:
+        level = level[table.child[level] != level]
+        below = table.child[level]
+        owner[below] = owner[below + 1] = owner[level]
+        level = np.concatenate([below, below + 1])
+    ends = np.flatnonzero(table.child == np.arange(len(owner)))
+    found = np.zeros(count, np.int64)
+    found[owner[ends]] = targets[table.leaf[ends]]
+    unlike = found[owner[ends]] != targets[table.leaf[ends]]
+    return None if unlike.any() or len(np.unique(found)) < count else np.argsort(found)
+
+
 def of_ensemble(given: Mapping[str, Any], dtype: Any) -> tuple[Nodes, Array]:
     """Return the nodes of a TreeEnsemble, its inner nodes first and then its leaves, and the roots.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,21 @@ _TRANSFORMS = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
 
 def evaluate(x: Any, table: trees.Tables, values: Any, mask: Any, aggregate: str) -> Any:
     """Return the aggregated leaf values [rows, targets] of rows x [rows, features]."""
+    weights, complete = _weights(values, mask, aggregate), bool(mask.all())
+    return _descended(
+        x, table, lambda leaf: _aggregated(tf.gather(weights, leaf), aggregate, complete), values.shape[1]
+    )
+
+
+def _descended(x: Any, table: trees.Tables, valued: Callable[[Any], Any], width: int) -> Any:
+    """Return what `valued` makes of the leaves [rows, trees] that rows x reach: [rows, width]."""
     wide = _widened(x, table)
     columns = int(wide.shape[1])
     bits = max(1, (columns - 1).bit_length())
     index = tf.int32 if len(table.child) << bits < 2**31 else tf.int64
     # One number holds the child and the column: reading it costs one access to memory instead of two.
     code = tf.constant(table.child.astype(np.int64) << bits | table.feature, index)
-    threshold, leaf, weights = tf.constant(table.threshold), tf.constant(table.leaf), _weights(values, mask, aggregate)
+    threshold, leaf = tf.constant(table.threshold), tf.constant(table.leaf)
 
     def block(start: Any) -> Any:
         own = wide[start : start + _BLOCK]
@@ -39,17 +48,17 @@ def evaluate(x: Any, table: trees.Tables, values: Any, mask: Any, aggregate: str
             column = tf.bitwise.bitwise_and(entry, tf.constant(2**bits - 1, index))
             below = tf.gather(flat, column + offset) <= tf.gather(threshold, node)
             node = tf.bitwise.right_shift(entry, tf.constant(bits, index)) + tf.cast(below, index)
-        return _aggregated(tf.gather(weights, tf.gather(leaf, node)), aggregate, bool(mask.all()))
+        return valued(tf.gather(leaf, node))
 
     count = tf.maximum(1, -(-tf.shape(wide)[0] // _BLOCK))
-    parts = tf.TensorArray(weights.dtype, count, element_shape=[None, values.shape[1]], infer_shape=False)
+    parts = tf.TensorArray(x.dtype, count, element_shape=[None, width], infer_shape=False)
     _, parts = tf.while_loop(
         lambda at, parts: at < count,
         lambda at, parts: (at + 1, parts.write(at, block(at * _BLOCK))),
         (tf.constant(0), parts),
         parallel_iterations=4,
     )
-    return tf.reshape(parts.concat(), [-1, values.shape[1]])
+    return tf.reshape(parts.concat(), [-1, width])
 
 
 def _widened(x: Any, table: trees.Tables) -> Any:
@@ -186,7 +195,14 @@ def tree_ensemble(
     x, dtype = _floats(x)
     nodes, roots = trees.of_ensemble(given | {"leaves": len(leaf_weights)}, dtype)
     targets, leaves = np.array(leaf_targetids, np.int64), np.arange(len(leaf_weights))
-    values, mask = trees.summed(leaves, targets, np.array(leaf_weights, dtype), len(leaves), n_targets)
     x, features = _features(x, nodes)
-    scores = evaluate(x, trees.tables(nodes, roots, features), values, mask, _AGGREGATES[aggregate_function])
+    table, weights = trees.tables(nodes, roots, features), np.array(leaf_weights, dtype)
+    aggregate = _AGGREGATES[aggregate_function]
+    order = trees.of_own(table, targets, n_targets)
+    if order is None or aggregate == "AVERAGE":
+        values, mask = trees.summed(leaves, targets, weights, len(leaves), n_targets)
+        scores = evaluate(x, table, values, mask, aggregate)
+    else:  # a tree for each target: nothing to add up
+        held = tf.constant(weights)
+        scores = _descended(x, table, lambda leaf: tf.gather(held, tf.gather(leaf, order, axis=1)), n_targets)
     return tf.cast(transformed(scores, _TRANSFORMS[post_transform]), kind)

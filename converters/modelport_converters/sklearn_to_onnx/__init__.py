@@ -3,8 +3,8 @@
 from modelport_converters.sklearn_to_onnx import bridge, formulas
 from modelport_converters.sklearn_to_onnx.calling import serves
 from modelport_converters.sklearn_to_onnx.conversion import Input, Output, convert
-from modelport_converters.sklearn_to_onnx.methods import METHODS, usual
+from modelport_converters.sklearn_to_onnx.methods import METHODS, has, usual
 
-__all__ = ["METHODS", "Input", "Output", "convert", "formulas", "serves", "usual"]
+__all__ = ["METHODS", "Input", "Output", "convert", "formulas", "has", "serves", "usual"]
 
 bridge.register()

@@ -13,13 +13,15 @@ from skl2onnx.common import data_types
 from skl2onnx.common.data_types import guess_tensor_type
 from sklearn.base import is_classifier, is_regressor
 
+from modelport_converters.sklearn_to_onnx import functions as fn
 from modelport_converters.sklearn_to_onnx.building import ML_OPSET, Graph, Value
 from modelport_converters.sklearn_to_onnx.calling import call
 from modelport_converters.sklearn_to_onnx.columns import Columns, Features, matrix
 from modelport_converters.sklearn_to_onnx.inlining import rename
 from modelport_converters.sklearn_to_onnx.labels import class_labels
 from modelport_converters.sklearn_to_onnx.methods import usual
-from modelport_converters.sklearn_to_onnx.registry import classes
+from modelport_converters.sklearn_to_onnx.ml_versions import to_older
+from modelport_converters.sklearn_to_onnx.registry import classes, refuse
 
 
 def register() -> None:
@@ -54,10 +56,10 @@ def _output_type(model: Any, method: str, features: Any) -> Any:
 def _convert(scope: Any, operator: Any, container: Any) -> None:
     """Write the formulas into skl2onnx's container."""
     graph = Graph(container.target_opset)
-    given = [Value(graph, variable.full_name, _dtype(variable)) for variable in operator.inputs]
-    features: Features = given[0] if len(given) == 1 else Columns(tuple(given))
+    values = [Value(graph, variable.full_name, _dtype(variable)) for variable in operator.inputs]
+    features: Features = values[0] if len(values) == 1 else Columns(tuple(values))
     model = operator.raw_operator
-    results = [matrix(call(model, method, features)) for method in usual(model)]
+    results = [_result(model, method, features) for method in usual(model)]
     names = {variable.full_name: variable.full_name for variable in operator.inputs}
     for result, output in zip(results, operator.outputs, strict=True):
         given = graph.op("Identity", result.cast(_dtype(output)))
@@ -65,7 +67,18 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     _hand_over(graph, names, scope.get_unique_operator_name("modelport"), container)
 
 
+def _result(model: Any, method: str, features: Features) -> Value:
+    """Return what a method gives in the shape that skl2onnx expects: numbers as columns, one matrix."""
+    result = call(model, method, features)
+    if isinstance(result, list):
+        refuse(model, f"{method} gives a list of matrices", "convert it with modelport itself")
+    if method == "predict" and is_regressor(model):
+        return fn.as_columns(result)
+    return matrix(result)
+
+
 def _hand_over(graph: Graph, names: dict[str, str], prefix: str, container: Any) -> None:
+    to_older(graph)
     for tensor in graph.initializers:
         names[tensor.name] = tensor.name = f"{prefix}_{tensor.name}"
         container.initializers.append(tensor)

@@ -23,7 +23,7 @@ LARGEST_OPSET = 22
 """The newest opset whose operators `Graph.op` and `functions` write."""
 SMALLEST_OPSET = 13
 ML_OPSET = 3
-"""The ai.onnx.ml version declared: several of skl2onnx's converters know no newer one."""
+"""The ai.onnx.ml version that skl2onnx is asked for, and declared: see `ml_versions`."""
 
 
 class Graph:
@@ -114,6 +114,7 @@ class Value:
 
     __slots__ = ("dtype", "graph", "name")
     __array_ufunc__ = None  # an array on the left of an operator leaves it to the value
+    __iter__ = None  # how many elements there are is known only when the model runs
 
     def __init__(self, graph: Graph, name: str, dtype: DTypeLike) -> None:
         self.graph = graph
@@ -160,6 +161,9 @@ class Value:
         return _binary("Pow", self, other)
 
     def __matmul__(self, other: Operand) -> Value:
+        if not isinstance(other, Value) and np.ndim(other) == 1:  # ONNX Runtime multiplies no empty matrix by a vector
+            product = _binary("MatMul", self, np.asarray(other)[:, None])
+            return product.graph.op("Squeeze", product, np.array([-1], np.int64))
         return _binary("MatMul", self, other)
 
     def __rmatmul__(self, other: Operand) -> Value:

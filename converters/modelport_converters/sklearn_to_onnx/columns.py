@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -10,6 +10,9 @@ import numpy as np
 
 from modelport_converters.sklearn_to_onnx import functions as fn
 from modelport_converters.sklearn_to_onnx.building import Graph, Value
+
+DROPPED = "dropped: "
+"""Begins the name of a column that the estimator drops, and that is no input therefore."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,27 @@ def selected(features: Features, positions: Sequence[int]) -> Features:
     return Columns(tuple(features.values[position] for position in positions))
 
 
-def beside(parts: Iterable[Features]) -> Features:
-    """Return matrices and tables side by side: a matrix if all are numbers or all are texts, a table otherwise."""
-    given = list(parts)
-    texts = [part.texts if isinstance(part, Columns) else part.dtype.kind == "O" for part in given]
-    if all(texts) or not any(texts):
-        return fn.concatenate([matrix(part) for part in given], 1)
-    raise ValueError("texts and numbers side by side")
+def beside(parts: Sequence[Features], widths: Callable[[], Sequence[int]] | None = None) -> Features:
+    """Return matrices and tables side by side: a matrix if all are numbers or all are texts, a table otherwise.
+
+    Arguments:
+        widths: returns the number of columns of each part.
+
+    Raises:
+        ValueError: for texts and numbers side by side when no widths are known.
+    """
+    if len({one.dtype.kind == "O" for part in parts for one in _values(part)}) == 1:
+        return fn.concatenate([matrix(part) for part in parts], 1)
+    if widths is None:
+        raise ValueError("texts and numbers side by side")
+    found: list[Value] = []
+    for part, count in zip(parts, widths(), strict=True):
+        found += _values(part) if isinstance(part, Columns) else [part[:, [place]] for place in range(count)]
+    return Columns(tuple(found))
+
+
+def _values(part: Features) -> tuple[Value, ...]:
+    return part.values if isinstance(part, Columns) else (part,)
 
 
 def column(features: Features, position: int) -> Value:
@@ -65,6 +82,13 @@ def column(features: Features, position: int) -> Value:
     if isinstance(features, Columns):
         return features.values[position]
     return features[:, [position]]
+
+
+def any_input(features: Features) -> Value:
+    """Return the matrix, or one column: for formulas that only count the rows."""
+    if isinstance(features, Value):
+        return features
+    return next(value for value in features.values if not value.name.startswith(DROPPED))
 
 
 def matrix(features: Features) -> Value:

@@ -11,26 +11,22 @@ import onnx
 from onnx import TensorProto, helper
 
 from modelport.errors import CannotConvert, UnsupportedOps
-from modelport_converters.sklearn_to_onnx import calling, registry
+from modelport_converters.sklearn_to_onnx import calling, ml_versions, registry
 from modelport_converters.sklearn_to_onnx import functions as fn
 from modelport_converters.sklearn_to_onnx.building import (
     LARGEST_OPSET,
-    ML_OPSET,
     SMALLEST_OPSET,
     Graph,
     Value,
     element_type,
     innermost,
 )
-from modelport_converters.sklearn_to_onnx.columns import Columns, Features, matrix
+from modelport_converters.sklearn_to_onnx.columns import DROPPED, Columns, Features, matrix
 from modelport_converters.sklearn_to_onnx.labels import class_labels
 from modelport_converters.sklearn_to_onnx.methods import METHODS
 
 Dims = tuple[int | str, ...] | None
 """A shape: sizes and symbolic names; None for what is no tensor."""
-
-_DROPPED = "dropped: "
-"""Begins the name of a column that the estimator drops."""
 
 _REGISTER = (
     "register a converter with skl2onnx.update_registered_converter(YourClass, alias, shape_fct, convert_fct) before "
@@ -109,13 +105,13 @@ def _features(graph: Graph, inputs: Sequence[Input], table: Sequence[str] | None
     if table is None:
         (matrix_of_all,) = values.values()
         return matrix_of_all
-    return Columns(tuple(values.get(name) or Value(graph, _DROPPED + name, "float32") for name in table))
+    return Columns(tuple(values.get(name) or Value(graph, DROPPED + name, "float32") for name in table))
 
 
 def _results(estimator: Any, features: Features, outputs: Sequence[Output]) -> list[Value]:
     results = [_finished(estimator, calling.call(estimator, one.method, features), one) for one in outputs]
     used = {name for node in features.graph.nodes for name in node.input}
-    dropped = sorted(name.removeprefix(_DROPPED) for name in used if name.startswith(_DROPPED))
+    dropped = sorted(name.removeprefix(DROPPED) for name in used if name.startswith(DROPPED))
     if dropped:
         registry.refuse(estimator, f"it uses the column {dropped[0]!r}, which is no input", "report this as a bug")
     return results
@@ -166,7 +162,7 @@ def _finished(estimator: Any, result: Any, output: Output) -> Value:
 
 
 def _give(graph: Graph, result: Value, output: Output) -> None:
-    if output.kind == "sequence_of_maps":  # Identity knows no maps
+    if output.kind != "tensor":  # Identity knows no maps, and sequences only since opset 14
         maker = next(node for node in graph.nodes if result.name in node.output)
         maker.output[0] = output.name
         return
@@ -195,7 +191,7 @@ def _stacked(results: Sequence[Value], dims: Dims) -> Value:
 
 def _model(graph: Graph, estimator: Any, inputs: Sequence[Input], outputs: Sequence[Output]) -> onnx.ModelProto:
     given = [helper.make_tensor_value_info(one.name, element_type(_dtype(one.dtype)), one.dims) for one in inputs]
-    versions = {"": graph.opset, "ai.onnx.ml": ML_OPSET}
+    versions = {"": graph.opset, ml_versions.DOMAIN: ml_versions.settle(graph)}
     domains = {"", *(node.domain for node in graph.nodes)}
     opsets = [helper.make_opsetid(domain, versions.get(domain, 1)) for domain in sorted(domains)]
     made = helper.make_graph(

@@ -16,6 +16,11 @@ def _floating(x: Value) -> Value:
     return x if x.dtype.kind == "f" else x.cast("float64")
 
 
+def floating(x: Value) -> Value:
+    """Return x, in float64 unless it holds floats: as scikit-learn validates features."""
+    return _floating(x)
+
+
 def exp(x: Value) -> Value:
     """Raise e to the power of each element."""
     return x.graph.op("Exp", _floating(x))
@@ -30,7 +35,8 @@ def log1p(x: Value) -> Value:
     """log(1 + x), as exact for small x: log(u) * x / (u - 1) with u = 1 + x rounded (Kahan, in HP-15C's handbook of 1982)."""
     u = 1.0 + _floating(x)
     unchanged = equal(u, 1.0)
-    return where(unchanged, x, log(u) * (x / where(unchanged, 1.0, u - 1.0)))
+    finite = where(unchanged, x, log(u) * (x / where(unchanged, 1.0, u - 1.0)))
+    return where(equal(u, np.inf), u, finite)
 
 
 def expm1(x: Value) -> Value:
@@ -87,6 +93,11 @@ def tanh(x: Value) -> Value:
 def expit(x: Value) -> Value:
     """The logistic function 1 / (1 + exp(-x))."""
     return x.graph.op("Sigmoid", _floating(x))
+
+
+def exact_expit(x: Value) -> Value:
+    """The logistic function, exact however small it gets: ONNX Runtime's Sigmoid loses what lies below its rounding of 1."""
+    return 1.0 / (1.0 + exp(-x))
 
 
 def isnan(x: Value) -> Value:
@@ -233,6 +244,16 @@ def reshape(x: Value, shape: Sequence[int]) -> Value:
     return x.graph.op("Reshape", x, np.array(shape, np.int64))
 
 
+def as_columns(x: Value) -> Value:
+    """A vector [N] as one column [N, 1]; a matrix is what it is."""
+    return x.graph.op("Flatten", x, axis=1)
+
+
+def ravel(x: Value) -> Value:
+    """All elements behind one another; a column [N, 1] as a vector [N]."""
+    return reshape(x, [-1])
+
+
 def transpose(x: Value, axes: Sequence[int]) -> Value:
     """Put the axes of x in another order."""
     return x.graph.op("Transpose", x, perm=list(axes))
@@ -280,9 +301,23 @@ def searchsorted(edges: Operand, x: Value, side: str = "left") -> Value:
     return total(spread > edges if side == "left" else spread >= edges, -1)
 
 
+def bisect(edges: ArrayLike, x: Value) -> Value:
+    """How many of the sorted edges are not above each element: numpy.searchsorted(side="right"), for many edges.
+
+    A step for each bit of the count, from the highest: the count grows by that bit as long as its last edge is not above.
+    """
+    array = np.asarray(edges)
+    found = x.graph.op("Expand", np.int64(0), x.graph.op("Shape", x, dtype="int64"))
+    for bit in reversed(range(len(array).bit_length())):
+        further = found + (1 << bit)
+        last = take(array, minimum(further, len(array)) - 1)
+        found = where((further <= len(array)) & (last <= x), further, found)
+    return found
+
+
 def squared_norms(x: Value) -> Value:
-    """The sum of squares of each row, as a column."""
-    return total(x * x, -1, keepdims=True)
+    """The sum of squares of each row of a matrix, as a column."""
+    return total(x * x, 1, keepdims=True)  # of no rows ONNX Runtime reduces no axis that is counted from the end
 
 
 def normalized(x: Value, axis: int = -1) -> Value:
@@ -309,5 +344,16 @@ def loop(
     goes_on, results = body(iteration, *given)
     ends = [inner.op("Identity", one) for one in (proceed if goes_on is None else goes_on, *results)]
     written = inner.body([iteration, proceed, *given], ends)
+    for info in written.input[:2]:
+        info.type.tensor_type.shape.SetInParent()  # numbers; ONNX Runtime asks that of a loop within a loop
+    for scalar in written.input[:2]:
+        scalar.type.tensor_type.shape.SetInParent()  # an empty shape: ONNX Runtime wants to know the rank of these two
     rounds = np.int64(count) if isinstance(count, int) else count
     return graph.ops("Loop", rounds, np.True_, *state, dtypes=[one.dtype for one in state], body=written)
+
+
+def matches(x: Value, text: str) -> Value:
+    """Whether each text is this one; in every opset, whereas Equal takes texts from 19 on."""
+    attributes = {"keys_strings": [text], "values_int64s": [1], "default_int64": 0}
+    (found,) = x.graph.ops("LabelEncoder", x, dtypes=["int64"], domain="ai.onnx.ml", **attributes)
+    return found.cast("bool")

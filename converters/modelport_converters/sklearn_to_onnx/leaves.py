@@ -10,11 +10,11 @@ import skl2onnx
 from skl2onnx._supported_operators import sklearn_operator_name_map
 from skl2onnx.common import data_types
 from skl2onnx.common._registration import _converter_pool
-from sklearn.base import is_classifier
+from sklearn.base import is_classifier, is_regressor
 
+from modelport_converters.sklearn_to_onnx import functions as fn
 from modelport_converters.sklearn_to_onnx.building import ML_OPSET, Value
 from modelport_converters.sklearn_to_onnx.inlining import taken_in
-from modelport_converters.sklearn_to_onnx.mends import CONVERTERS
 from modelport_converters.sklearn_to_onnx.methods import usual
 
 _TYPES = {
@@ -49,11 +49,20 @@ def call(model: Any, method: str, x: Value) -> Value:
     memo = x.graph.memo
     key = (id(model), x.name)
     if key not in memo:
-        memo[key] = taken_in(x, _converted(model, x))
+        converted = _converted(model, x)
+        columns = [is_regressor(model) and _is_column(output) for output in converted.graph.output]
+        found = taken_in(x, converted)
+        memo[key] = [fn.ravel(one) if column else one for one, column in zip(found, columns, strict=True)]
     result: Value = memo[key][usual(model).index(method)]
     if method == "decision_function" and is_classifier(model) and len(model.classes_) == 2:
         return result[:, -1]  # one column or two, whatever skl2onnx declares; the last one is scikit-learn's
     return result
+
+
+def _is_column(output: onnx.ValueInfoProto) -> bool:
+    """Whether a result is declared [N, 1]: a single target, which scikit-learn gives as [N]."""
+    dims = output.type.tensor_type.shape.dim
+    return len(dims) == 2 and dims[1].dim_value == 1
 
 
 def _converted(model: Any, x: Value) -> onnx.ModelProto:
@@ -69,5 +78,4 @@ def _converted(model: Any, x: Value) -> onnx.ModelProto:
             [("x", _TYPES[x.dtype.name]([None, width]))],
             target_opset={"": x.graph.opset, "ai.onnx.ml": ML_OPSET},
             options={id(model): {"zipmap": False}} if "zipmap" in allowed else None,
-            custom_conversion_functions=CONVERTERS,
         )

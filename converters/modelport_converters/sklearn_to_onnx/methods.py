@@ -9,13 +9,21 @@ from sklearn.base import is_clusterer, is_outlier_detector, is_regressor
 METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
 
 
+def has(model: Any, method: str) -> bool:
+    """Whether an estimator has a method, and not only to raise: probabilities of a Gaussian process one against one."""
+    last = model.steps[-1][1] if isinstance(getattr(model, "steps", None), list) else model
+    if method == "predict_proba" and getattr(last, "multi_class", None) == "one_vs_one":
+        return bool(len(last.classes_) == 2)
+    return hasattr(model, method)
+
+
 def usual(model: Any) -> list[str]:
     """Return the methods that an estimator of this kind is asked for: a decision with how sure it is, else what there is.
 
     skl2onnx's converters have their outputs in this order.
     """
-    if not hasattr(model, "predict"):
-        return [method for method in ("transform", "score_samples") if hasattr(model, method)][:1]
+    if not has(model, "predict"):
+        return [method for method in ("transform", "score_samples") if has(model, method)][:1]
     if is_regressor(model):
         return ["predict"]
     if is_clusterer(model):
@@ -24,4 +32,4 @@ def usual(model: Any) -> list[str]:
         surer = ["decision_function"]
     else:
         surer = ["predict_proba", "decision_function"]
-    return ["predict", *[method for method in surer if hasattr(model, method)][:1]]
+    return ["predict", *[method for method in surer if has(model, method)][:1]]

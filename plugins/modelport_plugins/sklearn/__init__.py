@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from modelport import Detection, Framework, Option, Options, Signature, TensorSpec, hookimpl
 from modelport.errors import InvalidOption
 
-from . import files, inputs, outputs, sampling
+from . import files, inputs, outputs, sampling, tables
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +78,7 @@ def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> o
 
     given = [sklearn_to_onnx.Input(spec.name, spec.dtype, spec.shape) for spec in signature.inputs]
     return sklearn_to_onnx.convert(
-        model, given, outputs.asked(model, signature), opset, table=inputs.column_names(model)
+        model, given, outputs.asked(model, signature), opset, table=tables.table_of(model, signature.inputs)
     )
 
 

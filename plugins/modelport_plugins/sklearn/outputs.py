@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from modelport import Signature, TensorSpec
 
-from .inputs import BATCH, column_names, is_text
+from .inputs import BATCH, hands_texts_on, is_text, takes_images, takes_labels
 from .steps import first_step, last_step
+from .tables import column_names, frame, restored_matrix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,7 +45,7 @@ def every(model: Any, inputs: Sequence[TensorSpec], *, zipmap: bool) -> tuple[Te
     floats = "float64" if any(spec.dtype == "float64" for spec in inputs) else "float32"
     taken = {spec.name for spec in inputs}
     first = sklearn_to_onnx.usual(model)
-    methods = [*first, *(method for method in _NAMES if method not in first and hasattr(model, method))]
+    methods = [*first, *(method for method in _NAMES if method not in first and _answers(model, method))]
     found = []
     for method in methods:
         name = name_of(model, method)
@@ -70,8 +71,10 @@ def asked(model: Any, signature: Signature) -> list[Output]:
 def predict(model: Any, signature: Signature, inputs: Mapping[str, Array]) -> dict[str, Any]:
     """Return what the estimator itself answers, in the dtypes and ranks of the signature."""
     features = features_of(model, inputs)
+    rows = len(next(iter(inputs.values())))
     return {
-        spec.name: _value(model, spec, getattr(model, method_of(model, spec))(features)) for spec in signature.outputs
+        spec.name: _value(model, spec, getattr(model, method_of(model, spec))(features), rows)
+        for spec in signature.outputs
     }
 
 
@@ -92,6 +95,17 @@ def method_of(model: Any, spec: TensorSpec) -> str:
     return next(method for method in _NAMES if hasattr(model, method) and name_of(model, method) == name)
 
 
+def _answers(model: Any, method: str) -> bool:
+    """Whether the estimator has a method, and it does more than to raise an error."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    from modelport_converters import sklearn_to_onnx
+
+    step = last_step(model)
+    without_axes = isinstance(step, LinearDiscriminantAnalysis) and step.solver == "lsqr"
+    return sklearn_to_onnx.has(model, method) and not (without_axes and method == "transform")
+
+
 def _spec(model: Any, method: str, floats: str, zipmap: bool) -> tuple[str, Shape, Kind]:
     """Return the dtype, shape and kind of what a method returns."""
     from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
@@ -99,7 +113,12 @@ def _spec(model: Any, method: str, floats: str, zipmap: bool) -> tuple[str, Shap
     if method == "transform":
         if is_clusterer(model) and hasattr(last_step(model), "cluster_centers_"):
             return floats, (BATCH, len(last_step(model).cluster_centers_)), "tensor"
-        return _transformed_dtype(last_step(model), floats), (BATCH, "features"), "tensor"
+        step = last_step(model)
+        if getattr(step, "voting", "") == "soft" and not step.flatten_transform:
+            return floats, (len(step.estimators_), BATCH, len(step.classes_)), "tensor"
+        if takes_images(step):
+            return floats, ("patches", *(step.patch_size or ("patch_height", "patch_width"))), "tensor"
+        return _transformed_dtype(step, floats), (BATCH, "features"), "tensor"
     if is_classifier(model):
         return _of_classifier(model, method, floats, zipmap)
     if is_outlier_detector(model) or method == "score_samples":
@@ -115,18 +134,39 @@ def _of_classifier(model: Any, method: str, floats: str, zipmap: bool) -> tuple[
     import numpy as np
 
     if isinstance(model.classes_, list):
-        several = len(model.classes_)
-        if method == "predict":
-            return _label_dtype(model.classes_[0], floats), (BATCH, several), "tensor"
-        if hasattr(last_step(model), "n_outputs_"):  # trees and forests stack what MultiOutputClassifier lists
-            return floats, (several, BATCH, max(map(len, model.classes_))), "tensor"
-        return floats, None, "sequence"
+        return _of_several(model, method, floats)
     classes = np.asarray(model.classes_)
+    if _marks_labels(model):
+        return "int64" if method == "predict" else floats, (BATCH, len(classes)), "tensor"
     if method == "predict":
         return _label_dtype(classes, floats), (BATCH,), "tensor"
     if method == "predict_proba" and zipmap:
         return "float32", None, "sequence_of_maps"
     return floats, (BATCH, _score_width(model, method, len(classes))), "tensor"
+
+
+def _of_several(model: Any, method: str, floats: str) -> tuple[str, Shape, Kind]:
+    """A classifier of several targets, each with classes of its own."""
+    from sklearn.ensemble import StackingClassifier
+    from sklearn.multioutput import ClassifierChain
+
+    several = len(model.classes_)
+    if method == "predict":
+        dtypes = {_label_dtype(classes, floats) for classes in model.classes_}
+        dtype = "string" if "string" in dtypes else floats if floats in dtypes else "int64"
+        return dtype, (BATCH, several), "tensor"
+    if isinstance(last_step(model), ClassifierChain | StackingClassifier):
+        return floats, (BATCH, several), "tensor"
+    if hasattr(last_step(model), "n_outputs_"):  # trees and forests stack what MultiOutputClassifier lists
+        return floats, (several, BATCH, max(map(len, model.classes_))), "tensor"
+    return floats, None, "sequence"
+
+
+def _marks_labels(model: Any) -> bool:
+    """Whether a classifier answers for each label by itself: one column for each, of 0 and 1 (multilabel-indicator)."""
+    last = last_step(model)
+    binarizer = getattr(last, "_label_binarizer", None) or getattr(last, "label_binarizer_", None)
+    return str(getattr(binarizer, "y_type_", "")).startswith("multilabel")
 
 
 def _score_width(model: Any, method: str, classes: int) -> int:
@@ -146,27 +186,42 @@ def _label_dtype(classes: Array, floats: str) -> str:
 
 
 def _transformed_dtype(transformer: Any, floats: str) -> str:
-    """Only an imputer hands texts on."""
-    dtype = getattr(getattr(transformer, "statistics_", None), "dtype", None)
-    return "string" if dtype is not None and dtype.kind == "O" else floats
+    """Only an imputer hands texts on; labels become whole numbers."""
+    if takes_labels(transformer):
+        return "int64"
+    return "string" if hands_texts_on(transformer) else floats
 
 
 def features_of(model: Any, inputs: Mapping[str, Array]) -> Any:
     """Return what the estimator was fitted on: a DataFrame of columns, a sequence of texts, or a matrix."""
     import pandas as pd
 
-    if column_names(model) is not None:
-        return pd.DataFrame({name: pd.Series(values[:, 0]) for name, values in inputs.items()})
+    table = column_names(model)
+    if table is not None and set(inputs) <= set(table):
+        return frame(model, inputs, table)
     (matrix,) = inputs.values()
-    if hasattr(last_step(model), "cluster_centers_"):
-        matrix = matrix.astype("float64")  # k-means refuses float32 rows when it was fitted on float64 ones
-    if is_text(first_step(model)):
+    matrix = restored_matrix(model, matrix)
+    matrix = matrix.astype(_dtype_of_rows(last_step(model)) or matrix.dtype, copy=False)
+    if is_text(first_step(model)) or (takes_labels(model) and matrix.shape[1] == 1):
         return matrix[:, 0]
     names = getattr(model, "feature_names_in_", None)
     return matrix if names is None else pd.DataFrame(matrix, columns=names)
 
 
-def _value(model: Any, spec: TensorSpec, values: Any) -> Any:
+def _dtype_of_rows(step: Any) -> Any:
+    """Return the only dtype that a fitted step takes: these refuse float32 rows when they were fitted on float64 ones."""
+    from sklearn.decomposition import NMF
+
+    if hasattr(step, "cluster_centers_"):
+        return step.cluster_centers_.dtype
+    if isinstance(step, NMF):
+        return step.components_.dtype
+    if getattr(step, "transform_algorithm", None) == "lasso_cd":
+        return (step.components_ if hasattr(step, "components_") else step.dictionary).dtype
+    return None
+
+
+def _value(model: Any, spec: TensorSpec, values: Any, rows: int) -> Any:
     import numpy as np
 
     if spec.kind == "sequence_of_maps":
@@ -177,17 +232,17 @@ def _value(model: Any, spec: TensorSpec, values: Any) -> Any:
     if isinstance(values, list):
         widest = max(one.shape[1] for one in values)
         values = [np.pad(one, ((0, 0), (0, widest - one.shape[1]))) for one in values]
-    return _cast(values, spec)
+    return _cast(values, spec, rows)
 
 
-def _cast(values: Any, spec: TensorSpec) -> Array:
-    """Return a dense array of the signature's dtype and rank (scikit-learn's single column is one-dimensional)."""
+def _cast(values: Any, spec: TensorSpec, rows: int) -> Array:
+    """Return a dense array of the signature's dtype and rank (scikit-learn's single column, or row, is one-dimensional)."""
     import numpy as np
     from scipy.sparse import issparse
 
     array = values.toarray() if issparse(values) else np.asarray(values)
     if spec.shape is not None and len(spec.shape) == 2 and array.ndim == 1:
-        array = array.reshape(-1, 1)
+        array = array.reshape(rows, -1) if rows else array.reshape(0, 1)
     if spec.dtype == "string":
         return np.array([str(value) for value in array.ravel()], dtype=object).reshape(array.shape)
     return array.astype(spec.dtype)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from modelport import Signature, TensorSpec
 
-from .inputs import column_names, is_text, selected_columns
+from . import borders, histograms, learnt
+from .inputs import is_text
 from .steps import first_step, takes_missing
+from .tables import column_names, first_steps, is_dict_vectorizer, keys_of, table_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,9 +20,23 @@ if TYPE_CHECKING:
     Generator = np.random.Generator
 
 ROWS = 64
-_UNKNOWN = "something unseen"
+_UNKNOWN = learnt.UNKNOWN
+_ORDERS = 8
+"""Of an imputer's own rows, to find where their order decides."""
 
-_ANCHORS = ("cluster_centers_", "support_vectors_", "_fit_X", "X_train_", "X_fit_", "means_")
+_ANCHORS = ("cluster_centers_", "support_vectors_", "_fit_X", "X_train_", "X_fit_", "X_", "means_", "centroids_")
+_PARTS = (
+    "estimators_",
+    "estimator_",
+    "final_estimator_",
+    "calibrated_classifiers_",
+    "estimator",
+    "regressor_",
+    "classifier_",
+    "nbrs_",
+)
+"""Attributes that hold the fitted estimators of which another consists."""
+
 _CENTRES = (("mean_", "scale_"), ("center_", "scale_"), ("theta_", "var_"), ("mean_", "noise_variance_"))
 
 
@@ -29,36 +45,70 @@ def rows(model: Any, signature: Signature, seed: int) -> dict[str, Array] | None
     import numpy as np
 
     generator = np.random.default_rng(seed)
-    names = column_names(model)
-    if names is None:
+    if table_of(model, signature.inputs) is None:
         (spec,) = signature.inputs
-        matrix = _matrix(first_step(model), spec, generator)
+        matrix = _matrix(model, spec, generator)
         return None if matrix is None else {spec.name: matrix}
-    return _columns(first_step(model), signature, generator)
+    return _columns(model, signature, generator)
 
 
-def _columns(transformer: Any, signature: Signature, generator: Generator) -> dict[str, Array]:
-    """Return one column for each input, from the first step that it goes through."""
-    learnt: dict[str, Array] = {}
-    for step, names in selected_columns(transformer):
-        matrix = _known(first_step(step), len(names), generator, double=True)
-        if matrix is not None:
-            learnt.update({name: matrix[:, [position]] for position, name in enumerate(names) if name not in learnt})
+def _columns(model: Any, signature: Signature, generator: Generator) -> dict[str, Array]:
+    """Return one column for each input, from the first step that knows something of it."""
+    known = _known_columns(model, generator)
     unknown = generator.standard_normal((ROWS, len(signature.inputs)))
     columns = enumerate(signature.inputs)
-    return {spec.name: _typed(learnt.get(spec.name, unknown[:, [place]]), spec) for place, spec in columns}
+    return {spec.name: _typed(_whole(known.get(spec.name, unknown[:, [place]]), spec), spec) for place, spec in columns}
 
 
-def _matrix(first: Any, spec: TensorSpec, generator: Generator) -> Array | None:
+def _whole(values: Array, spec: TensorSpec) -> Array:
+    """Fill what one step of several admits to be missing and another does not."""
+    import numpy as np
+
+    return values if spec.nan or values.dtype.kind != "f" else np.nan_to_num(values)
+
+
+def _known_columns(model: Any, generator: Generator) -> dict[str, Array]:
+    known: dict[str, Array] = {}
+    for step, names in sorted(first_steps(model), key=lambda pair: not learnt.strict(pair[0])):
+        if is_dict_vectorizer(step):
+            return _dictionaries(step, generator)
+        columns = names or column_names(model) or []
+        matrix = _known(step, len(columns), generator, double=True)
+        if matrix is not None:
+            known.update({name: matrix[:, [position]] for position, name in enumerate(columns) if name not in known})
+    return known
+
+
+def _dictionaries(vectorizer: Any, generator: Generator) -> dict[str, Array]:
+    """Return for each key numbers, some of them 0, or known and unknown texts."""
+    import numpy as np
+
+    columns: dict[str, Array] = {}
+    for key, kind in keys_of(vectorizer).items():
+        numbers = generator.standard_normal(ROWS)
+        numbers[generator.random(ROWS) < 0.2] = 0.0
+        start = f"{key}{vectorizer.separator}"
+        texts = [name.removeprefix(start) for name in vectorizer.feature_names_ if name.startswith(start)]
+        values = generator.choice([*texts, _UNKNOWN], ROWS) if kind else numbers
+        columns[key] = np.asarray(values)[:, None]
+    return columns
+
+
+def _matrix(model: Any, spec: TensorSpec, generator: Generator) -> Array | None:
+    """Return rows around what is known of the features, half of them near the borders of the decisions."""
     assert spec.shape is not None
     width = spec.shape[1]
-    if not isinstance(width, int):
+    if not isinstance(width, int) or len(spec.shape) != 2:
         return None
-    for step in _inner(first):
+    for step in _inner(first_step(model)):
         values = _known(step, width, generator, double=spec.dtype == "float64")
         if values is not None and values.shape[1] == width:
-            return _typed(values, spec)
-    return None
+            return borders.near(model, _typed(values, spec), generator)
+    if not spec.dtype.startswith("float"):
+        return None
+    rows = generator.standard_normal((ROWS, width)).astype(spec.dtype)
+    moved = borders.near(model, rows, generator)
+    return None if moved is rows else moved
 
 
 def _inner(step: Any) -> Iterator[Any]:
@@ -66,9 +116,11 @@ def _inner(step: Any) -> Iterator[Any]:
     import numpy as np
 
     yield step
-    inner = getattr(step, "estimators_", [])
-    for one in inner.ravel() if isinstance(inner, np.ndarray) else inner:
-        yield first_step(one)
+    for attribute in _PARTS:
+        inner = getattr(step, attribute, None)
+        for one in np.ravel(np.asarray(inner, object)) if inner is not None else ():
+            if hasattr(one, "get_params"):
+                yield from _inner(first_step(one))
 
 
 def _known(step: Any, width: int, generator: Generator, *, double: bool) -> Array | None:
@@ -77,11 +129,17 @@ def _known(step: Any, width: int, generator: Generator, *, double: bool) -> Arra
 
     if is_text(step):
         return _texts(list(step.vocabulary_), generator)
-    if isinstance(getattr(step, "categories_", None), list):
-        return _categories(step, generator)
-    trees = [inner.tree_ for inner in _inner(step) if hasattr(inner, "tree_")]
+    around = learnt.rows(step, width, generator)
+    if around is not None:
+        return around
+    if hasattr(step, "n_categories_"):
+        return np.asarray(generator.integers(0, step.n_categories_, (ROWS, len(step.n_categories_))))
+    if hasattr(step, "X_thresholds_"):
+        return _within(step.X_thresholds_, step.out_of_bounds != "raise", generator)
+    trees = [inner.tree_ for inner in _inner(step) if hasattr(getattr(inner, "tree_", None), "threshold")]
+    trees += histograms.trees(step)
     if trees:
-        matrix = _around_thresholds(trees, width, generator, double)
+        matrix = histograms.with_categories(step, _around_thresholds(trees, width, generator, double), generator)
         if takes_missing(step):
             matrix[generator.random(matrix.shape) < 0.05] = np.nan
         return matrix
@@ -97,19 +155,13 @@ def _texts(words: list[str], generator: Generator) -> Array:
     return np.array([[text + str(mark)] for text, mark in zip(cased, marks, strict=True)], dtype=object)
 
 
-def _categories(encoder: Any, generator: Generator) -> Array:
-    """Return known categories, and one in ten unknown where the encoder admits them."""
+def _within(edges: Array, beyond: bool, generator: Generator) -> Array:
+    """Return values at the edges, between them, and beyond them where that is admitted."""
     import numpy as np
 
-    admits = getattr(encoder, "handle_unknown", "error") not in ("error", "warn")
-    columns = []
-    for values in encoder.categories_:
-        column = generator.choice(values, ROWS).astype(object)
-        if admits:
-            unseen = _UNKNOWN if values.dtype.kind in "OUS" else values.max() + 1
-            column[generator.random(ROWS) < 0.1] = unseen
-        columns.append(column)
-    return np.stack(columns, axis=1)
+    reach = 0.1 * np.ptp(edges) if beyond else 0.0
+    drawn = generator.uniform(edges[0] - reach, edges[-1] + reach, ROWS)
+    return np.where(generator.random(ROWS) < 0.5, generator.choice(edges, ROWS), drawn)[:, None]
 
 
 def _around_thresholds(trees: list[Any], width: int, generator: Generator, double: bool) -> Array:
@@ -120,7 +172,9 @@ def _around_thresholds(trees: list[Any], width: int, generator: Generator, doubl
     thresholds = np.concatenate([tree.threshold for tree in trees])
     matrix = np.empty((ROWS, width))
     for feature in range(width):
-        learnt = thresholds[features == feature]
+        learnt = thresholds[
+            (features == feature) & np.isfinite(thresholds)
+        ]  # infinity parts missing from present values
         if not len(learnt):
             matrix[:, feature] = generator.standard_normal(ROWS)
             continue
@@ -136,11 +190,11 @@ def _numbers(step: Any, width: int, generator: Generator) -> Array | None:
     import numpy as np
 
     noise = generator.standard_normal((ROWS, width))
-    for name in _ANCHORS:
-        anchors = getattr(step, name, None)
-        if isinstance(anchors, np.ndarray) and anchors.ndim == 2:
-            near = anchors[generator.integers(0, len(anchors), ROWS)]
-            return np.asarray(near + 0.1 * noise * (anchors.std(axis=0) + 1e-3))
+    if _takes_no_negatives(step):
+        return _mixed(getattr(step, "components_", None), np.abs(noise), generator)
+    for anchors in _anchors(step):
+        near = anchors[generator.integers(0, len(anchors), ROWS)]
+        return _with_gaps(step, near + 0.1 * noise * (np.nanstd(anchors, axis=0) + 1e-3), generator)
     if hasattr(step, "data_min_"):
         low = step.data_min_
         return np.asarray(low + (step.data_max_ - low) * generator.uniform(-0.1, 1.1, (ROWS, width)))
@@ -151,19 +205,76 @@ def _numbers(step: Any, width: int, generator: Generator) -> Array | None:
             pick = generator.integers(0, len(centres), ROWS)
             widths = np.broadcast_to(np.sqrt(widths) if spread == "var_" else widths, centres.shape)
             return np.asarray(centres[pick] + noise * widths[pick])
-    return _with_missing(step, noise, generator)
+    return None
 
 
-def _with_missing(step: Any, noise: Array, generator: Generator) -> Array | None:
-    """Return rows around an imputer's statistics, one value in ten missing."""
+def _anchors(step: Any) -> Iterator[Array]:
+    """Yield matrices of rows that the step has learnt, or kept: a density in its tree."""
     import numpy as np
 
-    statistics = np.asarray(getattr(step, "statistics_", None))
-    missing = getattr(step, "missing_values", None)
-    if statistics.dtype.kind != "f" or not isinstance(missing, float):
-        return None
-    values = statistics + noise * (np.abs(statistics) + 1.0)
-    return np.where(generator.random(values.shape) < 0.1, missing, values)
+    for anchors in (getattr(step, name, None) for name in _ANCHORS):
+        if isinstance(anchors, np.ndarray) and anchors.ndim == 2 and len(anchors):
+            yield anchors
+    kept = getattr(getattr(step, "tree_", None), "data", None)
+    if kept is not None:
+        yield np.asarray(kept)
+
+
+def _with_gaps(step: Any, values: Array, generator: Generator) -> Array:
+    """Return the values, one in ten missing where the step takes missing ones.
+
+    Rows that it then fills otherwise when it holds its own rows in another order, or rounded otherwise, stay whole: equally
+    distant neighbours decide there, of which scikit-learn takes those that NumPy's argpartition happens to put first.
+    """
+    import copy
+
+    import numpy as np
+
+    missing = getattr(step, "missing_values", np.nan)
+    if not (takes_missing(step) or hasattr(step, "_mask_fit_X")):
+        return values
+    gaps = np.where(generator.random(values.shape) < 0.1, missing, values)
+    if not hasattr(step, "_mask_fit_X"):
+        return gaps
+    other = copy.copy(step)
+    decided = np.ones(len(gaps), bool)
+    filled = _filled(step, gaps)
+    for _ in range(_ORDERS):
+        order = generator.permutation(len(step._fit_X))
+        blur = np.where(step._mask_fit_X, 0.0, 1e-12 * generator.standard_normal(step._fit_X.shape))
+        other._fit_X, other._mask_fit_X = (step._fit_X * (1.0 + blur))[order], step._mask_fit_X[order]
+        decided &= np.isclose(filled, _filled(other, gaps), equal_nan=True).all(axis=1)
+    return np.where(decided[:, None], gaps, values)
+
+
+def _filled(step: Any, values: Array) -> Array:
+    """Return what an imputer makes of values without the names of their columns."""
+    import warnings
+
+    import numpy as np
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return np.asarray(step.transform(values), np.float64)
+
+
+def _takes_no_negatives(step: Any) -> bool:
+    from sklearn.base import BaseEstimator
+    from sklearn.utils import get_tags
+
+    if hasattr(step, "skewedness") or getattr(step, "kernel", None) in ("chi2", "additive_chi2"):
+        return True  # nothing below minus the skewedness; chi-squared is of shares
+    return isinstance(step, BaseEstimator) and get_tags(step).input_tags.positive_only
+
+
+def _mixed(components: Any, noise: Array, generator: Generator) -> Array:
+    """Return noise that is nowhere negative, around sums of the learnt parts where there are any."""
+    import numpy as np
+
+    if not isinstance(components, np.ndarray) or components.shape[1:] != noise.shape[1:]:
+        return noise
+    parts = components / np.maximum(components.mean(axis=1, keepdims=True), 1e-12)
+    return np.asarray(generator.exponential(size=(ROWS, len(parts))) @ parts * (0.5 + 0.5 * noise))
 
 
 def _typed(values: Array, spec: TensorSpec) -> Array:

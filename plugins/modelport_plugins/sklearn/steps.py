@@ -6,9 +6,10 @@ from typing import Any
 
 
 def first_step(model: Any) -> Any:
-    """Return the estimator that sees the raw features: through pipelines, searches and unions."""
+    """Return the estimator that sees the raw features: through pipelines, searches, unions and what hands its rows on."""
+    inner = handed_on(model)
     for attribute in ("best_estimator_", "steps", "transformer_list"):
-        inner = getattr(model, attribute, None)
+        inner = getattr(model, attribute, None) if inner is None else inner
         if isinstance(inner, list):
             inner = next((step[1] for step in inner if step[1] not in ("passthrough", "drop", None)), None)
         if inner is not None:
@@ -16,12 +17,33 @@ def first_step(model: Any) -> Any:
     return model
 
 
-def takes_missing(model: Any) -> bool:
-    """Whether NaN may be fed as a missing value: where scikit-learn admits it and the conversion sends it the same way."""
-    from sklearn.ensemble import IsolationForest
+def handed_on(model: Any) -> Any:
+    """Return the estimator to which a meta-estimator hands its rows as they come; None of all others."""
+    from sklearn import calibration, compose, frozen, model_selection, multiclass, multioutput
 
-    first = first_step(model)
-    return not isinstance(first, IsolationForest) and bool(first.__sklearn_tags__().input_tags.allow_nan)
+    if hasattr(model, "best_estimator_"):
+        return model.best_estimator_
+    if isinstance(model, frozen.FrozenEstimator):
+        return model.estimator
+    if isinstance(model, compose.TransformedTargetRegressor):
+        return model.regressor_
+    if isinstance(model, calibration.CalibratedClassifierCV):
+        return model.calibrated_classifiers_[0].estimator
+    if isinstance(model, model_selection.FixedThresholdClassifier | model_selection.TunedThresholdClassifierCV):
+        return getattr(model, "estimator_", model.estimator)
+    several = (
+        multiclass.OneVsRestClassifier,
+        multiclass.OutputCodeClassifier,
+        multioutput.MultiOutputClassifier,
+        multioutput.MultiOutputRegressor,
+    )
+    return model.estimators_[0] if isinstance(model, several) else None
+
+
+def takes_missing(model: Any) -> bool:
+    """Whether NaN may be fed as a missing value: where scikit-learn admits it."""
+    tags = first_step(model).__sklearn_tags__()
+    return bool(tags.input_tags.allow_nan or tags.no_validation)
 
 
 def last_step(model: Any) -> Any:

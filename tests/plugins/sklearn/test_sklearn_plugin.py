@@ -29,7 +29,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, Ri
 from sklearn.model_selection import GridSearchCV
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier, LocalOutlierFactor, NearestCentroid
+from sklearn.neighbors import KNeighborsClassifier, LocalOutlierFactor
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
@@ -203,10 +203,14 @@ def test_missing_values_take_the_branch_that_the_forest_has_learnt(plugin, kind)
     np.testing.assert_allclose(np.ravel(session.run(None, {"X": rows})[0]), model.predict(rows), rtol=1e-6)
 
 
-def test_isolation_forest_is_reported_as_not_proven_for_missing_values(plugin):
+def test_isolation_forest_takes_missing_values(plugin):
+    model = IsolationForest(n_estimators=10, random_state=0).fit(X)
     chosen = options(plugin)
-    exported(plugin, IsolationForest(n_estimators=3, random_state=0).fit(X), chosen)
-    assert any("missing values" in note for note in chosen.notes)
+    signature, session = exported(plugin, model, chosen)
+    assert signature.inputs[0].nan
+    inputs = plugin.call("samples", model=model, signature=signature, seed=0)
+    assert np.isnan(inputs["X"]).any()
+    assert_agrees(plugin, model, signature, session, inputs, chosen)
 
 
 def test_conversion_leaves_the_estimator_as_it_was(plugin):
@@ -427,12 +431,12 @@ class Doubling(TransformerMixin, BaseEstimator):
 
 
 def test_every_estimator_without_a_converter_is_named_with_its_step(plugin):
-    model = make_pipeline(Doubling(), StandardScaler(), NearestCentroid()).fit(X, Y)
+    model = make_pipeline(Doubling(), StandardScaler(), Doubling()).fit(X, Y)
     with pytest.raises(errors.UnsupportedOps) as caught:
         exported(plugin, model, options(plugin))
     assert len(caught.value.ops) == 2
-    assert "Doubling (at doubling)" in caught.value.ops[0]
-    assert "NearestCentroid (at nearestcentroid)" in caught.value.ops[1]
+    assert "Doubling (at doubling-1)" in caught.value.ops[0]
+    assert "Doubling (at doubling-2)" in caught.value.ops[1]
     assert "update_registered_converter" in caught.value.remedy
 
 

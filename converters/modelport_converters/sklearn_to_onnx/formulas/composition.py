@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sklearn import compose, frozen, model_selection, pipeline
+from sklearn.model_selection._search_successive_halving import HalvingGridSearchCV, HalvingRandomSearchCV
 
 from modelport_converters.sklearn_to_onnx.calling import call
-from modelport_converters.sklearn_to_onnx.columns import Features, beside, selected
+from modelport_converters.sklearn_to_onnx.columns import Columns, Features, beside, selected, width
 from modelport_converters.sklearn_to_onnx.methods import METHODS
 from modelport_converters.sklearn_to_onnx.registry import formula, refuse, transform
 
 _SEARCHES = (
     model_selection.GridSearchCV,
     model_selection.RandomizedSearchCV,
+    HalvingGridSearchCV,
+    HalvingRandomSearchCV,
 )
 
 
@@ -49,32 +53,36 @@ def _transformed(step: Any, x: Features) -> Any:
 @transform(pipeline.FeatureUnion, columns=True)
 def union(model: Any, x: Features) -> Features:
     """Every part's columns side by side, each multiplied by its weight."""
-    weights = model.transformer_weights or {}
-    parts = []
-    for name, step in model.transformer_list:
-        if step != "drop":
-            part = _transformed(step, x)
-            parts.append(part * float(weights[name]) if name in weights else part)
-    return _beside(model, parts)
+    steps = [(name, step) for name, step in model.transformer_list if step != "drop"]
+    parts = [_multiplied(model, name, _transformed(step, x)) for name, step in steps]
+    return _beside(model, parts, lambda: [_width(step, x) for _, step in steps])
+
+
+def _width(step: Any, x: Features) -> int:
+    return width(x, step) if isinstance(step, str) or step is None else len(step.get_feature_names_out())
 
 
 @transform(compose.ColumnTransformer, columns=True)
 def columns(model: Any, x: Features) -> Features:
     """Each step on its columns, the results side by side."""
-    weights = model.transformer_weights or {}
-    parts = []
+    names, parts = [], []
     for name, step, _ in model.transformers_:
         positions = model._transformer_to_input_indices[name]
         if not (isinstance(step, str) and step == "drop") and len(positions):
-            part = _transformed(step, selected(x, positions))
-            parts.append(part * float(weights[name]) if name in weights else part)
-    return _beside(model, parts)
+            names.append(name)
+            parts.append(_multiplied(model, name, _transformed(step, selected(x, positions))))
+    given = model.output_indices_
+    return _beside(model, parts, lambda: [given[name].stop - given[name].start for name in names])
 
 
-def _beside(model: Any, parts: list[Any]) -> Features:
+def _multiplied(model: Any, name: str, part: Any) -> Any:
+    weight = (model.transformer_weights or {}).get(name)
+    if weight is not None and (isinstance(part, Columns) or part.dtype.kind == "O"):
+        refuse(model, f"transformer_weights multiplies the texts of {name!r}", "give weights to numbers alone")
+    return part if weight is None else part * float(weight)
+
+
+def _beside(model: Any, parts: list[Any], widths: Callable[[], Sequence[int]]) -> Features:
     if not parts:
         refuse(model, "it drops every column", "keep at least one")
-    try:
-        return beside(parts)
-    except ValueError as error:
-        refuse(model, f"its result holds {error}", "encode the texts in a step of it")
+    return beside(parts, widths)

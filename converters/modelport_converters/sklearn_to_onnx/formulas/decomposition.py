@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from sklearn import decomposition
+from sklearn.linear_model import ridge_regression
+from sklearn.utils.extmath import fast_logdet
 
+from modelport_converters.sklearn_to_onnx import functions as fn
 from modelport_converters.sklearn_to_onnx.building import Value
-from modelport_converters.sklearn_to_onnx.registry import transform
+from modelport_converters.sklearn_to_onnx.registry import score_samples, transform
 
 
 @transform(decomposition.PCA, decomposition.IncrementalPCA)
@@ -20,3 +24,47 @@ def principal_components(model: Any, x: Value) -> Value:
     smallest = np.finfo(model.explained_variance_.dtype).eps
     whitened: Value = result / np.maximum(np.sqrt(model.explained_variance_), smallest)  # sklearn.decomposition._base
     return whitened
+
+
+@score_samples(decomposition.PCA, decomposition.FactorAnalysis)
+def log_likelihood(model: Any, x: Value) -> Value:
+    """The logarithm of the normal density with the model's mean and precision."""
+    precision = model.get_precision()
+    centred = x - model.mean_
+    distance = fn.total(centred * (centred @ precision), 1)
+    norm = len(precision) * math.log(2.0 * math.pi) - float(fast_logdet(precision))
+    return -0.5 * distance - 0.5 * norm
+
+
+@transform(decomposition.SparsePCA, decomposition.MiniBatchSparsePCA)
+def sparse_components(model: Any, x: Value) -> Value:
+    """Ridge regression of what is off the mean on the components: linear in it, so that its matrix is known beforehand."""
+    components = model.components_
+    unit = np.eye(components.shape[1], dtype=components.dtype)
+    matrix = ridge_regression(components.T, unit, model.ridge_alpha, solver="cholesky")
+    result: Value = (x - model.mean_).cast(components.dtype) @ matrix.reshape(len(unit), len(components))
+    return result
+
+
+@transform(decomposition.TruncatedSVD)
+def singular_vectors(model: Any, x: Value) -> Value:
+    """Project on the right singular vectors."""
+    result: Value = x @ model.components_.T
+    return result
+
+
+@transform(decomposition.FastICA)
+def independent_components(model: Any, x: Value) -> Value:
+    """Unmix what is off the mean, subtracted in place: in the dtype of the features."""
+    centred = (x - model.mean_).cast(x.dtype) if model.whiten else x
+    result: Value = centred @ model.components_.T
+    return result
+
+
+@transform(decomposition.FactorAnalysis)
+def factors(model: Any, x: Value) -> Value:
+    """The expected factors given the features: Barber, Bayesian Reasoning and Machine Learning, 21.2.33."""
+    scaled = model.components_ / model.noise_variance_
+    covariance = np.linalg.inv(np.eye(len(scaled)) + scaled @ model.components_.T)
+    result: Value = (x - model.mean_) @ scaled.T @ covariance
+    return result

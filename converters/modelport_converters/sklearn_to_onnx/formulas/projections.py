@@ -1,0 +1,19 @@
+"""Random projections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scipy.sparse import issparse
+from sklearn import random_projection
+
+from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.sklearn_to_onnx.registry import transform
+
+
+@transform(random_projection.GaussianRandomProjection, random_projection.SparseRandomProjection)
+def projected(model: Any, x: Value) -> Value:
+    """A product with the components that were drawn."""
+    components = model.components_
+    result: Value = x @ (components.toarray() if issparse(components) else components).T
+    return result

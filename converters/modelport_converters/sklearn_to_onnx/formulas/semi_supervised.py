@@ -1,0 +1,35 @@
+"""Labels spread from fitted rows to new ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.semi_supervised import LabelPropagation, LabelSpreading
+
+from modelport_converters.sklearn_to_onnx import functions as fn
+from modelport_converters.sklearn_to_onnx import kernel_functions as kernels
+from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.sklearn_to_onnx.calling import call
+from modelport_converters.sklearn_to_onnx.labels import label_at
+from modelport_converters.sklearn_to_onnx.nearest import nearest
+from modelport_converters.sklearn_to_onnx.registry import predict, predict_proba
+
+_SPREADING = (LabelPropagation, LabelSpreading)
+
+
+@predict_proba(*_SPREADING)
+def spread(model: Any, x: Value) -> Value:
+    """The distributions of the fitted rows, weighted by a kernel or summed over the nearest, then normalised."""
+    if model.kernel == "knn":
+        found = nearest(model.nn_fit, x, model.n_neighbors)
+        sums = fn.total(fn.take(model.label_distributions_, found.positions), 1)
+    else:
+        weights = kernels.between(model, model.kernel, x, model.X_, {"gamma": model.gamma})
+        sums = weights @ model.label_distributions_
+    return sums / fn.total(sums, 1, keepdims=True)
+
+
+@predict(*_SPREADING)
+def spread_label(model: Any, x: Value) -> Value:
+    """The most likely class."""
+    return label_at(model.classes_, fn.argmax(call(model, "predict_proba", x), 1))

@@ -1,0 +1,43 @@
+"""What boosting on histograms has learnt: thresholds of numbers, and categories."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+    Generator = np.random.Generator
+
+
+def trees(step: Any) -> list[Any]:
+    """Return the trees' `feature` and `threshold` arrays, features numbered as the user's; none of other estimators."""
+    import numpy as np
+
+    found = []
+    for predictor in (one for rounds in getattr(step, "_predictors", ()) for one in rounds):
+        nodes = predictor.nodes
+        splits = nodes[(nodes["is_leaf"] == 0) & (nodes["is_categorical"] == 0) & np.isfinite(nodes["num_threshold"])]
+        features = splits["feature_idx"]
+        if step.is_categorical_ is not None:  # categorical features come first
+            features = np.argsort(~step.is_categorical_, kind="stable")[features]
+        found.append(SimpleNamespace(feature=features, threshold=splits["num_threshold"]))
+    return found
+
+
+def with_categories(step: Any, matrix: Array, generator: Generator) -> Array:
+    """Return the rows with categories that the step has learnt, one in ten unknown."""
+    import numpy as np
+
+    if getattr(step, "_preprocessor", None) is None:
+        return matrix
+    encoder = step._preprocessor.named_transformers_["encoder"]
+    if any(values.dtype.kind not in "iufb" for values in encoder.categories_):
+        return matrix
+    for feature, values in zip(np.flatnonzero(step.is_categorical_), encoder.categories_, strict=True):
+        unknown = generator.random(len(matrix)) < 0.1
+        matrix[:, feature] = np.where(unknown, np.nanmax(values) + 1, generator.choice(values, len(matrix)))
+    return matrix
