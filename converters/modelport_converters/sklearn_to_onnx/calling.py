@@ -36,8 +36,8 @@ def call(model: Any, method: str, features: Features) -> Any:
     memo = features.graph.memo
     key = (id(model), method, features.name)
     if key not in memo:
-        memo[key] = _computed(model, method, features)
-    return memo[key]
+        memo[key] = (model, _computed(model, method, features))  # a model that is gone could leave its id to another
+    return memo[key][1]
 
 
 def _computed(model: Any, method: str, features: Features) -> Any:

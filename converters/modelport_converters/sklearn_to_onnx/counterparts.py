@@ -53,10 +53,6 @@ def _takes(function: Function, keywords: Mapping[str, Any]) -> bool:
     return all(name in accepted for name in keywords)
 
 
-def _floating(x: Value) -> Value:
-    return x if x.dtype.kind == "f" else x.cast("float64")
-
-
 def _identity(x: Value) -> Value:
     return x
 
@@ -116,17 +112,17 @@ def _softmax(x: Value, *, axis: int = -1) -> Value:
 
 
 def _log_softmax(x: Value, *, axis: int = -1) -> Value:
-    return x - fn.logsumexp(_floating(x), axis, keepdims=True)
+    return x - fn.logsumexp(fn.floating(x), axis, keepdims=True)
 
 
 def _log_expit(x: Value) -> Value:
-    x = _floating(x)
+    x = fn.floating(x)
     return fn.minimum(x, 0.0) - fn.log1p(fn.exp(-fn.absolute(x)))
 
 
 def _entropy(x: Value) -> Value:
     """-x log(x), 0 at 0 and -inf below it (scipy.special.entr)."""
-    x = _floating(x)
+    x = fn.floating(x)
     positive = x > 0.0
     inner = -x * fn.log(fn.where(positive, x, 1.0))
     return fn.where(positive | fn.isnan(x), inner, fn.where(x < 0.0, -np.inf, x * 0.0))
@@ -138,7 +134,7 @@ def _power(base: Operand, exponent: Value) -> Value:
 
 def _power_of(base: float) -> Function:
     def raised(x: Value) -> Value:
-        return _power(base, _floating(x))
+        return _power(base, fn.floating(x))
 
     return raised
 
@@ -155,14 +151,14 @@ def _reduced(function: Callable[..., Value]) -> Function:
 
 
 def _cbrt(x: Value) -> Value:
-    x = _floating(x)
+    x = fn.floating(x)
     return fn.sign(x) * fn.absolute(x) ** (1.0 / 3.0)
 
 
 _SHARED: dict[str, Function] = {
     "exp2": _power_of(2.0),
-    "expm1": lambda x: fn.expm1(_floating(x)),
-    "log1p": lambda x: fn.log1p(_floating(x)),
+    "expm1": lambda x: fn.expm1(fn.floating(x)),
+    "log1p": lambda x: fn.log1p(fn.floating(x)),
     "cbrt": _cbrt,
 }
 """What NumPy and scipy.special both have under the same name."""
@@ -171,7 +167,7 @@ _UNARY: dict[Any, Function] = {
     **{getattr(np, name): made for name, made in _SHARED.items()},
     **{getattr(scipy_special, name): made for name, made in _SHARED.items()},
     np.abs: fn.absolute,
-    np.fabs: lambda x: fn.absolute(_floating(x)),
+    np.fabs: lambda x: fn.absolute(fn.floating(x)),
     np.sign: _sign,
     np.negative: operator.neg,
     np.positive: _identity,
@@ -202,14 +198,14 @@ _UNARY: dict[Any, Function] = {
     np.ceil: _whole(fn.ceil),
     np.trunc: _whole(_trunc),
     np.fix: _whole(_trunc),
-    np.rint: lambda x: fn.rint(_floating(x)),
+    np.rint: lambda x: fn.rint(fn.floating(x)),
     np.round: _round,
     np.around: _round,
     np.clip: _clip,
     np.nan_to_num: _nan_to_num,
     np.isnan: fn.isnan,
-    np.isinf: lambda x: fn.equal(fn.absolute(_floating(x)), np.inf),
-    np.isfinite: lambda x: fn.absolute(_floating(x)) < np.inf,
+    np.isinf: lambda x: fn.equal(fn.absolute(fn.floating(x)), np.inf),
+    np.isfinite: lambda x: fn.absolute(fn.floating(x)) < np.inf,
     np.logical_not: lambda x: ~x if x.dtype.kind == "b" else fn.equal(x, 0),
     np.asarray: _identity,
     np.array: _identity,

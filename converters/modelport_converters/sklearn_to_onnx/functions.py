@@ -12,28 +12,24 @@ from modelport_converters.sklearn_to_onnx.building import Graph, Operand, Value,
 Axes = int | Sequence[int] | None
 
 
-def _floating(x: Value) -> Value:
-    return x if x.dtype.kind == "f" else x.cast("float64")
-
-
 def floating(x: Value) -> Value:
     """Return x, in float64 unless it holds floats: as scikit-learn validates features."""
-    return _floating(x)
+    return x if x.dtype.kind == "f" else x.cast("float64")
 
 
 def exp(x: Value) -> Value:
     """Raise e to the power of each element."""
-    return x.graph.op("Exp", _floating(x))
+    return x.graph.op("Exp", floating(x))
 
 
 def log(x: Value) -> Value:
     """The natural logarithm."""
-    return x.graph.op("Log", _floating(x))
+    return x.graph.op("Log", floating(x))
 
 
 def log1p(x: Value) -> Value:
     """log(1 + x), as exact for small x: log(u) * x / (u - 1) with u = 1 + x rounded (Kahan, in HP-15C's handbook of 1982)."""
-    u = 1.0 + _floating(x)
+    u = 1.0 + floating(x)
     unchanged = equal(u, 1.0)
     finite = where(unchanged, x, log(u) * (x / where(unchanged, 1.0, u - 1.0)))
     return where(equal(u, np.inf), u, finite)
@@ -41,13 +37,13 @@ def log1p(x: Value) -> Value:
 
 def expm1(x: Value) -> Value:
     """exp(x) - 1, as exact for small x: 2 exp(x / 2) sinh(x / 2), whose factor tanh is exact."""
-    half = tanh(_floating(x) / 2.0)
+    half = tanh(floating(x) / 2.0)
     return where(absolute(x) < 1.0, 2.0 * half / (1.0 - half), exp(x) - 1.0)
 
 
 def sqrt(x: Value) -> Value:
     """The square root."""
-    return x.graph.op("Sqrt", _floating(x))
+    return x.graph.op("Sqrt", floating(x))
 
 
 def absolute(x: Value) -> Value:
@@ -77,22 +73,22 @@ def rint(x: Value) -> Value:
 
 def sin(x: Value) -> Value:
     """The sine."""
-    return x.graph.op("Sin", _floating(x))
+    return x.graph.op("Sin", floating(x))
 
 
 def cos(x: Value) -> Value:
     """The cosine."""
-    return x.graph.op("Cos", _floating(x))
+    return x.graph.op("Cos", floating(x))
 
 
 def tanh(x: Value) -> Value:
     """The hyperbolic tangent."""
-    return x.graph.op("Tanh", _floating(x))
+    return x.graph.op("Tanh", floating(x))
 
 
 def expit(x: Value) -> Value:
     """The logistic function 1 / (1 + exp(-x))."""
-    return x.graph.op("Sigmoid", _floating(x))
+    return x.graph.op("Sigmoid", floating(x))
 
 
 def exact_expit(x: Value) -> Value:
@@ -102,7 +98,7 @@ def exact_expit(x: Value) -> Value:
 
 def isnan(x: Value) -> Value:
     """Whether each element is not a number."""
-    return x.graph.op("IsNaN", _floating(x), dtype="bool")
+    return x.graph.op("IsNaN", floating(x), dtype="bool")
 
 
 def equal(x: Value, y: Operand) -> Value:
@@ -159,7 +155,7 @@ def total(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
 
 def mean(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
     """The mean over an axis, or over all."""
-    return _reduced("ReduceMean", _floating(x), axis, keepdims, 18)
+    return _reduced("ReduceMean", floating(x), axis, keepdims, 18)
 
 
 def largest(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
@@ -197,7 +193,7 @@ def logsumexp(x: Value, axis: int, *, keepdims: bool = False) -> Value:
 
 def softmax(x: Value, axis: int = -1) -> Value:
     """exp(x) / sum(exp(x)) along an axis."""
-    return x.graph.op("Softmax", _floating(x), axis=axis)
+    return x.graph.op("Softmax", floating(x), axis=axis)
 
 
 def argmax(x: Value, axis: int = -1) -> Value:
@@ -344,8 +340,6 @@ def loop(
     goes_on, results = body(iteration, *given)
     ends = [inner.op("Identity", one) for one in (proceed if goes_on is None else goes_on, *results)]
     written = inner.body([iteration, proceed, *given], ends)
-    for info in written.input[:2]:
-        info.type.tensor_type.shape.SetInParent()  # numbers; ONNX Runtime asks that of a loop within a loop
     for scalar in written.input[:2]:
         scalar.type.tensor_type.shape.SetInParent()  # an empty shape: ONNX Runtime wants to know the rank of these two
     rounds = np.int64(count) if isinstance(count, int) else count

@@ -29,6 +29,7 @@ from modelport_converters.sklearn_to_onnx.formulas import naive_bayes as naive_b
 from modelport_converters.sklearn_to_onnx.formulas import neighbor_imputation as neighbor_imputation
 from modelport_converters.sklearn_to_onnx.formulas import neighbors as neighbors
 from modelport_converters.sklearn_to_onnx.formulas import networks as networks
+from modelport_converters.sklearn_to_onnx.formulas import outliers as outliers
 from modelport_converters.sklearn_to_onnx.formulas import perceptrons as perceptrons
 from modelport_converters.sklearn_to_onnx.formulas import projections as projections
 from modelport_converters.sklearn_to_onnx.formulas import scaling as scaling

@@ -11,7 +11,6 @@ from sklearn import neighbors
 from modelport_converters.sklearn_to_onnx import distances
 from modelport_converters.sklearn_to_onnx import functions as fn
 from modelport_converters.sklearn_to_onnx.building import Value
-from modelport_converters.sklearn_to_onnx.calling import call
 from modelport_converters.sklearn_to_onnx.labels import label_at
 from modelport_converters.sklearn_to_onnx.nearest import nearest
 from modelport_converters.sklearn_to_onnx.registry import (
@@ -31,19 +30,6 @@ def local_outlier_factor(model: Any, x: Value) -> Value:
     reach = fn.take(np.ascontiguousarray(model._distances_fit_X_[:, model.n_neighbors_ - 1]), found.positions)
     density = 1.0 / (fn.mean(fn.maximum(measured, reach), 1, keepdims=True) + 1e-10)
     return -fn.mean(fn.take(model._lrd, found.positions) / density, 1)
-
-
-@decision_function(neighbors.LocalOutlierFactor)
-def off_the_threshold(model: Any, x: Value) -> Value:
-    """The score above the offset."""
-    result: Value = call(model, "score_samples", x) - float(model.offset_)
-    return result
-
-
-@predict(neighbors.LocalOutlierFactor)
-def inlier(model: Any, x: Value) -> Value:
-    """-1 below the offset, 1 elsewhere."""
-    return fn.where(call(model, "decision_function", x) < 0.0, np.int64(-1), np.int64(1))
 
 
 def _within(shape: Callable[[Value], Value]) -> Callable[[Value], Value]:

@@ -18,7 +18,6 @@ from modelport_converters.sklearn_to_onnx.building import Value
 from modelport_converters.sklearn_to_onnx.calling import call
 from modelport_converters.sklearn_to_onnx.labels import label_at
 from modelport_converters.sklearn_to_onnx.registry import (
-    decision_function,
     predict,
     predict_proba,
     score_samples,
@@ -106,16 +105,3 @@ def normality(model: Any, x: Value) -> Value:
     most = len(pairs) * float(average)
     exponent = depth / -most if most else depth * 0.0 - 1.0
     return -x.graph.op("Pow", 2.0, exponent, dtype="float64")
-
-
-@decision_function(ensemble.IsolationForest)
-def normality_above_offset(model: Any, x: Value) -> Value:
-    """The normality of a row beyond that of the outliers."""
-    result: Value = call(model, "score_samples", x) - float(model.offset_)
-    return result
-
-
-@predict(ensemble.IsolationForest)
-def inlier(model: Any, x: Value) -> Value:
-    """1 for an inlier, -1 for an outlier."""
-    return fn.where(call(model, "decision_function", x) < 0.0, np.int64(-1), np.int64(1))

@@ -1,0 +1,137 @@
+"""Graphs written as NumPy: what ONNX Runtime computes of them, beside NumPy and SciPy themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import scipy.special
+from onnx import helper
+
+from modelport_converters.sklearn_to_onnx import functions as fn
+from modelport_converters.sklearn_to_onnx.building import Graph, Value, element_type
+
+RANDOM = np.random.default_rng(0)
+NUMBERS = {
+    "float32": RANDOM.standard_normal((5, 4)).astype(np.float32),
+    "float64": RANDOM.standard_normal((5, 4)),
+    "int64": RANDOM.integers(-9, 9, (5, 4)),
+    "bool": RANDOM.random((5, 4)) < 0.5,
+}
+
+
+def computed(write: Callable[[Value], Value], rows: Any, opset: int = 20) -> Any:
+    """Return what ONNX Runtime makes of `write(x)`, in the dtype that the value says it has."""
+    graph = Graph(opset)
+    result = write(Value(graph, "x", rows.dtype))
+    graph.nodes.append(helper.make_node("Identity", [result.name], ["y"]))
+    given = helper.make_tensor_value_info("x", element_type(rows.dtype), [None] * rows.ndim)
+    output = helper.make_tensor_value_info("y", element_type(result.dtype), None)
+    made = helper.make_graph(graph.nodes, "graph", [given], [output], graph.initializers)
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, {"x": rows})[0]
+
+
+OPERATORS: dict[str, Callable[[Any], Any]] = {
+    "a Python number": lambda x: x + 2,
+    "a Python float": lambda x: x * 0.5,
+    "from the right": lambda x: 1.0 - x,
+    "a float64 array": lambda x: x + np.arange(4.0),
+    "a float32 array": lambda x: x + np.arange(4, dtype=np.float32),
+    "an int64 array": lambda x: x * np.arange(4),
+    "a quotient": lambda x: x / np.array([2, 4, 5, 8]),
+    "a product of matrices": lambda x: x @ np.arange(8.0).reshape(4, 2),
+    "an array times x": lambda x: np.arange(10.0).reshape(2, 5) @ x,
+    "a comparison": lambda x: x <= 0.25,
+    "conditions": lambda x: (x > 0) & ~(x > 1) | (x < -1),
+}
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_operators_promote_as_numpy_does(operator, dtype):
+    rows = NUMBERS[dtype]
+    expected = OPERATORS[operator](rows)
+    found = computed(OPERATORS[operator], rows)
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(found, expected, rtol=1e-6 if expected.dtype == np.float32 else 1e-14)
+
+
+INDICES = {
+    "a slice": np.s_[1:3],
+    "columns": np.s_[:, [2, 0]],
+    "a column": np.s_[:, 1],
+    "the last": np.s_[:, -1],
+    "a step": np.s_[::2, 1:],
+    "conditions": np.s_[:, np.array([True, False, True, False])],
+    "a new axis": np.s_[:, None],
+}
+
+
+@pytest.mark.parametrize("index", INDICES)
+def test_selections_are_numpys(index):
+    rows = NUMBERS["float64"]
+    np.testing.assert_array_equal(computed(lambda x: x[INDICES[index]], rows), rows[INDICES[index]], strict=True)
+
+
+FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "exp": (fn.exp, np.exp),
+    "log1p": (lambda x: fn.log1p(x * x * 1e-9), lambda x: np.log1p(x * x * 1e-9)),
+    "expm1": (lambda x: fn.expm1(x * 1e-7), lambda x: np.expm1(x * 1e-7)),
+    "expm1 of large": (lambda x: fn.expm1(x * 5), lambda x: np.expm1(x * 5)),
+    "exact_expit": (lambda x: fn.exact_expit(x * 30), lambda x: scipy.special.expit(x * 30)),
+    "sum": (lambda x: fn.total(x, 1), lambda x: x.sum(axis=1)),
+    "mean": (lambda x: fn.mean(x, 0, keepdims=True), lambda x: x.mean(axis=0, keepdims=True)),
+    "max": (lambda x: fn.largest(x, 1), lambda x: x.max(axis=1)),
+    "logsumexp": (lambda x: fn.logsumexp(x * 500, 1), lambda x: scipy.special.logsumexp(x * 500, axis=1)),
+    "softmax": (lambda x: fn.softmax(x), lambda x: scipy.special.softmax(x, axis=1)),
+    "argmax": (lambda x: fn.argmax(x, 1), lambda x: x.argmax(axis=1)),
+    "where": (lambda x: fn.where(x > 0, x, -1.0), lambda x: np.where(x > 0, x, -1.0)),
+    "clip": (lambda x: fn.clip(x, -0.5, np.arange(4.0)), lambda x: np.clip(x, -0.5, np.arange(4.0))),
+    "searchsorted": (
+        lambda x: fn.searchsorted(np.arange(-2.0, 3.0), x),
+        lambda x: np.searchsorted(np.arange(-2.0, 3.0), x),
+    ),
+    "bisect": (
+        lambda x: fn.bisect(np.arange(-2.0, 3.0), x),
+        lambda x: np.searchsorted(np.arange(-2.0, 3.0), x, "right"),
+    ),
+    "cumsum": (lambda x: fn.cumsum(x, 1), lambda x: x.cumsum(axis=1)),
+    "repeated": (lambda x: fn.repeated(np.arange(3.0), x), lambda x: np.broadcast_to(np.arange(3.0), (len(x), 3))),
+    "any": (lambda x: fn.any_of(x > 1, 1), lambda x: (x > 1).any(axis=1)),
+    "all": (lambda x: fn.all_of(x > -1, 1), lambda x: (x > -1).all(axis=1)),
+}
+
+
+@pytest.mark.parametrize("opset", [13, 22])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_agree_with_numpy_in_every_opset(name, opset):
+    ours, theirs = FUNCTIONS[name]
+    rows = NUMBERS["float64"]
+    found, expected = computed(ours, rows, opset), theirs(rows)
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+def test_a_loop_goes_on_until_its_condition_fails_and_sees_what_is_outside():
+    def write(x: Value) -> Value:
+        def halved(_: Value, value: Value, rounds: Value) -> tuple[Value, list[Value]]:
+            smaller = value * 0.5 + 0.0 * fn.total(x)
+            return fn.largest(fn.absolute(smaller)) > 1.0, [smaller, rounds + 1]
+
+        start = [x, x.graph.constant(np.int64(0))]
+        return fn.loop(x.graph, 50, start, halved)[1]
+
+    assert computed(write, np.array([[40.0, -3.0]])) == 6  # 40 / 2**6 < 1
+
+
+def test_the_same_constant_is_written_once():
+    graph = Graph(20)
+    x = Value(graph, "x", "float64")
+    for _ in range(3):
+        x = x * np.arange(4.0)
+    assert len(graph.initializers) == 1
