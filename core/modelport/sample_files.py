@@ -152,7 +152,9 @@ def _cast(array: NDArray[Any], spec: TensorSpec, where: str) -> NDArray[Any]:
             raise InvalidSamples(
                 f"axis {axis} of the samples is {size}, not {dim}", where=at, remedy=f"shape them like '{spec}'"
             )
-    if (dtype_name(array) == "string") != (spec.dtype == "string") or (array.dtype.kind == "f" and "int" in spec.dtype):
+    text = dtype_name(array) == "string"
+    unread = spec.dtype == "string" and array.dtype.kind != "b"  # conditions in a file may have been texts
+    if (text != (spec.dtype == "string") and (text or unread)) or (array.dtype.kind == "f" and "int" in spec.dtype):
         raise InvalidSamples(
             f"the samples are {dtype_name(array)}, the model takes {spec.dtype}", where=at, remedy="convert them"
         )
@@ -229,12 +231,14 @@ def _read_csv(path: Path) -> Columns:
 
 
 def _parse_column(texts: Sequence[str]) -> NDArray[Any]:
-    """Read a column as int64 or float64 when every field is one (an empty field is NaN), else as strings."""
+    """Read a column as int64 or float64 when every field is one (an empty field is NaN), as bool, else as strings."""
     for kind in (np.int64, np.float64):
         try:
             return np.asarray([text.strip() or "nan" for text in texts]).astype(kind)
         except (ValueError, OverflowError):
             continue
+    if texts and set(texts) <= {"True", "False"}:
+        return np.asarray([text == "True" for text in texts])
     return np.asarray(texts, object)
 
 

@@ -61,6 +61,15 @@ def test_npy_and_npz_files_are_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(arrays["k"], [1, 2, 3])
 
 
+def test_conditions_of_a_csv_file_are_bools_and_texts_where_texts_are_asked_for(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, "member,paid,other\nTrue,False,true\nFalse,False,yes\n")
+    assert read(path).columns["member"].tolist() == [True, False]
+    assert read(path).columns["other"].tolist() == ["true", "yes"]
+    found = fitted(path, "member:bool[N,1]", "paid:string[N,1]", "other:string[N,1]")
+    assert found["member"].tolist() == [[True], [False]]
+    assert found["paid"].tolist() == [["False"], ["False"]]
+
+
 def test_columns_of_a_csv_file_are_matched_by_name_and_typed(tmp_path: Path) -> None:
     path = csv_file(tmp_path, "\ufeffage, city ,weight\n30,Rome,70.5\n\n41,Oslo,\n")
     assert [str(spec) for spec in read(path).specs] == ["age:int64[N]", "city:string[N]", "weight:float64[N]"]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from modelport_converters.sklearn_to_onnx import leaves, registry
-from modelport_converters.sklearn_to_onnx.building import Value
-from modelport_converters.sklearn_to_onnx.columns import Features, matrix
+from modelport_converters.sklearn_to_onnx.columns import Features, Mixed, matrix
 
 
 class Missing(Exception):
@@ -41,16 +40,16 @@ def call(model: Any, method: str, features: Features) -> Any:
 
 
 def _computed(model: Any, method: str, features: Features) -> Any:
+    try:
+        return _answer(model, method, features)
+    except Mixed as error:
+        registry.refuse(model, str(error), "give texts and numbers to different steps of a ColumnTransformer")
+
+
+def _answer(model: Any, method: str, features: Features) -> Any:
     formula = registry.find(type(model), method)
     if formula and not leaves.registered(type(model)):
-        return formula(model, features if registry.takes_columns(formula) else _matrix(model, features))
+        return formula(model, features if registry.takes_columns(formula) else matrix(features))
     if not leaves.serves(model, method):
         raise Missing(model, method)
-    return leaves.call(model, method, _matrix(model, features))
-
-
-def _matrix(model: Any, features: Features) -> Value:
-    try:
-        return matrix(features)
-    except ValueError as error:
-        registry.refuse(model, str(error), "give texts and numbers to different steps of a ColumnTransformer")
+    return leaves.call(model, method, matrix(features))

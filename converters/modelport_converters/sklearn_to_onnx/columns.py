@@ -15,6 +15,10 @@ DROPPED = "dropped: "
 """Begins the name of a column that the estimator drops, and that is no input therefore."""
 
 
+class Mixed(ValueError):
+    """Texts and numbers where one matrix is asked for."""
+
+
 @dataclass(frozen=True)
 class Columns:
     """A table; each column is a value of the shape [N, 1]."""
@@ -34,7 +38,7 @@ class Columns:
     def matrix(self) -> Value:
         """Return the columns as one matrix, in the dtype that NumPy gives a DataFrame of them."""
         if self.texts and not all(value.dtype.kind == "O" for value in self.values):
-            raise ValueError("texts and numbers have no common dtype")
+            raise Mixed("texts and numbers have no common dtype")
         return fn.concatenate(self.values, 1)
 
     @property
@@ -61,12 +65,12 @@ def beside(parts: Sequence[Features], widths: Callable[[], Sequence[int]] | None
         widths: returns the number of columns of each part.
 
     Raises:
-        ValueError: for texts and numbers side by side when no widths are known.
+        Mixed: for texts and numbers side by side when no widths are known.
     """
     if len({one.dtype.kind == "O" for part in parts for one in _values(part)}) == 1:
         return fn.concatenate([matrix(part) for part in parts], 1)
     if widths is None:
-        raise ValueError("texts and numbers side by side")
+        raise Mixed("texts and numbers side by side")
     found: list[Value] = []
     for part, count in zip(parts, widths(), strict=True):
         found += _values(part) if isinstance(part, Columns) else [part[:, [place]] for place in range(count)]

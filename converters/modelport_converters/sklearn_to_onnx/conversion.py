@@ -21,7 +21,7 @@ from modelport_converters.sklearn_to_onnx.building import (
     element_type,
     innermost,
 )
-from modelport_converters.sklearn_to_onnx.columns import DROPPED, Columns, Features, matrix
+from modelport_converters.sklearn_to_onnx.columns import DROPPED, Columns, Features, Mixed, matrix
 from modelport_converters.sklearn_to_onnx.labels import class_labels
 from modelport_converters.sklearn_to_onnx.methods import METHODS
 
@@ -172,7 +172,7 @@ def _give(graph: Graph, result: Value, output: Output) -> None:
 def _as_matrix(estimator: Any, result: Features) -> Value:
     try:
         return matrix(result)
-    except ValueError as error:
+    except Mixed as error:
         registry.refuse(
             estimator, f"its result holds {error}", "encode the texts, or give them an estimator of their own"
         )

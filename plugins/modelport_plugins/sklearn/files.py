@@ -13,6 +13,8 @@ from . import trees
 
 _PICKLES = (".joblib", ".pkl", ".pickle")
 _HEAD_BYTES = 4096
+_HARMLESS = (trees.TREE, "numpy.dtype", "sklearn.utils._bunch.Bunch")
+"""What skops does not trust by itself: trees, which are checked here; dtypes, read from an empty array; a kind of dictionary."""
 
 
 def detect(source: Path) -> Detection | None:
@@ -87,7 +89,7 @@ def _load_skops(source: Path, trust: bool) -> Any:
         found = io.get_untrusted_types(file=source)
     except Exception as error:
         raise _damaged(source, error) from error
-    untrusted = [name for name in found if name != trees.TREE]
+    untrusted = [name for name in found if name not in _HARMLESS]
     if untrusted and not trust:
         raise UnsafeSource(
             f"the file holds types that skops does not know to be safe: {', '.join(untrusted)}",

@@ -2,13 +2,12 @@ import copy
 import pickle
 import warnings
 
-import joblib
 import numpy as np
 import onnx
 import onnxruntime
 import pandas as pd
 import pytest
-import skops.io
+from plugin_case import options
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer, make_column_selector
@@ -37,10 +36,8 @@ from sklearn.svm import SVC, SVR, LinearSVC, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from modelport import errors
-from modelport.options import parse_options
 from modelport.plugins import registry
-from modelport.signature import TensorSpec, parse_inputs
-from modelport.spec import Options
+from modelport.signature import TensorSpec
 
 FLOATS = ("float32", "float64")
 X, Y = load_wine(return_X_y=True)
@@ -52,12 +49,6 @@ DIABETES, PROGRESS = load_diabetes(return_X_y=True)
 @pytest.fixture(scope="module")
 def plugin():
     return registry().get("sklearn")
-
-
-def options(plugin, *inputs, **given):
-    values = parse_options(plugin.framework, given.pop("values", {}))
-    specs, examples = parse_inputs(inputs)
-    return Options(values, inputs=specs, examples=examples, **given)
 
 
 def exported(plugin, model, chosen, opset=20):
@@ -445,78 +436,7 @@ def test_estimator_that_was_not_fitted_is_refused(plugin):
         plugin.call("signature", model=LogisticRegression(), options=options(plugin))
 
 
-# --- files ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def fitted():
-    return on_scaled(LogisticRegression()).fit(X, Y)
-
-
-def test_skops_file_is_recognised_and_loaded(plugin, fitted, tmp_path):
-    path = tmp_path / "model.skops"
-    skops.io.dump(fitted, path)
-    assert registry().detect(path)[0].key == "sklearn"
-    loaded = plugin.call("load", source=path, options=options(plugin))
-    np.testing.assert_array_equal(loaded.predict_proba(X), fitted.predict_proba(X))
-
-
-@pytest.mark.parametrize(
-    ("suffix", "write"),
-    [
-        (".joblib", joblib.dump),
-        (".pkl", joblib.dump),
-        (".pickle", lambda model, path: path.write_bytes(pickle.dumps(model))),
-    ],
-)
-def test_pickle_is_recognised_and_loaded_on_trust_only(plugin, fitted, tmp_path, suffix, write):
-    path = tmp_path / f"model{suffix}"
-    write(fitted, path)
-    assert registry().detect(path)[0].key == "sklearn"
-    with pytest.raises(errors.UnsafeSource, match="skops") as caught:
-        plugin.call("load", source=path, options=options(plugin))
-    assert "--trust" in caught.value.remedy
-    loaded = plugin.call("load", source=path, options=options(plugin, trust=True))
-    np.testing.assert_array_equal(loaded.predict(X), fitted.predict(X))
-
-
-def test_skops_file_with_an_unknown_type_names_it(plugin, tmp_path):
-    path = tmp_path / "model.skops"
-    skops.io.dump(Doubling().fit(X), path)
-    with pytest.raises(errors.UnsafeSource, match="Doubling"):
-        plugin.call("load", source=path, options=options(plugin))
-
-
-class Bomb:
-    def __reduce__(self):
-        return (pytest.fail, ("the pickle was loaded",))
-
-
-def test_neither_detect_nor_load_runs_a_pickle(plugin, tmp_path):
-    path = tmp_path / "bomb.pkl"
-    path.write_bytes(pickle.dumps(Bomb()))
-    registry().detect(path)
-    with pytest.raises(errors.UnsafeSource):
-        plugin.call("load", source=path, options=options(plugin))
-
-
-@pytest.mark.parametrize("suffix", [".skops", ".joblib", ".pkl"])
-def test_truncated_file_is_unreadable(plugin, fitted, tmp_path, suffix):
-    whole, path = tmp_path / f"whole{suffix}", tmp_path / f"truncated{suffix}"
-    (skops.io.dump if suffix == ".skops" else joblib.dump)(fitted, whole)
-    path.write_bytes(whole.read_bytes()[:700])
-    with pytest.raises(errors.SourceUnreadable):
-        plugin.call("load", source=path, options=options(plugin, trust=True))
-
-
-def test_file_that_holds_no_estimator_is_refused(plugin, tmp_path):
-    path = tmp_path / "model.joblib"
-    joblib.dump({"weights": [1, 2]}, path)
-    with pytest.raises(errors.SourceUnreadable, match="dict"):
-        plugin.call("load", source=path, options=options(plugin, trust=True))
-
-
-def test_conversion_warns_of_nothing(plugin, fitted):
+def test_conversion_warns_of_nothing(plugin):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        exported(plugin, fitted, options(plugin))
+        exported(plugin, on_scaled(LogisticRegression()).fit(X, Y), options(plugin))
