@@ -21,7 +21,7 @@ import modelport
 from modelport.errors import CannotConvert, CheckFailed, NotEquivalent, UnsupportedOps
 from modelport_plugins.keras import exporting
 
-pytestmark = [ARRAYS, MASKED]
+pytestmark = [ARRAYS, MASKED, pytest.mark.broad]
 
 CASES = {**keras_layers.CASES, **keras_preprocessing.CASES}
 

@@ -18,11 +18,12 @@ from sklearn_sweep import DEFAULTS, EXCEPTIONS, VARIANTS
 import modelport
 from modelport.errors import ModelportError
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::FutureWarning",
-    "ignore::RuntimeWarning",
-    "ignore::UserWarning",  # of estimators fitted on few rows
-)
+pytestmark = [
+    pytest.mark.broad,
+    pytest.mark.filterwarnings(  # of estimators fitted on few rows
+        "ignore::FutureWarning", "ignore::RuntimeWarning", "ignore::UserWarning"
+    ),
+]
 
 
 @functools.cache

@@ -7,6 +7,8 @@ from tensorflow_sweep import compare, exported, traced
 
 from modelport.errors import UnsupportedOps
 
+pytestmark = pytest.mark.broad
+
 
 def expected_to_fail(name, index):
     return name in EXCEPTIONS or f"{name}#{index}" in EXCEPTIONS
