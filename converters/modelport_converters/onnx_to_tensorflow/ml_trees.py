@@ -12,8 +12,8 @@ from modelport_converters.onnx_graph import trees
 from modelport_converters.onnx_to_tensorflow.ml_scores import ML, both, label_names, rows, transformed
 from modelport_converters.onnx_to_tensorflow.registry import Unsupported, op
 
-_BLOCK = 512
-"""Rows that descend together: their states stay in the cache."""
+_STATES, _FEWEST = 10_000, 16
+"""How many pairs of a row and a tree descend together, so that their states stay in the cache, and at least how many rows."""
 
 _AGGREGATES = ("AVERAGE", "SUM", "MIN", "MAX")
 _TRANSFORMS = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
@@ -34,31 +34,49 @@ def _descended(x: Any, table: trees.Tables, valued: Callable[[Any], Any], width:
     columns = int(wide.shape[1])
     bits = max(1, (columns - 1).bit_length())
     index = tf.int32 if len(table.child) << bits < 2**31 else tf.int64
-    # One number holds the child and the column: reading it costs one access to memory instead of two.
-    code = tf.constant(table.child.astype(np.int64) << bits | table.feature, index)
-    threshold, leaf = tf.constant(table.threshold), tf.constant(table.leaf)
+    read, leaf = _nodes(table, bits, index), tf.constant(table.leaf)
+    together = max(_FEWEST, _STATES // table.roots)
 
     def block(start: Any) -> Any:
-        own = wide[start : start + _BLOCK]
+        own = wide[start : start + together]
         flat, size = tf.reshape(own, [-1]), tf.shape(own)[0]
         offset = tf.range(size, dtype=index)[:, None] * columns
         node = tf.tile(tf.range(table.roots, dtype=index)[None], [size, 1])
         for _ in range(table.depth):
-            entry = tf.gather(code, node)
+            entry, threshold = read(node)
             column = tf.bitwise.bitwise_and(entry, tf.constant(2**bits - 1, index))
-            below = tf.gather(flat, column + offset) <= tf.gather(threshold, node)
+            below = tf.gather(flat, column + offset) <= threshold
             node = tf.bitwise.right_shift(entry, tf.constant(bits, index)) + tf.cast(below, index)
         return valued(tf.gather(leaf, node))
 
-    count = tf.maximum(1, -(-tf.shape(wide)[0] // _BLOCK))
+    count = tf.maximum(1, -(-tf.shape(wide)[0] // together))
     parts = tf.TensorArray(x.dtype, count, element_shape=[None, width], infer_shape=False)
     _, parts = tf.while_loop(
         lambda at, parts: at < count,
-        lambda at, parts: (at + 1, parts.write(at, block(at * _BLOCK))),
+        lambda at, parts: (at + 1, parts.write(at, block(at * together))),
         (tf.constant(0), parts),
         parallel_iterations=4,
     )
     return tf.reshape(parts.concat(), [-1, width])
+
+
+def _nodes(table: trees.Tables, bits: int, index: Any) -> Callable[[Any], tuple[Any, Any]]:
+    """Return what reads, for nodes, one number of child and column, and the threshold.
+
+    Both stand in one number of 64 bits where they fit: an access to memory costs more than taking them apart.
+    """
+    code = table.child.astype(np.int64) << bits | table.feature
+    if index != tf.int32 or table.threshold.dtype != np.float32:
+        codes, thresholds = tf.constant(code, index), tf.constant(table.threshold)
+        return lambda node: (tf.gather(codes, node), tf.gather(thresholds, node))
+    packed = tf.constant(code << 32 | table.threshold.view(np.uint32))
+
+    def read(node: Any) -> tuple[Any, Any]:
+        found = tf.gather(packed, node)
+        entry = tf.cast(tf.bitwise.right_shift(found, tf.constant(32, tf.int64)), tf.int32)
+        return entry, tf.bitcast(tf.cast(found, tf.int32), tf.float32)
+
+    return read
 
 
 def _widened(x: Any, table: trees.Tables) -> Any:
