@@ -25,7 +25,7 @@ _RUN = (
     + """
 import numpy
 for size in (3, 1, 5):  # as a proof does: Keras holds every intermediate tensor of a call
-    model(numpy.zeros((size, *model.input.shape[1:]), "float32"), training=False)
+    model(numpy.zeros((size, *model.inputs[0].shape[1:]), "float32"), training=False)
 """
 )
 _BARE = (
