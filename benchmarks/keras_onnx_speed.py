@@ -27,7 +27,7 @@ from measuring import finish, timed_at_rest
 
 APPLICATIONS = ("ResNet50", "EfficientNetB0", "ConvNeXtTiny", "MobileNetV2", "DenseNet121")
 _OPENED = 5
-"""How often the sessions are opened: where their weights come to lie in memory decides about two percent of the time."""
+"""How often the sessions are opened: a file beside itself differs by one percent from one opening to the next."""
 _OPSET = 18
 """The newest that tf2onnx writes."""
 
