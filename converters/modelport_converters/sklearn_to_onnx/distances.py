@@ -70,7 +70,7 @@ def over_features(x: Value, arrays: list[Array], *terms: Term, join: Term | None
 
 def squared_euclidean(x: Value, y: Array) -> Value:
     """Squared distances added up over the features, as trees and SciPy do: exact where rows are close."""
-    return over_features(x, [y], lambda a, b: _squared(a - b))[0]
+    return over_features(x, [y], lambda a, b: fn.square(a - b))[0]
 
 
 def expanded_euclidean(x: Value, y: Array) -> Value:
@@ -83,10 +83,6 @@ def centred_euclidean(x: Value, y: Array) -> Value:
     """Squared distances from products, taken around the mean of y, which keeps what cancels out small."""
     centre = np.asarray(y, np.float64).mean(0)
     return expanded_euclidean(x.cast("float64") - centre, y - centre)
-
-
-def _squared(x: Value) -> Value:
-    return x * x
 
 
 def _manhattan(x: Value, y: Array, params: Params) -> Value:
@@ -105,7 +101,7 @@ def _minkowski(x: Value, y: Array, params: Params) -> Value:
 
 
 def _seuclidean(x: Value, y: Array, params: Params) -> Value:
-    return over_features(x, [y, np.asarray(params["V"])], lambda a, b, v: _squared(a - b) / v)[0]
+    return over_features(x, [y, np.asarray(params["V"])], lambda a, b, v: fn.square(a - b) / v)[0]
 
 
 def _mahalanobis(x: Value, y: Array, params: Params) -> Value:
@@ -163,7 +159,7 @@ def _hamming(x: Value, y: Array, params: Params) -> Value:
 
 def _haversine(x: Value, y: Array, params: Params) -> Value:
     latitude, longitude = fn.sin((x[:, [0]] - y[:, 0]) * 0.5), fn.sin((x[:, [1]] - y[:, 1]) * 0.5)
-    return _squared(latitude) + fn.cos(x[:, [0]]) * np.cos(y[:, 0]) * _squared(longitude)
+    return fn.square(latitude) + fn.cos(x[:, [0]]) * np.cos(y[:, 0]) * fn.square(longitude)
 
 
 def nan_euclidean(x: Value, y: Array, missing: float = np.nan) -> Value:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any
 
@@ -13,6 +13,7 @@ from scipy.special import erfcx as _erfcx
 from modelport_converters.sklearn_to_onnx import functions as fn
 from modelport_converters.sklearn_to_onnx import special
 from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.sklearn_to_onnx.special import polyval
 
 Unary = Callable[[Value], Value]
 
@@ -32,14 +33,6 @@ def _in_double(function: Unary) -> Unary:
         return function(x.cast("float64")).cast(x.dtype if x.dtype.kind == "f" else "float64")
 
     return computed
-
-
-def polyval(coefficients: Sequence[float], x: Value) -> Value:
-    """Horner's scheme, the coefficient of the highest power first (numpy.polyval)."""
-    result: Value = x * coefficients[0] + coefficients[1]
-    for coefficient in coefficients[2:]:
-        result = result * x + coefficient
-    return result
 
 
 @_in_double

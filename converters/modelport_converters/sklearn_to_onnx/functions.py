@@ -311,6 +311,11 @@ def bisect(edges: ArrayLike, x: Value) -> Value:
     return found
 
 
+def square(x: Value) -> Value:
+    """The square of each element."""
+    return x * x
+
+
 def squared_norms(x: Value) -> Value:
     """The sum of squares of each row of a matrix, as a column."""
     return total(x * x, 1, keepdims=True)  # of no rows ONNX Runtime reduces no axis that is counted from the end

@@ -50,13 +50,14 @@ def erf(x: Value) -> Value:
     x = x.cast("float64")
     size = fn.minimum(fn.absolute(x), 6.0)  # beyond, erf is 1 in float64
     square = size * size
-    near = x * (_polynomial(_SMALL[0], square) / _polynomial(_SMALL[1], square))
-    far = 1.0 - fn.exp(-square) * (_polynomial(_MIDDLE[0], size) / _polynomial(_MIDDLE[1], size))
+    near = x * (polyval(_SMALL[0], square) / polyval(_SMALL[1], square))
+    far = 1.0 - fn.exp(-square) * (polyval(_MIDDLE[0], size) / polyval(_MIDDLE[1], size))
     return fn.where(size <= 0.46875, near, fn.sign(x) * far)
 
 
-def _polynomial(coefficients: Sequence[float], x: Value) -> Value:
-    result = coefficients[0] * x + coefficients[1]
-    for one in coefficients[2:]:
-        result = result * x + one
+def polyval(coefficients: Sequence[float], x: Value) -> Value:
+    """Horner's scheme, the coefficient of the highest power first (numpy.polyval)."""
+    result: Value = x * coefficients[0] + coefficients[1]
+    for coefficient in coefficients[2:]:
+        result = result * x + coefficient
     return result

@@ -188,7 +188,7 @@ def integrated(model: Any, x: Value) -> Value:
     """The logistic function, as a sum of five error functions, integrated over the latent Gaussian (Williams and Barber 1998)."""
     shared, latent_mean = _latent(model, x)
     solved = np.linalg.solve(model.L_, np.diag(model.W_sr_))
-    latent_variance = variance(model, model.kernel_, x.cast("float64")) - fn.total(_squared(shared @ solved.T), 1)
+    latent_variance = variance(model, model.kernel_, x.cast("float64")) - fn.total(fn.square(shared @ solved.T), 1)
     alpha = fn.expand_dims(1.0 / (2.0 * latent_variance), 1)
     scales, weights = _gpc.LAMBDAS[:, 0], _gpc.COEFS[:, 0]
     inside = fn.expand_dims(latent_mean, 1) * scales * fn.sqrt(alpha / (alpha + scales**2))
@@ -196,10 +196,6 @@ def integrated(model: Any, x: Value) -> Value:
     integrals = fn.sqrt(np.pi / alpha) * erf(inside) / widths
     positive = fn.total(integrals * weights, 1, keepdims=True) + 0.5 * float(weights.sum())
     return fn.concatenate([1.0 - positive, positive], 1)
-
-
-def _squared(x: Value) -> Value:
-    return x * x
 
 
 def _delegating(method: str) -> None:
