@@ -25,9 +25,6 @@ _REPORT_PEAK = (
 _REST = 0.02
 """Seconds of sleep in which a process at rest uses next to no processor time."""
 
-_IN_ALL = 12.0
-"""Seconds that the calls of `timed_at_rest` take together."""
-
 
 def seconds(call: Callable[[], Any]) -> float:
     """Return the wall time of one call."""
@@ -45,8 +42,8 @@ def interleave(calls: Mapping[str, Callable[[], float]], rounds: int) -> dict[st
     return times
 
 
-def timed_at_rest(calls: Mapping[str, Callable[[], Any]]) -> dict[str, list[float]]:
-    """Time the calls in turn, for some seconds in all, each when the process is at rest; the first rounds warm up."""
+def timed_at_rest(calls: Mapping[str, Callable[[], Any]], in_all: float = 12.0) -> dict[str, list[float]]:
+    """Time the calls in turn, for `in_all` seconds together, each when the process is at rest; the first rounds warm up."""
 
     def timed(call: Callable[[], Any]) -> float:
         _rest()
@@ -54,7 +51,7 @@ def timed_at_rest(calls: Mapping[str, Callable[[], Any]]) -> dict[str, list[floa
 
     measured = {name: lambda call=call: timed(call) for name, call in calls.items()}
     first = interleave(measured, 3)
-    rounds = max(7, int(_IN_ALL / sum(values[-1] + 4 * _REST for values in first.values())))
+    rounds = max(7, int(in_all / sum(values[-1] + 4 * _REST for values in first.values())))
     return interleave(measured, min(rounds, 200))
 
 

@@ -26,6 +26,8 @@ from modelport_converters.tensorflow_to_onnx.handlers.newer import settled
 from modelport_converters.tensorflow_to_onnx.layout import remove_transposes
 from modelport_converters.tensorflow_to_onnx.optimizing import optimized
 from modelport_converters.tensorflow_to_onnx.padding import keep_padding
+from modelport_converters.tensorflow_to_onnx.pooling import pool_means
+from modelport_converters.tensorflow_to_onnx.reshaping import drop_reshapes
 from modelport_converters.tensorflow_to_onnx.weights import DOMAIN, Weight, attach, set_apart, stand_in
 
 if TYPE_CHECKING:
@@ -76,10 +78,16 @@ def export(
         model = settled(set_apart(graph.make_model("", graph_name="model")), opset)
     refuse_unmapped(model, failures)
     _set_interface(model, function, inputs, outputs)
-    attached = attach(model, weights)
-    remove_transposes(attached)
-    keep_padding(attached.graph)
-    return attached
+    return finished(attach(model, weights))
+
+
+def finished(model: ir.Model) -> ir.Model:
+    """Improve in place what tf2onnx leaves: needless layout changes, and padding that ONNX Runtime takes wrongly."""
+    remove_transposes(model)
+    pool_means(model)
+    drop_reshapes(model)
+    keep_padding(model.graph)
+    return model
 
 
 def _trace(call: Callable[..., Sequence[tf.Tensor]], inputs: Sequence[Port], weights: Sequence[Weight]) -> Any:

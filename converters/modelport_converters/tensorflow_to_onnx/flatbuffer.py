@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
+import onnx_ir as ir
 import tensorflow as tf
 from tf2onnx import tfonnx
 
 from modelport_converters.tensorflow_to_onnx import lite_handlers as lite_handlers  # registers them
-from modelport_converters.tensorflow_to_onnx.exporting import quiet, refuse_unmapped, set_dims
+from modelport_converters.tensorflow_to_onnx.exporting import finished, quiet, refuse_unmapped, set_dims
 from modelport_converters.tensorflow_to_onnx.handlers.forms import NEWEST_OPSET
 from modelport_converters.tensorflow_to_onnx.importing import stderr_held_back
 from modelport_converters.tensorflow_to_onnx.litert import LiteModel
@@ -20,9 +21,7 @@ from modelport_converters.tensorflow_to_onnx.optimizing import optimized
 from modelport_converters.tensorflow_to_onnx.structure import Port
 
 
-def export_flatbuffer(
-    model: LiteModel, inputs: Sequence[Port], outputs: Sequence[Port], *, opset: int
-) -> onnx.ModelProto:
+def export_flatbuffer(model: LiteModel, inputs: Sequence[Port], outputs: Sequence[Port], *, opset: int) -> ir.Model:
     """Translate the main graph of a file.
 
     Args:
@@ -53,7 +52,7 @@ def export_flatbuffer(
         proto: onnx.ModelProto = optimized(process).make_model("", graph_name="model")
     refuse_unmapped(proto, failures)
     _set_interface(proto.graph, model, names, inputs, outputs)
-    return proto
+    return finished(ir.from_proto(proto))
 
 
 def _names(model: LiteModel, inputs: Sequence[Port], outputs: Sequence[Port]) -> dict[str, str]:

@@ -165,6 +165,52 @@ def test_the_pooling_before_the_head_needs_no_transposition(head):
     assert transposes(proto) == 1
 
 
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("size", [(16, 10), (None, None)])
+@pytest.mark.parametrize("opset", [13, 18])
+def test_the_mean_over_the_pixels_has_onnxs_own_name(keepdims, size, opset):
+    x = keras.Input((*size, 6), name="x")
+    model = keras.Model(x, layers.GlobalAveragePooling2D(keepdims=keepdims)(layers.ReLU()(convolved(x))))
+    proto, _ = converted(model, opset=opset, options=CHANNELS_FIRST)
+    kinds = [node.op_type for node in proto.graph.node]
+    assert "GlobalAveragePool" in kinds
+    assert "ReduceMean" not in kinds
+    used = {name for node in proto.graph.node for name in node.input}
+    assert {tensor.name for tensor in proto.graph.initializer} <= used  # the axes are gone with the reduction
+
+
+@pytest.mark.parametrize("size", [(16, 10), (None, None)])
+def test_nothing_is_reshaped_in_squeeze_and_excite_by_convolutions(size):
+    x = keras.Input((*size, 6), name="x")
+    y = convolved(x)
+    weights = layers.Reshape((1, 1, 6))(layers.GlobalAveragePooling2D()(y))
+    weights = layers.Conv2D(6, 1, activation="sigmoid")(layers.Conv2D(2, 1, activation="relu")(weights))
+    proto, _ = converted(keras.Model(x, convolved(y * weights)), options=CHANNELS_FIRST)
+    assert not {node.op_type for node in proto.graph.node} & {"Reshape", "Flatten", "Squeeze"}
+
+
+def test_reshapes_that_follow_each_other_or_change_nothing():
+    x = keras.Input((6,), name="x")
+    open_size = keras.Input((None,), name="y")
+    several = ops.reshape(ops.relu(ops.reshape(ops.reshape(x, (-1, 2, 3)), (-1, 3, 2))), (-1, 3, 2))
+    one = ops.reshape(ops.reshape(open_size, (-1, 4)), (-1, 2))
+    proto, _ = converted(keras.Model([x, open_size], [several, one]))
+    assert sum(node.op_type == "Reshape" for node in proto.graph.node) == 2
+
+
+@pytest.mark.parametrize("axes", [(1,), (1, 2, 3), (3,)])
+def test_other_means_are_reductions(axes):
+    x = keras.Input((16, 10, 6), name="x")
+    proto, _ = converted(keras.Model(x, ops.mean(convolved(x), axes)))
+    assert "GlobalAveragePool" not in [node.op_type for node in proto.graph.node]
+
+
+def test_the_mean_over_the_pixels_of_float64_is_a_reduction_which_onnx_runtime_can_compute():
+    x = keras.Input((16, 10, 6), name="x", dtype="float64")
+    proto, _ = converted(keras.Model(x, layers.GlobalAveragePooling2D(dtype="float64")(x)))
+    assert "GlobalAveragePool" not in [node.op_type for node in proto.graph.node]
+
+
 def test_zeros_around_negative_values_count_in_a_maximum():
     x = keras.Input((9, 8, 3), name="x")
     padded = layers.ZeroPadding2D(1)(layers.Rescaling(-1.0, offset=-9.0)(convolved(x, 3)))

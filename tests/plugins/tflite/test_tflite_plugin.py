@@ -270,6 +270,36 @@ def test_tensorflows_own_files_are_read(name):
         np.testing.assert_allclose(array, value, rtol=1e-4, atol=1e-5)
 
 
+def convolved(x, seed=1):
+    return tf.nn.conv2d(x, floats(3, 3, int(x.shape[-1]), 6, seed=seed), 1, "SAME")
+
+
+def test_images_keep_one_layout_between_convolutions():
+    def squeezed_and_excited(x):
+        y = convolved(x)
+        weights = tf.reduce_mean(y, (1, 2))[:, None, None, :]
+        return tf.reduce_mean(convolved(y * tf.sigmoid(weights), 2), (1, 2))
+
+    conversion = modelport.convert(lite(squeezed_and_excited, tf.TensorSpec((None, 8, 8, 3), name="x")))
+    assert conversion.report.verdict == "proven"
+    kinds = [node.op_type for node in conversion.model.graph.node]
+    assert kinds.count("Transpose") == 1  # of the input
+    assert kinds.count("GlobalAveragePool") == 2
+    assert "Reshape" not in kinds
+
+
+def test_zeros_around_negative_values_count_in_a_maximum():
+    def padded(x):
+        return tf.nn.max_pool2d(tf.pad(-tf.abs(convolved(x)) - 1.0, [[0, 0], [1, 1], [1, 1], [0, 0]]), 3, 2, "VALID")
+
+    conversion = modelport.convert(lite(padded, tf.TensorSpec((None, 9, 8, 3), name="x")))
+    assert conversion.report.verdict == "proven"
+    x = floats(2, 9, 8, 3)
+    (result,) = by_onnxruntime(conversion.model, {"x": x})
+    assert result.max() == 0  # at the border; inside all is negative
+    np.testing.assert_allclose(result, padded(x), rtol=1e-4, atol=1e-5)
+
+
 def test_a_quantised_file_is_read_with_its_integers(tmp_path):
     images = floats(64, 3, 8, 8)
     path = tmp_path / "cnn.tflite"
