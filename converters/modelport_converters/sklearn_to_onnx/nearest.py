@@ -68,7 +68,7 @@ def _found(model: Any, x: Value, count: int) -> Neighbours:
     beyond = min(count + 1, fitted)
     smallest, positions = fn.topk(reduced, beyond, smallest_first=True)
     smallest, positions = smallest[:, :count], positions[:, :count]
-    if count < fitted and _sees_in_order(model, x):
+    if count < fitted and _sees_in_order(model):
         positions = decided(model, x, reduced, smallest, positions, count)
     measured = distances.distance(model.effective_metric_, smallest, _params(model))
     if incomparable:
@@ -97,12 +97,10 @@ def fitted_rows(model: Any) -> Array:
     return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows)
 
 
-def _sees_in_order(model: Any, x: Value) -> bool:
+def _sees_in_order(model: Any) -> bool:
     """Whether the order is known in which scikit-learn sees the fitted rows.
 
-    It is not where NumPy's argpartition chooses, whose choice differs from processor to processor: by brute force, where the
-    features have another dtype than the fitted rows, or with a metric that ArgKmin does not serve.
+    It is not with a metric that ArgKmin does not serve: there NumPy's argpartition chooses, whose choice differs from processor
+    to processor. So it does where the features have another dtype than the fitted rows; ArgKmin's choice is one of its.
     """
-    if model._fit_method in TREES:
-        return True
-    return x.dtype == fitted_rows(model).dtype and model.effective_metric_ in ArgKmin.valid_metrics()
+    return model._fit_method in TREES or model.effective_metric_ in ArgKmin.valid_metrics()
