@@ -15,18 +15,22 @@ import onnx
 import onnx_ir as ir
 import tensorflow as tf
 from onnx import defs
+from onnx_ir.passes import common as passes
 from tf2onnx import tfonnx
 
 from modelport.errors import CannotConvert, UnsupportedOps
 from modelport_converters.onnx_graph.schemas import nodes_in
 from modelport_converters.tensorflow_to_onnx import handlers as handlers  # registers them
 from modelport_converters.tensorflow_to_onnx.freezing import frozen, node_defs
+from modelport_converters.tensorflow_to_onnx.fusing import fuse_functions
 from modelport_converters.tensorflow_to_onnx.handlers.forms import NEWEST_OPSET
 from modelport_converters.tensorflow_to_onnx.handlers.newer import settled
 from modelport_converters.tensorflow_to_onnx.layout import remove_transposes
+from modelport_converters.tensorflow_to_onnx.loops import simplify_loops
 from modelport_converters.tensorflow_to_onnx.optimizing import optimized
 from modelport_converters.tensorflow_to_onnx.padding import keep_padding
 from modelport_converters.tensorflow_to_onnx.pooling import pool_means
+from modelport_converters.tensorflow_to_onnx.recurrent import write_recurrent
 from modelport_converters.tensorflow_to_onnx.reshaping import drop_reshapes
 from modelport_converters.tensorflow_to_onnx.weights import DOMAIN, Weight, attach, set_apart, stand_in
 
@@ -82,10 +86,14 @@ def export(
 
 
 def finished(model: ir.Model) -> ir.Model:
-    """Improve in place what tf2onnx leaves: needless layout changes, and padding that ONNX Runtime takes wrongly."""
+    """Improve in place what tf2onnx leaves: layout changes, functions in steps, padding that ONNX Runtime takes wrongly."""
+    passes.ShapeInferencePass(check_type=False, strict_mode=False)(model)
     remove_transposes(model)
+    simplify_loops(model)
+    write_recurrent(model)
     pool_means(model)
     drop_reshapes(model)
+    fuse_functions(model)
     keep_padding(model.graph)
     return model
 

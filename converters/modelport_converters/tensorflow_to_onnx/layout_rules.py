@@ -90,6 +90,13 @@ def constant(value: ir.Value | None) -> NDArray[Any] | None:
     return np.asarray(tensor.numpy())
 
 
+def axes_of(node: ir.Node) -> list[int]:
+    """Return the axes of a reduction or Squeeze, from its attribute or its second input; none where they are not known."""
+    given = constant(node.inputs[1]) if len(node.inputs) > 1 else None
+    axes = node.attributes.get_ints("axes", []) if given is None else given.ravel().tolist()
+    return list(axes or [])
+
+
 def _rank(value: ir.Value | None) -> int | None:
     return value.shape.rank() if value is not None and value.shape is not None else None
 
@@ -126,19 +133,17 @@ def _along_an_axis(node: ir.Node, perm: Perm) -> Rule | None:
 
 def _reduction(node: ir.Node, perm: Perm) -> Rule | None:
     """Reductions, with the axes in an attribute or an input; those that drop their axes must leave the others in order."""
-    given = node.inputs[1] if len(node.inputs) > 1 else None
-    attribute = node.attributes.get("axes")
-    axes = constant(given) if given is not None else np.asarray(attribute.as_ints()) if attribute is not None else None
-    if axes is None or not axes.size:
+    axes = axes_of(node)
+    if not axes:
         return None
-    moved = [_moved(int(axis), perm) for axis in axes.ravel()]
+    moved = [_moved(axis, perm) for axis in axes]
     drops = node.op_type == "Squeeze" or not _int(node, "keepdims", 1)
     kept = [axis for axis in perm if perm.index(axis) not in moved]
     if drops and kept != sorted(kept):
         return None
 
     def rewrite(node: ir.Node, add: Add) -> None:
-        if attribute is not None:
+        if "axes" in node.attributes:
             node.attributes["axes"] = ir.AttrInt64s("axes", sorted(moved))
         else:
             node.replace_input_with(1, add(np.asarray(sorted(moved), np.int64), "axes"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import onnx_ir as ir
 from onnx_ir.passes import common as passes
 
-from modelport_converters.tensorflow_to_onnx.layout_rules import constant
+from modelport_converters.tensorflow_to_onnx.layout_rules import axes_of
 
 _PIXELS = [2, 3]
 _FLOAT32 = ir.DataType.FLOAT
@@ -29,9 +29,7 @@ def _is_over_pixels(node: ir.Node) -> bool:
     image = node.inputs[0]
     if image is None or image.dtype != _FLOAT32 or image.shape is None or image.shape.rank() != 4:
         return False
-    given = constant(node.inputs[1]) if len(node.inputs) > 1 else None
-    axes = given.tolist() if given is not None else node.attributes.get_ints("axes", [])
-    return sorted(axis % 4 for axis in axes) == _PIXELS
+    return sorted(axis % 4 for axis in axes_of(node)) == _PIXELS
 
 
 def _replace(graph: ir.Graph, node: ir.Node) -> None:

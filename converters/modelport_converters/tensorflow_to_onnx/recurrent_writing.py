@@ -1,0 +1,185 @@
+"""Writes ONNX's GRU and RNN in the place of loops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx_ir as ir
+
+from modelport_converters.tensorflow_to_onnx.lazy import initializer, lazy
+from modelport_converters.tensorflow_to_onnx.recurrent_cells import LINEAR, Cell, Weights
+from modelport_converters.tensorflow_to_onnx.sizes import Size, Sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+_WITH_ALPHA = {"HardSigmoid": float(np.float32(1 / 6)), "Elu": 1.0, LINEAR: 1.0}
+_WITH_BETA = {"HardSigmoid": 0.5, LINEAR: 0.0}
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """What a loop does.
+
+    Attributes:
+        cell: what a step does.
+        x: the sequence [steps, batch, features].
+        first: the state before it [batch, units].
+        steps: how many there are.
+        batch: how many sequences there are.
+        last: the output that is the state after it, None where nothing uses it.
+        all: the output that is the states after each step [steps, batch, units], None where nothing uses it.
+    """
+
+    cell: Cell
+    x: ir.Value
+    first: ir.Value
+    steps: Size
+    batch: Size
+    last: ir.Value | None
+    all: ir.Value | None
+
+
+@dataclass
+class Writer:
+    """Writes operators into a graph, each weight that is rearranged only once."""
+
+    graph: ir.Graph
+    sizes: Sizes = field(default_factory=Sizes)
+    _arranged: dict[object, ir.Value] = field(default_factory=dict)
+
+    def replace(self, loop: ir.Node, found: Recurrence) -> None:
+        """Write what a loop does in its place."""
+        every, last = (found.steps, found.batch, found.cell.units), (found.batch, found.cell.units)
+        told = [(value, sizes) for value, sizes in ((found.all, every), (found.last, last)) if value is not None]
+        nodes, results = self._operator(f"{loop.name}", found)
+        for result, (value, sizes) in zip(results, told, strict=True):
+            shape = value.shape if value.is_graph_output() else _shape(sizes)
+            value.type, value.shape = ir.TensorType(ir.DataType.FLOAT), shape
+            result.type, result.shape = value.type, shape
+        outputs = [value for value, _ in told]
+        ir.convenience.replace_nodes_and_values(self.graph, loop, [loop], nodes, outputs, results)
+        _let_go(loop)
+        for result, (_, sizes) in zip(results, told, strict=True):
+            self.sizes.tell(result, sizes)
+
+    def _operator(self, name: str, found: Recurrence) -> tuple[list[ir.Node], list[ir.Value]]:
+        """Return the nodes that compute the states, and those that are used."""
+        cell, zero, one = found.cell, self._constant([0]), self._constant([1])
+        inputs = [found.x, self._matrix(cell.kernel, "W"), self._matrix(cell.recurrent, "R"), self._biases(cell)]
+        nodes, results = [], []
+        if not _is_zero(found.first):
+            nodes.append(ir.node("Unsqueeze", [found.first, zero], name=f"{name}_first"))
+            inputs += [None, nodes[0].outputs[0]]
+        operator = ir.node(cell.op, inputs, _attributes(cell), num_outputs=2, name=f"{name}_{cell.op}")
+        nodes.append(operator)
+        if found.all is not None:  # without the axis of the directions
+            nodes.append(ir.node("Squeeze", [operator.outputs[0], one], name=f"{name}_all"))
+            results.append(nodes[-1].outputs[0])
+        if found.last is not None:
+            nodes.append(ir.node("Squeeze", [operator.outputs[1], zero], name=f"{name}_last"))
+            results.append(nodes[-1].outputs[0])
+        _name(nodes)
+        return nodes, results
+
+    def _constant(self, numbers: Sequence[int]) -> ir.Value:
+        name = f"recurrent_{numbers[0]}"
+        return self._initializer(name, name, lambda: ir.tensor(np.array(numbers, np.int64), name=name))
+
+    def _matrix(self, weights: Weights, role: str) -> ir.Value:
+        """[n, m] as ONNX takes it: [1, m, n]."""
+        shape = (1, *weights.shape[::-1])
+        return self._rearranged(
+            (weights, role), f"{weights.value.name}_{role}", [weights], lambda one: one[0].T[None], shape
+        )
+
+    def _biases(self, cell: Cell) -> ir.Value | None:
+        """Both biases in one row, None where there are none."""
+        own, recurrent = cell.biases
+        given = [bias for bias in cell.biases if bias is not None]
+        if not given:
+            return None
+        width = given[0].shape[0]
+
+        def joined(arrays: Sequence[Array]) -> Array:
+            left, right = iter(arrays), np.zeros(width, np.float32)
+            parts = [next(left) if bias is not None else right for bias in (own, recurrent)]
+            return np.concatenate(parts)[None]
+
+        return self._rearranged((cell.biases, "B"), f"{given[0].value.name}_B", given, joined, (1, 2 * width))
+
+    def _rearranged(
+        self,
+        key: object,
+        name: str,
+        sources: Sequence[Weights],
+        function: Callable[[Sequence[Array]], Array],
+        shape: Sequence[int],
+    ) -> ir.Value:
+        """Return the initializer that a function makes of weights, when they are read if they are lazy."""
+
+        def read() -> Array:
+            return np.ascontiguousarray(function([_array(source) for source in sources]))
+
+        def made() -> ir.TensorProtocol:
+            if any(isinstance(source.value.const_value, ir.LazyTensor) for source in sources):
+                return lazy(name, read, ir.DataType.FLOAT, shape)
+            return ir.tensor(read(), name=name)
+
+        return self._initializer(key, name, made)
+
+    def _initializer(self, key: object, name: str, make: Callable[[], ir.TensorProtocol]) -> ir.Value:
+        if key not in self._arranged or not self._arranged[key].is_initializer():  # else it went with what used it
+            tensor = make()
+            while tensor.name in self.graph.initializers:
+                tensor.name = f"{tensor.name}_"
+            self._arranged[key] = initializer(self.graph, tensor)
+        return self._arranged[key]
+
+
+def _is_zero(state: ir.Value) -> bool:
+    """Tell whether a state is zeros, which are what ONNX begins with."""
+    node = state.producer()
+    if node is None or node.op_type != "Expand" or node.domain or node.inputs[0] is None:
+        return False
+    filling = node.inputs[0].const_value
+    return filling is not None and filling.size == 1 and not filling.numpy().any()
+
+
+def _let_go(loop: ir.Node) -> None:
+    """Take the body of a loop that is gone off the uses of the values outside of it."""
+    for node in ir.traversal.RecursiveGraphIterator(loop.attributes["body"].as_graph()):
+        for index in range(len(node.inputs)):
+            node.replace_input_with(index, None)
+
+
+def _array(weights: Weights) -> Array:
+    assert weights.value.const_value is not None
+    array: Array = weights.value.const_value.numpy()
+    return array if weights.row is None else array[weights.row]
+
+
+def _attributes(cell: Cell) -> dict[str, Any]:
+    """Activations, whose parameters stand in a row for those that have any, and what is not ONNX's default."""
+    attributes: dict[str, Any] = {"hidden_size": cell.units, "activations": list(cell.activations)}
+    for name, given in (("activation_alpha", _WITH_ALPHA), ("activation_beta", _WITH_BETA)):
+        values = [given[activation] for activation in cell.activations if activation in given]
+        attributes.update({name: values} if values else {})
+    return attributes | ({"linear_before_reset": int(cell.after)} if cell.op == "GRU" else {})
+
+
+def _shape(sizes: Sequence[Size]) -> ir.Shape:
+    return ir.Shape([size if isinstance(size, int | str) else None for size in sizes])
+
+
+def _name(nodes: Sequence[ir.Node]) -> None:
+    """Name the outputs of nodes after them."""
+    for node in nodes:
+        for position, output in enumerate(node.outputs):
+            output.name = f"{node.name}:{position}"
