@@ -77,6 +77,18 @@ CASES: list[tuple[str, dict[str, Any]]] = [
 ]  # fmt: skip
 
 
+STATES = [("RNN", {}), ("GRU", {}), ("GRU", {"linear_before_reset": 1}), ("LSTM", {}), ("LSTM", {"clip": 0.3})]
+
+
+@pytest.mark.parametrize(("kind", "options"), STATES)
+def test_the_number_of_units_is_known_from_the_weights(kind: str, options: dict[str, Any]) -> None:
+    model, inputs = layer(kind, states=True, **options)
+    for value in model.graph.input:
+        if value.name in ("h", "c"):
+            value.type.tensor_type.shape.dim[2].dim_param = "U"
+    assert_same(translated(model, inputs), by_onnxruntime(model, inputs))
+
+
 @pytest.mark.parametrize(("kind", "options"), CASES, ids=[f"{kind}-{'-'.join(options)}" for kind, options in CASES])
 def test_a_layer_agrees_with_onnx_runtime_where_time_and_batch_are_unknown(kind: str, options: dict[str, Any]) -> None:
     model, inputs = layer(kind, **options)

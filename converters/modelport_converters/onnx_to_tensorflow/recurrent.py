@@ -95,7 +95,7 @@ def _gru_before(r: Any, b: Any, f: Any, g: Any) -> Step:
 
     def step(now: Any, states: Sequence[Any]) -> Sequence[Any]:
         (h,) = states
-        own, candidate = tf.split(now, [2 * h.shape[-1], h.shape[-1]], -1)
+        own, candidate = tf.split(now, [2 * r.shape[-1], r.shape[-1]], -1)
         update, reset = tf.split(f(own + tf.matmul(h, gates, transpose_b=True)), 2, -1)
         new = g(candidate + tf.matmul(reset * h, hidden, transpose_b=True))
         return [new + update * (h - new)]
@@ -108,7 +108,7 @@ def _gru_after(r: Any, b: Any, f: Any, g: Any) -> Step:
 
     def step(now: Any, states: Sequence[Any]) -> Sequence[Any]:
         (h,) = states
-        sizes = [2 * h.shape[-1], h.shape[-1]]
+        sizes = [2 * r.shape[-1], r.shape[-1]]
         moved = tf.matmul(h, r, transpose_b=True)
         gates, hidden = tf.split(moved if b is None else tf.nn.bias_add(moved, b), sizes, -1)
         own, candidate = tf.split(now, sizes, -1)
