@@ -3,8 +3,8 @@
 from modelport_converters.sklearn_to_onnx import bridge, formulas
 from modelport_converters.sklearn_to_onnx.calling import serves
 from modelport_converters.sklearn_to_onnx.conversion import Input, Output, convert
-from modelport_converters.sklearn_to_onnx.methods import METHODS, has, usual
+from modelport_converters.sklearn_to_onnx.methods import METHODS, has, last_step, usual
 
-__all__ = ["METHODS", "Input", "Output", "convert", "formulas", "has", "serves", "usual"]
+__all__ = ["METHODS", "Input", "Output", "convert", "formulas", "has", "last_step", "serves", "usual"]
 
 bridge.register()

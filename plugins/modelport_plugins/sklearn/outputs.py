@@ -46,7 +46,7 @@ def every(model: Any, inputs: Sequence[TensorSpec], *, zipmap: bool) -> tuple[Te
     floats = "float64" if any(spec.dtype == "float64" for spec in inputs) else "float32"
     taken = {spec.name for spec in inputs}
     first = sklearn_to_onnx.usual(model)
-    methods = [*first, *(method for method in _NAMES if method not in first and _answers(model, method))]
+    methods = [*first, *(method for method in _NAMES if method not in first and sklearn_to_onnx.has(model, method))]
     found = []
     for method in methods:
         name = name_of(model, method)
@@ -94,17 +94,6 @@ def method_of(model: Any, spec: TensorSpec) -> str:
     """Return the method that gives an output."""
     name = spec.name.removeprefix("output_")
     return next(method for method in _NAMES if hasattr(model, method) and name_of(model, method) == name)
-
-
-def _answers(model: Any, method: str) -> bool:
-    """Whether the estimator has a method, and it does more than to raise an error."""
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-
-    from modelport_converters import sklearn_to_onnx
-
-    step = last_step(model)
-    without_axes = isinstance(step, LinearDiscriminantAnalysis) and step.solver == "lsqr"
-    return sklearn_to_onnx.has(model, method) and not (without_axes and method == "transform")
 
 
 def _spec(model: Any, method: str, floats: str, zipmap: bool) -> tuple[str, Shape, Kind]:

@@ -48,7 +48,6 @@ def takes_missing(model: Any) -> bool:
 
 def last_step(model: Any) -> Any:
     """Return the estimator whose predictions are the model's: through pipelines and searches."""
-    if hasattr(model, "best_estimator_"):
-        return last_step(model.best_estimator_)
-    steps = getattr(model, "steps", None)
-    return last_step(steps[-1][1]) if isinstance(steps, list) and steps else model
+    from modelport_converters import sklearn_to_onnx
+
+    return sklearn_to_onnx.last_step(model)
