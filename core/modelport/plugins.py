@@ -339,6 +339,8 @@ def _installed(module: str) -> bool:
 
 
 def _first_lines(error: BaseException, limit: int = 3) -> str:
-    lines: Iterator[str] = (line for line in str(error).splitlines() if line.strip())
+    from click import unstyle  # here, as it costs at every start what few errors need
+
+    lines: Iterator[str] = (line for line in unstyle(str(error)).splitlines() if line.strip())
     text = " / ".join(line.strip() for _, line in zip(range(limit), lines, strict=False))
     return text if len(text) <= 600 else text[:600] + " …"

@@ -92,11 +92,12 @@ def plan(
     if user is not None:
         maker = _Maker(signature, domains, user)
         return Plan(maker.user_slots(user), iter(()), maker.notes)
-    drawn = plugin(0) if plugin else None
-    maker = _Maker(signature, domains, drawn)
-    if drawn is None or plugin is None:
+    drawn = _plugin_cases(signature, plugin, 0) if plugin else iter(())
+    first = next(drawn, None)
+    maker = _Maker(signature, domains, first.inputs if first else None)
+    if plugin is None or first is None:
         return Plan(maker.slots("normal"), maker.further(), maker.notes)
-    again = (_plugin_case(signature, arrays, seed) for seed in (1, 2) if (arrays := plugin(seed)) is not None)
+    again = itertools.chain(drawn, *(_plugin_cases(signature, plugin, seed) for seed in (1, 2)))
     return Plan(maker.slots("samples of the plugin"), itertools.chain(again, maker.further()), maker.notes)
 
 
@@ -110,8 +111,21 @@ def require_known(signature: Signature) -> None:
             )
 
 
-def _plugin_case(signature: Signature, arrays: Arrays, seed: int) -> Case:
-    return Case(f"samples of the plugin, seed {seed}", sizes_in(signature, arrays), arrays)
+def _plugin_cases(signature: Signature, plugin: Callable[[int], Arrays | None], seed: int) -> Iterator[Case]:
+    """Yield what the plugin draws, in batches of the model's own size where that is fixed; rows are repeated to fill the last."""
+    arrays = plugin(seed)
+    if arrays is None:
+        return
+    leads = {(spec.shape or ("",))[0] for spec in signature.inputs}
+    size, rows = next(iter(leads)), max((len(array) for array in arrays.values() if array.ndim), default=0)
+    if len(leads) > 1 or not isinstance(size, int) or not size or not rows:
+        yield Case(f"samples of the plugin, seed {seed}", sizes_in(signature, arrays), arrays)
+        return
+    for at in range(0, rows, size):
+        places = np.arange(at, at + size) % rows
+        batch = {name: array[places] for name, array in arrays.items()}
+        label = f"samples of the plugin, seed {seed}, rows from {at + 1}"
+        yield Case(label, sizes_in(signature, batch), batch)
 
 
 class _Maker:
@@ -317,7 +331,9 @@ def _draw_integers(
     if domain.high is not None and domain.low is not None:
         low, high = max(domain.low, int(info.min)), min(domain.high, int(info.max) + 1)
         return rng.integers(low, max(high, low + 1), shape, dtype=np.int64).astype(dtype)
-    if info.bits == 8 or distribution == "wide":
+    if info.bits == 8 or (
+        distribution == "wide" and shape
+    ):  # a lone number may say how often to repeat, or how much to make
         return rng.integers(info.min, info.max, shape, dtype=dtype, endpoint=True)
     low = -100 if distribution == "signed" and info.min < 0 else 0
     return rng.integers(low, 101 if distribution == "signed" else 8, shape, dtype=dtype)

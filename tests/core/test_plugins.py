@@ -275,7 +275,7 @@ class _Raising(FakeFramework):
 def test_an_exception_is_translated_by_the_hook_it_escapes_from(
     hook: str, kind: type, status: int, registry: Registry
 ) -> None:
-    plugin = registry.register("raising", _Raising(ValueError("one\n\ntwo")))
+    plugin = registry.register("raising", _Raising(ValueError("\x1b[1mone\x1b[0m\n\ntwo")))
     arguments = {
         "load": {"source": Path("m"), "options": None},
         "to_onnx": {"model": 0, "signature": 0, "opset": 0, "options": 0},

@@ -39,6 +39,13 @@ def test_a_scalar_is_drawn_as_an_array(dtype: str) -> None:
         assert isinstance(case.inputs["x"], np.ndarray)
 
 
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint16"])
+def test_a_lone_integer_stays_small_as_it_may_be_a_number_of_rounds(dtype: str) -> None:
+    cases = everything(made(f"n:{dtype}[]", "x:float32[N,3]"))
+    assert max(int(case.inputs["n"]) for case in cases) <= 100
+    assert any(case.label == "wide integers" for case in cases)
+
+
 # --- sizes ---------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,8 @@ Array: TypeAlias = NDArray[Any]
 Params: TypeAlias = Mapping[str, Any]
 Term = Callable[..., Value]
 
+_ROUNDINGS = 32 * float(np.finfo(np.float64).eps)
+
 _UNROLLED = 4
 """Up to so many features are written out, more in a Loop: ONNX Runtime makes all terms written out before the first sum."""
 
@@ -131,7 +133,7 @@ def _absolute(y: Operand) -> Operand:
 
 
 def _cosine(x: Value, y: Array, params: Params) -> Value:
-    return fn.clip(1.0 - cosine_similarity(x, y), 0.0, 2.0)
+    return fn.clip(1.0 - cosine_similarity(x.cast("float64"), y), 0.0, 2.0)
 
 
 def cosine_similarity(x: Value, y: Array) -> Value:
@@ -143,6 +145,7 @@ def cosine_similarity(x: Value, y: Array) -> Value:
 
 
 def _correlation(x: Value, y: Array, params: Params) -> Value:
+    x = x.cast("float64")
     centred = x - fn.mean(x, 1, keepdims=True)
     rows = y - y.mean(1, keepdims=True)
     norms = fn.sqrt(fn.squared_norms(centred)) * np.linalg.norm(rows, axis=1)
@@ -255,6 +258,18 @@ def distance(metric: str, reduced_distance: Value, params: Params) -> Value:
     if name == "minkowski":
         return reduced_distance ** (1.0 / float(params.get("p", 2)))
     return 2.0 * arcsin(fn.sqrt(reduced_distance)) if name == "haversine" else reduced_distance
+
+
+def noise(metric: str, x: Any) -> Any:
+    """Return what rounding may add to or take from a reduced distance that is a difference of products of rows.
+
+    Arguments:
+        x: the rows, as a Value or an array or a sparse matrix.
+    """
+    squares = 1.0 if metric in ("cosine", "correlation") else 0.0
+    if metric == "euclidean":
+        squares = fn.squared_norms(x.cast("float64")) if isinstance(x, Value) else row_norms(x, squared=True)[:, None]
+    return _ROUNDINGS * squares
 
 
 def reduced_radius(metric: str, radius: float, params: Params) -> float:

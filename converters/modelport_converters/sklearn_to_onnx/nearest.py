@@ -2,7 +2,7 @@
 
 scikit-learn keeps the k nearest rows seen so far in a heap, and which of several equally distant ones stays depends on the order
 in which it sees them: that of the rows (ArgKmin), or that in which a tree is descended. Where such ties decide, the heap is
-followed step by step; elsewhere the k smallest distances are enough.
+followed step by step. Where NumPy's argpartition chooses, which does so by accident, the first of equally distant rows are taken.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from modelport_converters.sklearn_to_onnx import functions as fn
 from modelport_converters.sklearn_to_onnx.building import Value
 from modelport_converters.sklearn_to_onnx.distances import Array
 from modelport_converters.sklearn_to_onnx.registry import refuse
-from modelport_converters.sklearn_to_onnx.ties import TREES, decided
+from modelport_converters.sklearn_to_onnx.ties import TREES, decided, first_of_equal
 
 
 @dataclass(frozen=True)
@@ -64,16 +64,22 @@ def _found(model: Any, x: Value, count: int) -> Neighbours:
     incomparable = model.effective_metric_ == "nan_euclidean"
     if incomparable:  # NaN: after all others
         reduced = fn.where(fn.isnan(reduced), np.inf, reduced)
-    fitted = model.n_samples_fit_
-    beyond = min(count + 1, fitted)
-    smallest, positions = fn.topk(reduced, beyond, smallest_first=True)
-    smallest, positions = smallest[:, :count], positions[:, :count]
-    if count < fitted and _sees_in_order(model):
-        positions = decided(model, x, reduced, smallest, positions, count)
+    smallest, positions = _chosen(model, x, reduced, count)
     measured = distances.distance(model.effective_metric_, smallest, _params(model))
     if incomparable:
         measured = fn.where(smallest < np.inf, measured, np.nan)
     return Neighbours(smallest, positions, measured)
+
+
+def _chosen(model: Any, x: Value, reduced: Value, count: int) -> tuple[Value, Value]:
+    """Return the smallest reduced distances, and where they are: [N, count]."""
+    fitted = model.n_samples_fit_
+    if count < fitted and not sees_in_order(model):
+        return first_of_equal(reduced, count, distances.noise(model.effective_metric_, x))
+    beyond = min(count + 1, fitted)
+    smallest, positions = fn.topk(reduced, beyond, smallest_first=True)
+    smallest, positions = smallest[:, :count], positions[:, :count]
+    return smallest, decided(model, x, reduced, smallest, positions, count) if count < fitted else positions
 
 
 def _params(model: Any) -> dict[str, Any]:
@@ -97,10 +103,13 @@ def fitted_rows(model: Any) -> Array:
     return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows)
 
 
-def _sees_in_order(model: Any) -> bool:
+def sees_in_order(model: Any) -> bool:
     """Whether the order is known in which scikit-learn sees the fitted rows.
 
-    It is not with a metric that ArgKmin does not serve: there NumPy's argpartition chooses, whose choice differs from processor
-    to processor. So it does where the features have another dtype than the fitted rows; ArgKmin's choice is one of its.
+    It is not where ArgKmin does not serve: there NumPy's argpartition chooses, whose choice differs from processor to processor.
+    So it does where the features have another dtype than the fitted rows; ArgKmin's choice is one of its.
     """
-    return model._fit_method in TREES or model.effective_metric_ in ArgKmin.valid_metrics()
+    if model._fit_method in TREES:
+        return True
+    sparse_euclidean = model.effective_metric_ == "euclidean" and hasattr(model._fit_X, "toarray")
+    return model.effective_metric_ in ArgKmin.valid_metrics() and not sparse_euclidean

@@ -12,6 +12,23 @@ from modelport_converters.sklearn_to_onnx.building import Value
 
 TREES = ("ball_tree", "kd_tree")
 
+SAME = 1e-9
+"""Up to this share of it, another distance is the same but for rounding."""
+
+
+def first_of_equal(reduced: Value, count: int, noise: Any = 0.0) -> tuple[Value, Value]:
+    """Return the smallest of each row and where they are, from near to far; of those as far as the last one, the first.
+
+    Arguments:
+        reduced: distances, nowhere negative [N, n].
+        count: of how many, fewer than n.
+        noise: what rounding may have added to or taken from each, a number or [N, 1].
+    """
+    last = fn.topk(reduced, count, smallest_first=True)[0][:, -1:]
+    tied = (reduced >= last * (1.0 - SAME) - noise) & (reduced <= last * (1.0 + SAME) + noise)
+    _, positions = fn.topk(fn.where(tied, last, reduced), count, smallest_first=True)
+    return fn.take_along_axis(reduced, positions, 1), positions
+
 
 def decided(model: Any, x: Value, reduced: Value, smallest: Value, positions: Value, count: int) -> Value:
     """Return the positions of the neighbours as the heap has them; where nothing is tied, as they are.

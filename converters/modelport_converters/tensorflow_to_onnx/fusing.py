@@ -53,6 +53,11 @@ def _results(value: ir.Value) -> Iterator[ir.Value]:
         yield from reached
 
 
+def _alike(value: ir.Value, x: ir.Value) -> bool:
+    """Tell whether a value has as many axes as x: constants with more ones ahead would add some."""
+    return value.shape is not None and x.shape is not None and value.shape.rank() == x.shape.rank()
+
+
 def _last(start: ir.Value, matches: Callable[[ir.Value], bool]) -> ir.Value | None:
     """Return the farthest result that matches."""
     return next((value for value in reversed(list(_results(start))) if matches(value)), None)
@@ -76,7 +81,7 @@ def _fuse_normalization(graph: ir.Graph, root: ir.Node) -> bool:
     def parameters(value: ir.Value) -> tuple[ir.Value | None, ir.Value | None] | None:
         return _scale_and_shift(expansion(value), sizes)
 
-    result = _last(root.outputs[0], lambda value: parameters(value) is not None)
+    result = _last(root.outputs[0], lambda value: _alike(value, x) and parameters(value) is not None)
     if result is None or (given := parameters(result)) is None:
         return False
     scale = _flat(graph, given[0], sizes) if given[0] else _ones(graph, f"{result.name}_scale", sizes)
@@ -169,7 +174,7 @@ def _fuse_gelu(graph: ir.Graph, erf: ir.Node) -> bool:
         return False
     expansion = Expansion({x: "x", erf.outputs[0]: "erf"})
     wanted = Polynomial({("x",): 0.5, ("erf", "x"): 0.5 * sign})
-    result = _last(erf.outputs[0], lambda value: expansion(value) == wanted)
+    result = _last(erf.outputs[0], lambda value: _alike(value, x) and expansion(value) == wanted)
     if result is None:
         return False
     root, one, half = (

@@ -64,8 +64,11 @@ def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> O
     """Trace the model in inference mode and translate the graph."""
     from modelport_plugins.keras import backends, blame
     from modelport_plugins.keras.interface import interface
+    from modelport_plugins.keras.refusals import FEW_DIGITS, computes_in_float16
 
     called = interface(model, options)
+    if computes_in_float16(model) and any(spec.dtype != "float16" for spec in signature.outputs):
+        options.note(FEW_DIGITS)
     if backends.backend() != "tensorflow":
         return backends.exported(called, signature, opset, options)
     from modelport_plugins.keras.exporting import exported

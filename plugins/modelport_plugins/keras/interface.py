@@ -112,8 +112,13 @@ def signature_of(called: Interface) -> Signature:
 
 
 def _declares_amiss(model: Any) -> bool:
-    """Whether what the model says of its outputs may be wrong: lookups misname dtypes, RandomCrop the sizes of inference."""
+    """Whether what the model says of its outputs may be wrong.
+
+    Lookups misname dtypes, RandomCrop the sizes of inference; Lambda and layers of the user's own may name a shape and no dtype.
+    """
     modules = {type(layer).__module__ for layer in model._flatten_layers()}
+    if any(module.endswith("core.lambda_layer") or not module.startswith("keras.src.") for module in modules):
+        return True
     kinds = {module.rpartition(".")[2] for module in modules if module.startswith("keras.src.layers.preprocessing")}
     return bool(kinds - {"rescaling", "normalization", "resizing"})  # a trace more would take a fifth of the time
 

@@ -9,6 +9,12 @@ from modelport.errors import CannotConvert
 _ONLY_FLOAT32 = ("convolutional.", "rnn.conv_lstm", "rnn.lstm", "pooling.average_pooling", "pooling.adaptive_average")
 """Modules of keras.src.layers whose layers become operators that ONNX Runtime computes in float32 and float16 alone."""
 
+FEW_DIGITS = (
+    "layers of this model compute in float16, in three to four digits: "
+    "where the proof differs by no more than that, pass --rtol 5e-3 --atol 1e-3"
+)
+"""Said of models in mixed precision whose outputs have more digits than what they are computed of."""
+
 
 def refuse(model: Any) -> None:
     """Raise CannotConvert for layers that remember the previous call, or that compute in a type without a form for them."""
@@ -49,6 +55,11 @@ def _refuse_float8(model: Any) -> None:
                 where=f"the layer {layer.name!r}",
                 remedy="convert the model before quantize('float8'), or use quantize('int8')",
             )
+
+
+def computes_in_float16(model: Any) -> bool:
+    """Tell whether a layer rounds what it computes to float16."""
+    return any(layer.compute_dtype == "float16" for layer in model._flatten_layers())
 
 
 def _refuse_float64(model: Any) -> None:

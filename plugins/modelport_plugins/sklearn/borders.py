@@ -72,6 +72,6 @@ def _answers(model: Any, rows: Array) -> Array | None:
         given = rows
     try:
         labels = np.asarray(model.predict(given))
-    except ValueError:
+    except (TypeError, ValueError):
         return None
     return labels if labels.ndim == 1 else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from . import categories
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -29,15 +31,13 @@ def trees(step: Any) -> list[Any]:
 
 
 def with_categories(step: Any, matrix: Array, generator: Generator) -> Array:
-    """Return the rows with categories that the step has learnt, one in ten unknown."""
+    """Return the rows with categories that the step has learnt, one in ten unknown; as objects where some are texts."""
     import numpy as np
 
-    if getattr(step, "_preprocessor", None) is None:
-        return matrix
-    encoder = step._preprocessor.named_transformers_["encoder"]
-    if any(values.dtype.kind not in "iufb" for values in encoder.categories_):
-        return matrix
-    for feature, values in zip(np.flatnonzero(step.is_categorical_), encoder.categories_, strict=True):
+    if categories.boosts_texts(step):
+        matrix = matrix.astype(object)
+    for feature, values in categories.learnt(step).items():
         unknown = generator.random(len(matrix)) < 0.1
-        matrix[:, feature] = np.where(unknown, np.nanmax(values) + 1, generator.choice(values, len(matrix)))
+        unseen = categories.unseen(values)
+        matrix[:, feature] = np.where(unknown, unseen, generator.choice(values, len(matrix)))
     return matrix

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from modelport import TensorSpec
 from modelport.errors import InvalidSignature, SignatureNeeded, nearest
 
+from . import categories
 from .steps import first_step, takes_missing
 from .tables import PASSED, column_names, first_steps, is_dict_vectorizer, keys_of
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 BATCH = "N"
 MATRIX = "X"
@@ -32,6 +29,8 @@ def of(model: Any, wanted: Sequence[TensorSpec], samples: Sequence[TensorSpec]) 
     if takes_images(first_step(model)):
         return (_images(model, wanted, samples),)
     names = column_names(model)
+    if names is None:
+        _refuse_unnamed(model)
     if names is None or _is_one_matrix(model, names, wanted):
         return (_matrix(model, wanted, samples),)
     return _columns(model, wanted, samples)
@@ -48,6 +47,17 @@ def takes_images(step: Any) -> bool:
     """Whether the step takes images [N, height, width]."""
     tags = _tags(step)
     return tags is not None and bool(tags.input_tags.three_d_array)
+
+
+def _refuse_unnamed(model: Any) -> None:
+    """Raise InvalidSignature for texts beside numbers in an array: no tensor holds both."""
+    step = first_step(model)
+    if categories.boosts_texts(step) and categories.dtype_of_boosting(step, None) is None:
+        raise InvalidSignature(
+            f"the {type(step).__name__} was fitted on texts and numbers in one array",
+            where=type(model).__name__,
+            remedy="fit it on a DataFrame: each of its columns becomes an input of its own",
+        )
 
 
 def _images(model: Any, wanted: Sequence[TensorSpec], samples: Sequence[TensorSpec]) -> TensorSpec:
@@ -183,19 +193,12 @@ def _learnt_dtype(step: Any, position: int | None) -> str | None:
     if is_text(step) or hands_texts_on(step) or _takes_no_tensor(step):
         return "string"
     if takes_labels(step):
-        return _category_dtype(step.classes_)
-    categories = getattr(step, "categories_", None)
-    if not isinstance(categories, list):
-        return None
-    kinds = {_category_dtype(values) for values in (categories if position is None else [categories[position]])}
-    return kinds.pop() if len(kinds) == 1 else "string"
-
-
-def _category_dtype(values: NDArray[np.generic]) -> str | None:
-    """Categories of floats stay open: float32 or float64, whichever the user feeds."""
-    if values.dtype.kind in "OUS":
-        return "string"
-    return {"i": "int64", "u": "int64", "b": "bool"}.get(values.dtype.kind)
+        return categories.dtype_of(step.classes_)
+    if categories.inner_encoder(step) is not None:
+        return categories.dtype_of_boosting(step, position)
+    found = categories.learnt(step)
+    kinds = {categories.dtype_of(values) for values in (found.values() if position is None else [found[position]])}
+    return None if not found else kinds.pop() if len(kinds) == 1 else "string"
 
 
 def _fitting(wanted: TensorSpec, own: TensorSpec) -> TensorSpec:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .categories import UNKNOWN, unseen
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -12,7 +14,6 @@ if TYPE_CHECKING:
     Generator = np.random.Generator
 
 ROWS = 64
-UNKNOWN = "something unseen"
 
 
 def rows(step: Any, width: int, generator: Generator) -> Array | None:
@@ -59,8 +60,7 @@ def categories(encoder: Any, generator: Generator) -> Array:
     for values in encoder.categories_:
         column = generator.choice(values, ROWS).astype(object)
         if admits:
-            unseen = UNKNOWN if values.dtype.kind in "OUS" else np.nanmax(values) + 1
-            column[generator.random(ROWS) < 0.1] = unseen
+            column[generator.random(ROWS) < 0.1] = unseen(values)
         columns.append(column)
     return np.stack(columns, axis=1)
 
@@ -77,6 +77,9 @@ def _around(edges: Array, beyond: float, generator: Generator) -> Array:
     """Return values at the edges, one rounding step beside them, between and beyond them."""
     import numpy as np
 
+    edges = edges[np.isfinite(edges)]
+    if not len(edges):  # of a constant feature
+        return generator.standard_normal(ROWS)
     chosen = generator.choice(edges, ROWS).astype(np.float64)
     spread = (np.ptp(edges) or 1.0) * beyond
     drawn = generator.uniform(edges[0] - spread, edges[-1] + spread, ROWS)

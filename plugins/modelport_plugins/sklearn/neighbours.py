@@ -1,20 +1,41 @@
-"""The answers of estimators that look up neighbours: the same on every machine, where equally distant ones decide."""
+"""The answers of estimators that look up neighbours: the same on every machine, where equally distant ones decide.
+
+Which of equally distant neighbours scikit-learn takes often is an accident: of the number of threads, or of the processor
+(np.argpartition). Of those the first are taken here; votes, weights and means are scikit-learn's own.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
 
 from .steps import last_step
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+_CELLS = 1 << 24
+"""So many distances are held at a time."""
+
+_patching = threading.RLock()
 
 
 def asked(model: Any, method: str, features: Any) -> Any:
     """Return what a method of an estimator answers.
 
-    Of equally distant neighbours, brute force takes some that depend on the number of threads and, where features and rows
-    have different precisions, on the processor (np.argpartition). Here it runs in one thread, on float64 for both then.
+    Brute force as the last step runs in one thread, and on float64 where features and rows have different precisions.
     """
-    if not _compares_all(last_step(model)):
-        return getattr(model, method)(features)
+    with _first_of_equal():
+        if not _compares_all(last_step(model)):
+            return getattr(model, method)(features)
+        return _asked_in_one_thread(model, method, features)
+
+
+def _asked_in_one_thread(model: Any, method: str, features: Any) -> Any:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     while (inner := getattr(model, "best_estimator_", None)) is not None or hasattr(model, "steps"):
@@ -26,21 +47,73 @@ def asked(model: Any, method: str, features: Any) -> Any:
         return getattr(model, method)(features)
 
 
-def _compares_all(step: Any) -> bool:
+@contextmanager
+def _first_of_equal() -> Iterator[None]:
+    """Let scikit-learn, where np.argpartition would choose, take the first of equally distant rows: in every step of a model."""
+    from unittest import mock
+
+    from sklearn.impute import KNNImputer
     from sklearn.neighbors._base import KNeighborsMixin
 
-    return isinstance(step, KNeighborsMixin) and getattr(step, "_fit_method", None) == "brute"
+    neighbours, imputed = KNeighborsMixin.kneighbors, KNNImputer._calc_impute
+
+    def kneighbors(self: Any, X: Any = None, n_neighbors: Any = None, return_distance: bool = True) -> Any:
+        return _neighbours(neighbours, self, X, n_neighbors, return_distance)
+
+    def calc_impute(self: Any, away: Array, count: int, values: Array, mask: Array) -> Any:
+        return imputed(self, _only_nearest(away, count), count, values, mask)
+
+    with _patching, ExitStack() as stack:
+        stack.enter_context(mock.patch.object(KNeighborsMixin, "kneighbors", kneighbors))
+        stack.enter_context(mock.patch.object(KNNImputer, "_calc_impute", calc_impute))
+        yield
 
 
-def _alike(model: Any, features: Any) -> tuple[Any, Any]:
-    """Return the estimator and the features with one precision."""
-    import copy
+def _neighbours(own: Callable[..., Any], model: Any, features: Any, count: Any, with_distances: bool) -> Any:
+    """Return what scikit-learn's `own` kneighbors does, asked for all rows and cut, where their order is none of its own."""
+    import numpy as np
+    from sklearn.utils import _safe_indexing, gen_batches
+    from sklearn.utils.validation import _num_samples
 
+    from modelport_converters.sklearn_to_onnx.nearest import sees_in_order
+
+    count, fitted = model.n_neighbors if count is None else count, model.n_samples_fit_
+    if features is None or count >= fitted or sees_in_order(model):
+        return own(model, features, count, with_distances)
+    model, features = _alike(model, features)
+    found = []
+    for rows in gen_batches(_num_samples(features), max(_CELLS // fitted, 1)):
+        some = _safe_indexing(features, np.arange(rows.start, rows.stop))
+        away, places = own(model, some, fitted, True)
+        taken = _first(model, some, away, places, count)
+        found.append((np.take_along_axis(away, taken, 1), np.take_along_axis(places, taken, 1)))
+    away, places = (np.concatenate(part) for part in zip(*found, strict=True))
+    return (away, places) if with_distances else places
+
+
+def _first(model: Any, features: Any, away: Array, places: Array, count: int) -> Array:
+    """Return where the nearest stand, from near to far, among all rows in the order of their distances."""
     import numpy as np
 
-    found = set(features.dtypes) if hasattr(features, "columns") else {features.dtype}
-    if found == {model._fit_X.dtype} or any(dtype.kind != "f" for dtype in found):
-        return model, features
-    alike = copy.copy(model)
-    alike._fit_X = model._fit_X.astype(np.float64)
-    return alike, features.astype(np.float64)
+    from modelport_converters.sklearn_to_onnx import distances
+
+    metric = model.effective_metric_
+    reduced = np.square(away) if metric == "euclidean" else away
+    snapped = _snapped(reduced, count, distances.noise(metric, features))
+    return np.lexsort((places, snapped), axis=1)[:, :count]
+
+
+def _snapped(reduced: Array, count: int, noise: Any = 0.0) -> Array:
+    """Return the distances, those that differ by rounding from the farthest that is taken as far as it."""
+    import numpy as np
+
+    from modelport_converters.sklearn_to_onnx.ties import SAME
+
+    last = np.sort(reduced, axis=1)[:, count - 1 : count]
+    tied = (reduced >= last * (1.0 - SAME) - noise) & (reduced <= last * (1.0 + SAME) + noise)
+    return np.where(tied, last, reduced)
+
+
+def _only_nearest(away: Array, count: int) -> Array:
+    """Return the distances to donors, infinite (a NaN stays) but for the nearest ones."""
+    raise NotImplementedError

@@ -191,17 +191,21 @@ def features_of(model: Any, inputs: Mapping[str, Array]) -> Any:
         return frame(model, inputs, table)
     (matrix,) = inputs.values()
     matrix = restored_matrix(model, matrix)
-    matrix = matrix.astype(_dtype_of_rows(last_step(model)) or matrix.dtype, copy=False)
+    if matrix.dtype.kind == "f":
+        matrix = matrix.astype(_dtype_of_rows(model) or matrix.dtype, copy=False)
     if is_text(first_step(model)) or (takes_labels(model) and matrix.shape[1] == 1):
         return matrix[:, 0]
     names = getattr(model, "feature_names_in_", None)
     return matrix if names is None else pd.DataFrame(matrix, columns=names)
 
 
-def _dtype_of_rows(step: Any) -> Any:
-    """Return the only dtype that a fitted step takes: these refuse float32 rows when they were fitted on float64 ones."""
+def _dtype_of_rows(model: Any) -> Any:
+    """Return the only dtype that a step takes: some refuse float32 rows when they were fitted on float64 ones."""
     from sklearn.decomposition import NMF
 
+    step = getattr(model, "best_estimator_", model)
+    if isinstance(getattr(step, "steps", None), list):
+        return next((dtype for _, one in step.steps if (dtype := _dtype_of_rows(one))), None)
     if hasattr(step, "cluster_centers_"):
         return step.cluster_centers_.dtype
     if isinstance(step, NMF):

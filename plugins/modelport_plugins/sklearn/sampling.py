@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from modelport import Signature, TensorSpec
 
 from . import borders, histograms, learnt
+from .categories import UNKNOWN
 from .inputs import is_text
 from .steps import first_step, takes_missing
 from .tables import column_names, first_steps, is_dict_vectorizer, keys_of, table_of
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     Generator = np.random.Generator
 
 ROWS = 64
-_UNKNOWN = learnt.UNKNOWN
 _ORDERS = 8
 """Of an imputer's own rows, to find where their order decides."""
 
@@ -89,7 +89,7 @@ def _dictionaries(vectorizer: Any, generator: Generator) -> dict[str, Array]:
         numbers[generator.random(ROWS) < 0.2] = 0.0
         start = f"{key}{vectorizer.separator}"
         texts = [name.removeprefix(start) for name in vectorizer.feature_names_ if name.startswith(start)]
-        values = generator.choice([*texts, _UNKNOWN], ROWS) if kind else numbers
+        values = generator.choice([*texts, UNKNOWN], ROWS) if kind else numbers
         columns[key] = np.asarray(values)[:, None]
     return columns
 
@@ -101,8 +101,11 @@ def _matrix(model: Any, spec: TensorSpec, generator: Generator) -> Array | None:
     if not isinstance(width, int) or len(spec.shape) != 2:
         return None
     for step in _inner(first_step(model)):
+        if getattr(step, "n_features_in_", width) != width:  # a member that sees some of the features
+            continue
         values = _known(step, width, generator, double=spec.dtype == "float64")
         if values is not None and values.shape[1] == width:
+            values = _whole(_for_the_rest(model, step, values), spec)
             return borders.near(model, _typed(values, spec), generator)
     if not spec.dtype.startswith("float"):
         return None
@@ -150,7 +153,7 @@ def _texts(words: list[str], generator: Generator) -> Array:
     import numpy as np
 
     texts = [" ".join(generator.choice(words, generator.integers(1, 9))) for _ in range(ROWS)]
-    marks = generator.choice(["", ".", "! A", f", {_UNKNOWN}", " Z-9"], ROWS)
+    marks = generator.choice(["", ".", "! A", f", {UNKNOWN}", " Z-9"], ROWS)
     cased = [text.upper() if loud else text for text, loud in zip(texts, generator.random(ROWS) < 0.2, strict=True)]
     return np.array([[text + str(mark)] for text, mark in zip(cased, marks, strict=True)], dtype=object)
 
@@ -256,6 +259,17 @@ def _filled(step: Any, values: Array) -> Array:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return np.asarray(step.transform(values), np.float64)
+
+
+def _for_the_rest(model: Any, step: Any, values: Array) -> Array:
+    """Return values within what a scaler has seen, where a step behind it takes no negative ones."""
+    import numpy as np
+
+    rest = [one for _, one in getattr(model, "steps", [])[1:]]
+    if not hasattr(step, "data_min_") or not any(map(_takes_no_negatives, rest)):
+        return values
+    rounding = 1e-6 * (step.data_max_ - step.data_min_)
+    return np.clip(values, step.data_min_ + rounding, step.data_max_)
 
 
 def _takes_no_negatives(step: Any) -> bool:

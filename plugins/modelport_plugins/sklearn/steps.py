@@ -41,8 +41,16 @@ def handed_on(model: Any) -> Any:
 
 
 def takes_missing(model: Any) -> bool:
-    """Whether NaN may be fed as a missing value: where scikit-learn admits it."""
-    tags = first_step(model).__sklearn_tags__()
+    """Whether NaN may be fed as a missing value: where scikit-learn admits it, and every member of a vote or a stack."""
+    from sklearn import ensemble
+
+    step = first_step(model)
+    if isinstance(step, ensemble.StackingClassifier | ensemble.StackingRegressor):
+        final = step.passthrough and not takes_missing(step.final_estimator_)
+        return all(map(takes_missing, step.estimators_)) and not final
+    if isinstance(step, ensemble.VotingClassifier | ensemble.VotingRegressor):
+        return all(map(takes_missing, step.estimators_))
+    tags = step.__sklearn_tags__()
     return bool(tags.input_tags.allow_nan or tags.no_validation)
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from modelport import TensorSpec
 
-from .steps import handed_on
+from . import categories
+from .steps import handed_on, last_step
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,6 +42,8 @@ def first_steps(model: Any, names: Names | None = None) -> Iterator[tuple[Any, N
         held = getattr(model, several)
         for step in held.values() if isinstance(held, Mapping) else (step for _, step in held):
             yield from first_steps(step, names)
+    elif categories.boosts_texts(model):
+        yield model, names or _own_names(model)
     else:
         yield (PASSED if _is_identity(model) else model), names
 
@@ -80,15 +83,18 @@ def _fitted_names(model: Any) -> Names | None:
         model = next((one for one in inner if one is not None and not isinstance(one, str)), None)
         if model is None:
             return None
-    return [str(name) for name in model.feature_names_in_]
+    return _own_names(model)
+
+
+def _own_names(model: Any) -> Names | None:
+    return list(map(str, model.feature_names_in_)) if hasattr(model, "feature_names_in_") else None
 
 
 def _is_mixed(step: Any) -> bool:
     """Whether an encoder was fitted on a table whose columns no matrix holds together."""
-    categories = getattr(step, "categories_", None)
-    if not isinstance(categories, list) or not hasattr(step, "feature_names_in_"):
+    if not isinstance(getattr(step, "categories_", None), list) or not hasattr(step, "feature_names_in_"):
         return False
-    return len({"O" if values.dtype.kind in "OUS" else values.dtype.kind for values in categories}) > 1
+    return len({categories.dtype_of(values) for values in step.categories_}) > 1
 
 
 def table_of(model: Any, inputs: Sequence[TensorSpec]) -> Names | None:
@@ -128,10 +134,12 @@ def frame(model: Any, inputs: Mapping[str, Array], names: Names) -> Any:
         columns = {name: values[:, 0].tolist() for name, values in inputs.items()}
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     rows = len(next(iter(inputs.values())))
-    held = objects(model, names)
+    held, numbers = objects(model, names), _objects_of_numbers(model, names)
     columns = {}
     for name in names:
         values = inputs[name][:, 0] if name in inputs else np.zeros(rows)  # a column that is dropped
+        if name in numbers and values.dtype.kind not in "OUS":
+            values = categories.as_objects(values, numbers[name])
         dtype = object if values.dtype.kind in "OUS" else values.dtype
         columns[name] = pd.Series(restored(values, held.get(name, {})), dtype=dtype)
     return pd.DataFrame(columns)
@@ -144,17 +152,36 @@ def objects(model: Any, names: Names | None) -> dict[str, dict[str, Any]]:
     are numbered.
     """
     found: dict[str, dict[str, Any]] = {}
+    for step, position, name in _columns_of_steps(model, names):
+        found.setdefault(name, {}).update(_no_texts(step, position))
+    return found
+
+
+def _columns_of_steps(model: Any, names: Names | None) -> Iterator[tuple[Any, int, str]]:
+    """Yield each first step with the position and the name of each of its columns; without names they are numbered."""
     for step, own in first_steps(model, names):
         width = len(own) if own else getattr(step, "n_features_in_", 1)
         for position, name in enumerate(own or map(str, range(width))):
-            found.setdefault(name, {}).update(_no_texts(step, position))
+            yield step, position, name
+
+
+def _objects_of_numbers(model: Any, names: Names | None) -> dict[str, Array | None]:
+    """Return the columns of numbers that fitting met as objects, with their categories; what passes through has none.
+
+    scikit-learn finds numbers among objects only as objects. Numbers and conditions that pass through together are such.
+    """
+    behind = categories.objects_of_numbers(last_step(model))
+    found: dict[str, Array | None] = {}
+    for step, position, name in _columns_of_steps(model, names):
+        known = categories.objects_of_numbers(step)
+        if position in known or (behind and step == PASSED):
+            found[name] = known.get(position)
     return found
 
 
 def _no_texts(step: Any, position: int) -> dict[str, Any]:
-    categories = getattr(step, "categories_", None)
-    if isinstance(categories, list):
-        values = categories[position]
+    values = categories.learnt(step).get(position)
+    if values is not None:
         return {str(one): one for one in values if not isinstance(one, str)} if values.dtype.kind == "O" else {}
     if hasattr(step, "missing_values") and not isinstance(step.missing_values, str):
         return {str(step.missing_values): step.missing_values}
@@ -173,9 +200,13 @@ def restored(values: Array, held: Mapping[str, Any]) -> Array:
 
 
 def restored_matrix(model: Any, matrix: Array) -> Array:
-    """Return a matrix of texts with the objects that some of them stand for."""
+    """Return a matrix of texts with the objects that some of them stand for, and one of numbers as fitting has met it."""
     import numpy as np
 
+    numbers = _objects_of_numbers(model, None)
+    if matrix.dtype.kind not in "OUS" and numbers:
+        every = range(matrix.shape[1])
+        return np.stack([categories.as_objects(matrix[:, at], numbers.get(str(at))) for at in every], axis=1)
     held = objects(model, None)
     if matrix.dtype.kind not in "OUS" or not any(held.values()):
         return matrix

@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import tensorflow as tf
 from keras import layers, ops
 from keras_warnings import ARRAYS
 
@@ -145,3 +146,39 @@ def test_other_uses_of_the_error_function_stay():
     x = keras.Input((10, 16), name="x")
     found, _ = kinds(keras.Model(x, 0.5 * x * (1.0 + ops.erf(0.7 * x))))
     assert "Div" not in found
+
+
+def test_scaled_by_a_constant_of_more_axes_they_stay_in_steps():
+    deeper = tf.constant(np.linspace(0.5, 1.5, 16, dtype="float32")[None, None, None])
+
+    def normalized(x):
+        mean = tf.reduce_mean(x, -1, keepdims=True)
+        return (x - mean) * tf.math.rsqrt(tf.reduce_mean((x - mean) ** 2, -1, keepdims=True) + 1e-3) * deeper
+
+    def gelu(x):
+        return deeper[..., :1] * x * (1.0 + tf.math.erf(x / np.sqrt(2.0).astype("float32")))
+
+    for function in (normalized, gelu):
+        called = tf.function(function, input_signature=[tf.TensorSpec([None, 10, 16], name="x")])
+        found, model = kinds(called)
+        assert len(model.graph.output[0].type.tensor_type.shape.dim) == 4
+        assert "LayerNormalization" not in found
+
+
+# --- the sign of zero ---------------------------------------------------------------------------
+
+EXTREMES = {
+    "argmax": lambda x: ops.argmax(x, axis=-1),
+    "argmin": lambda x: ops.argmin(x, axis=1),
+    "argmax of all": ops.argmax,
+    "signbit": lambda x: ops.cast(ops.signbit(x), "int32"),
+}
+
+
+@pytest.mark.parametrize("name", EXTREMES)
+def test_keras_tells_zeros_apart(name):
+    x = keras.Input((5, 7), name="x")
+    _, model = kinds(keras.Model(x, EXTREMES[name](x)))
+    values = np.random.default_rng(0).choice(np.array([0.0, -0.0, -1e-30, -3.0, -np.inf], "float32"), (40, 5, 7))
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    np.testing.assert_array_equal(session.run(None, {"x": values})[0], np.asarray(EXTREMES[name](values)))

@@ -312,6 +312,31 @@ def test_pictures_may_be_bytes():
     assert found.proto.graph.input[0].type.tensor_type.elem_type == 2
 
 
+WHOLE = {
+    "lambda": lambda: layers.Lambda(lambda x: ops.top_k(x, 1)[1], name="y"),
+    "lambda with a shape": lambda: layers.Lambda(lambda x: tf.argmax(x, -1), output_shape=(), name="y"),
+    "a layer of one's own": lambda: Positive(name="y"),
+}
+
+
+class Positive(layers.Layer):
+    def call(self, inputs):
+        return ops.cast(inputs > 0, "int32")
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_what_a_layer_returns_decides_on_its_dtype(name):
+    x = keras.Input((4,), name="x")
+    model, array = keras.Model(x, WHOLE[name]()(x)), floats(3, 4)
+    found = convert(model)
+    (result,) = found.run(x=array)
+    np.testing.assert_array_equal(result, np.asarray(model(array)))
+    assert result.dtype.kind == "i"
+
+
 def test_texts_go_in_and_out():
     text = keras.Input((2,), dtype="string", name="text")
     model = keras.Model(text, layers.StringLookup(vocabulary=["a", "b"], name="y")(text))

@@ -7,6 +7,7 @@ from keras import layers, ops
 from keras_converted import convert
 from keras_warnings import ARRAYS, NOT_QUANTIZED
 
+import modelport
 from modelport import errors
 
 pytestmark = [ARRAYS, NOT_QUANTIZED, pytest.mark.usefixtures("numbered_anew")]
@@ -25,6 +26,16 @@ def precise(policy, shape=(6, 8)):
         hidden = layers.LayerNormalization(dtype=policy)(layers.Add(dtype=policy)([x, hidden]))
         hidden = layers.LSTM(5, dtype=policy)(layers.GRU(5, return_sequences=True, dtype=policy)(hidden))
     return keras.Model(x, layers.Dense(3, activation="softmax", dtype=policy, name="y")(hidden))
+
+
+def test_outputs_with_more_digits_than_what_they_are_computed_of_are_spoken_of():
+    x = keras.Input((6, 8), name="x")
+    hidden = layers.LSTM(16, dtype="mixed_float16")(x)
+    tolerances = {"rtol": 5e-3, "atol": 1e-3}
+    for dtype, told in (("float32", True), ("mixed_float16", False)):
+        model = keras.Model(x, layers.Dense(3, dtype=dtype, name="y")(hidden))
+        notes = modelport.convert(model, to="onnx", **tolerances).report.notes
+        assert any("--rtol 5e-3 --atol 1e-3" in note for note in notes) == told
 
 
 @pytest.mark.parametrize("shape", [(6, 8), (10, 10, 3)], ids=["sequence", "image"])

@@ -12,6 +12,7 @@ from modelport_converters.sklearn_to_onnx.building import Value
 from modelport_converters.sklearn_to_onnx.distances import is_missing, nan_euclidean
 from modelport_converters.sklearn_to_onnx.formulas.neighbors import weights_of
 from modelport_converters.sklearn_to_onnx.registry import refuse, transform
+from modelport_converters.sklearn_to_onnx.ties import first_of_equal
 
 
 @transform(KNNImputer)
@@ -42,7 +43,10 @@ def _donated(model: Any, distances: Value, column: int) -> Value:
     away = distances[:, donors]
     comparable = ~fn.isnan(away)
     ordered = fn.where(comparable, away, np.inf)
-    nearest, positions = fn.topk(ordered, min(model.n_neighbors, len(donors)), smallest_first=True)
+    if model.n_neighbors < len(donors):
+        nearest, positions = first_of_equal(ordered, model.n_neighbors)
+    else:
+        nearest, positions = fn.topk(ordered, len(donors), smallest_first=True)
     present = nearest < np.inf
     weights = weights_of(model, nearest)
     counted = present.cast("float64") if weights is None else fn.where(present, weights, 0.0)

@@ -19,6 +19,22 @@ def approximate_equal(write: Form, x: str, y: str) -> str:
     return write("Less", write("Abs", write("Sub", x, y)), write.number(write.attr("tolerance", 1e-5), x))
 
 
+@form("Bitcast")
+def sign_bit(write: Form, x: str) -> str:
+    """The bits of floats as integers, of which ONNX sees the sign alone: for readers that look at no more (signbit, argmax)."""
+    source, target = write.dtype_of(x), write.dtype
+    if source.kind != "f" or target.kind != "i" or source.itemsize != target.itemsize:
+        raise ValueError("ONNX has no view of a number's bits")
+    lowest = np.iinfo(target).min
+    for reader in write.ctx.find_output_consumers(write.node.output[0]):
+        known = [value.get_tensor_value(as_list=False) for value in reader.inputs if value.is_const()]
+        if (reader.type, *map(np.ravel, known)) not in (("BitwiseAnd", [lowest]), ("Less", [0])):
+            raise ValueError("ONNX has no view of a number's bits but its sign")
+    zero = write.const(0, source)
+    negative = write("Or", write("Less", x, zero), write("Less", write("Reciprocal", x), zero))  # 1 / -0.0 is -infinity
+    return write("Where", negative, write.like(lowest), write.like(0))
+
+
 @form("CheckNumericsV2", "PreventGradient", "Snapshot", "DeepCopy", "CheckPinned")
 def unchanged(write: Form, x: str) -> str:
     """What only concerns training or debugging."""
