@@ -130,7 +130,8 @@ def _not_loadable(error: Exception, source: Path) -> ModelportError:
     return SourceUnreadable(
         f"Keras cannot load the model: {type(error).__name__}: {shortened(text)}",
         where=str(source),
-        remedy="check that the file is complete and was written by this or an older Keras",
+        remedy="keras.saving.load_model says the same: check that the file is complete; else pass --model module:factory, a "
+        "function that builds the model, to load the weights of this file into it",
     )
 
 

@@ -28,7 +28,9 @@ def cause(error: BaseException) -> str:
 
 def shortened(text: str) -> str:
     """Return the first sentence and the last cause: Keras puts the configurations of all layers on the way between the two."""
-    line = next(iter(_lines(text)), "no reason given")
+    line, *rest = _lines(text) or ["no reason given"]
+    if rest and line.startswith(_CALLING):
+        return f"{line} {rest[0]}"[:400]
     last = " ".join(_lines(text.rpartition(_LOADING)[2])) if _LOADING in text else ""
     return line.split(". ")[0][:200] + (f": {last[:200]}" if last else "")
 

@@ -12,6 +12,7 @@ from keras_case import small_dense
 from keras_warnings import ARRAYS
 from plugin_case import assert_onnx_agrees, options
 
+import modelport
 from modelport import errors
 from modelport.plugins import registry
 
@@ -159,3 +160,12 @@ def test_weights_alone_need_a_factory(plugin, weights):
 def test_a_factory_that_does_not_fit_is_refused(plugin, weights, factory, error, message):
     with pytest.raises(error, match=message):
         plugin.call("load", source=weights[1], options=options(plugin, factory=factory))
+
+
+def test_what_keras_says_of_a_lambda_that_it_cannot_load_is_told(tmp_path):
+    x = keras.Input((4,), name="x")
+    keras.Model(x, layers.Lambda(lambda x: keras.ops.top_k(x, 1)[1])(x)).save(tmp_path / "m.keras")
+    with pytest.raises(errors.SourceUnreadable, match="specify the `output_shape`") as caught:
+        modelport.convert(tmp_path / "m.keras", to="onnx", trust=True)
+    assert "\x1b" not in str(caught.value)
+    assert "--model module:factory" in str(caught.value)
