@@ -12,7 +12,12 @@ import numpy as np
 import pandas as pd
 from sklearn import compose, datasets, feature_extraction, impute, pipeline, preprocessing
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    VotingClassifier,
+)
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
@@ -252,6 +257,44 @@ _IN_POLARS = {
 }
 
 
+_ROUNDS = {"max_iter": 8, "min_samples_leaf": 3, "max_leaf_nodes": 6, "random_state": 0}
+_SMALL = ["weight", "age", "member", "size"]
+_NAMED = {**_ROUNDS, "categorical_features": ["city", "size", "age"]}
+
+
+def _boosted_in_a_vote() -> Any:
+    """Return a vote of boosting that encodes texts itself."""
+    deep, flat = HistGradientBoostingClassifier(**_ROUNDS), HistGradientBoostingClassifier(**_ROUNDS, max_depth=2)
+    return VotingClassifier([("deep", deep), ("flat", flat)], voting="soft")
+
+
+def _boosted_behind_words() -> Any:
+    """Return boosting behind a table of codes, numbers and conditions, which reaches it as objects."""
+    coded = Columns([("words", preprocessing.OrdinalEncoder(), ["size"])], remainder="passthrough")
+    return pipeline.make_pipeline(coded, HistGradientBoostingClassifier(**_ROUNDS, categorical_features=[0, 1]))
+
+
+def _boosted_search() -> Any:
+    """Return a search over boosting that encodes texts itself."""
+    return GridSearchCV(HistGradientBoostingClassifier(**_ROUNDS), {"max_depth": [2, 3]}, cv=2)
+
+
+_BOOSTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
+    "by dtype": (lambda: HistGradientBoostingClassifier(**_ROUNDS), _SMALL),
+    "texts alone": (lambda: HistGradientBoostingRegressor(**_ROUNDS), ["size"]),
+    "by name": (lambda: HistGradientBoostingRegressor(**_NAMED), ["weight", "city", "age", "size"]),
+    "in a pipeline": (lambda: pipeline.make_pipeline(HistGradientBoostingRegressor(**_ROUNDS)), _SMALL),
+    "in a search": (_boosted_search, _SMALL),
+    "in a vote": (_boosted_in_a_vote, _SMALL),
+    "behind words": (_boosted_behind_words, ["age", "member", "size"]),
+    "behind words, in a vote": (
+        lambda: VotingClassifier([("a", _boosted_behind_words()), ("b", _boosted_behind_words())]),
+        ["age", "member", "size"],
+    ),
+}
+"""Boosting on histograms of tables with texts, and the columns of the table."""
+
+
 def _remainder() -> Any:
     return pipeline.make_pipeline(
         Columns([("age", preprocessing.StandardScaler(), ["age"])], remainder="passthrough"), Ridge(), memory=None
@@ -259,6 +302,7 @@ def _remainder() -> Any:
 
 
 _TABLES = [
+    *(Case(f"table[boosting {name}]", make, on_table(make, only=only)) for name, (make, only) in _BOOSTED.items()),
     *(Case(f"table[{name}]", make, on_table(make)) for name, make in _MAKERS.items()),
     Case("table[remainder]", _remainder, on_table(_remainder, only=["length (cm)", "age", "member"])),
     Case(

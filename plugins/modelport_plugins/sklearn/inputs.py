@@ -197,8 +197,10 @@ def _learnt_dtype(step: Any, position: int | None) -> str | None:
     if categories.inner_encoder(step) is not None:
         return categories.dtype_of_boosting(step, position)
     found = categories.learnt(step)
+    if not found:
+        return None
     kinds = {categories.dtype_of(values) for values in (found.values() if position is None else [found[position]])}
-    return None if not found else kinds.pop() if len(kinds) == 1 else "string"
+    return kinds.pop() if len(kinds) == 1 else "string"
 
 
 def _fitting(wanted: TensorSpec, own: TensorSpec) -> TensorSpec:

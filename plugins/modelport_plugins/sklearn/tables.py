@@ -170,13 +170,24 @@ def _objects_of_numbers(model: Any, names: Names | None) -> dict[str, Array | No
 
     scikit-learn finds numbers among objects only as objects. Numbers and conditions that pass through together are such.
     """
-    behind = categories.objects_of_numbers(last_step(model))
+    behind = any(map(categories.objects_of_numbers, _last_steps(model)))
     found: dict[str, Array | None] = {}
     for step, position, name in _columns_of_steps(model, names):
         known = categories.objects_of_numbers(step)
         if position in known or (behind and step == PASSED):
             found[name] = known.get(position)
     return found
+
+
+def _last_steps(model: Any) -> Iterator[Any]:
+    """Yield the estimator that answers, or those of the members of a vote."""
+    last = last_step(model)
+    members = dict(getattr(last, "named_estimators_", None) or {})
+    if not members:
+        yield last
+    for member in members.values():
+        if not isinstance(member, str):
+            yield from _last_steps(member)
 
 
 def _no_texts(step: Any, position: int) -> dict[str, Any]:

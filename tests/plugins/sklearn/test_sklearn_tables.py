@@ -10,12 +10,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
 
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn_tables import NUMBERS, ROWS, SINGLE, TABLE, TARGET, numbers_and_words, on_table
 
 import modelport
@@ -163,3 +164,74 @@ def test_a_nullable_column_of_pandas_is_read(fitted):
     assert frame["weight"].isna().any()
     assert isinstance(frame["weight"].dtype, pd.Float64Dtype)
     assert converted(fitted, samples=frame).report.verdict == "proven"
+
+
+# --- categories that boosting encodes itself ----------------------------------------------------------------------------
+
+WORDS = TABLE[["weight", "size", "age", "city"]]
+
+
+@pytest.fixture(scope="module")
+def boosted():
+    target = WORDS["size"].eq("m") + 2.0 * WORDS["city"].isna() + 3.0 * WORDS["city"].eq("Oslo") + WORDS["age"] / 30
+    model = HistGradientBoostingRegressor(max_iter=30, min_samples_leaf=3, categorical_features=["size", "city"])
+    return model.fit(WORDS, target)
+
+
+def test_boosting_on_texts_has_one_input_for_each_column(boosted):
+    session = session_of(converted(boosted))
+    assert {given.name: given.type for given in session.get_inputs()} == {
+        "weight": "tensor(float)",
+        "size": "tensor(string)",
+        "age": "tensor(float)",
+        "city": "tensor(string)",
+    }
+
+
+@pytest.mark.parametrize("text", ["Oslo", "Atlantis", "", np.nan, None])
+def test_boosting_takes_known_unseen_and_missing_texts_as_scikit_learn_does(boosted, text):
+    session = session_of(converted(boosted, samples=WORDS))
+    rows = WORDS.assign(city=pd.Series([text] * ROWS, dtype=object))
+    found = session.run(None, fed(session, rows))[0][:, 0]
+    np.testing.assert_allclose(found, boosted.predict(rows), rtol=RTOL, atol=ATOL)
+    assert np.ptp(boosted.predict(rows) - boosted.predict(WORDS)) > 0.5
+
+
+def test_none_is_a_category_of_boosting_where_fitting_has_met_it():
+    city = np.array(["Rome", None, "Oslo", np.nan] * 40, object)
+    rows = pd.DataFrame({"city": pd.Series(city, dtype=object), "age": np.arange(160) % 7})
+    target = np.tile([1.0, 5.0, -3.0, 9.0], 40)
+    model = HistGradientBoostingRegressor(categorical_features=["city"], min_samples_leaf=3).fit(rows, target)
+    session = session_of(converted(model))
+    np.testing.assert_allclose(session.run(None, fed(session, rows))[0][:, 0], model.predict(rows), rtol=RTOL)
+    np.testing.assert_allclose(model.predict(rows), target, atol=0.1)
+
+
+def test_boosting_on_an_array_of_texts_and_numbers_is_refused():
+    model = HistGradientBoostingRegressor(categorical_features=[0]).fit(TABLE[["size", "age"]].to_numpy(object), TARGET)
+    with pytest.raises(errors.InvalidSignature, match="texts and numbers in one array") as caught:
+        converted(model)
+    assert "DataFrame" in caught.value.remedy
+
+
+@pytest.mark.parametrize("sampled", [False, True], ids=["alone", "with samples"])
+def test_codes_among_objects_are_numbers_to_boosting(sampled):
+    table = TABLE[["size", "age", "member"]]
+    coded = make_column_transformer((OrdinalEncoder(), ["size"]), ("passthrough", ["age", "member"]))
+    boosting = HistGradientBoostingClassifier(max_iter=8, categorical_features=[0], min_samples_leaf=3)
+    model = make_pipeline(coded, boosting).fit(table, TARGET)
+    assert coded.transform(table).dtype == object
+    session = session_of(converted(model, samples=table if sampled else None))
+    found = session.run(["probabilities"], fed(session, table))[0]
+    np.testing.assert_allclose(found, model.predict_proba(table), rtol=RTOL, atol=ATOL)
+
+
+@pytest.mark.parametrize("missing", [[], [None], [np.nan]], ids=["none", "None", "NaN"])
+def test_an_encoder_of_numbers_among_objects_takes_numbers(missing):
+    rows = np.array([3, 1, 2.5, *missing, 1], object)[:, None]
+    model = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2).fit(rows)
+    session = session_of(converted(model))
+    (given,) = session.get_inputs()
+    fed_rows = np.array([*rows[:, 0], 7.0]).astype(np.float32)[:, None]
+    found = session.run(None, {given.name: fed_rows})[0]
+    np.testing.assert_array_equal(found, model.transform(np.vstack([rows, [[7.0]]])))

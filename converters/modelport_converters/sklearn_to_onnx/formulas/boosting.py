@@ -13,6 +13,7 @@ from modelport_converters.sklearn_to_onnx import trees
 from modelport_converters.sklearn_to_onnx.building import Value
 from modelport_converters.sklearn_to_onnx.calling import call
 from modelport_converters.sklearn_to_onnx.columns import Features, column, matrix
+from modelport_converters.sklearn_to_onnx.formulas.encoders import coded
 from modelport_converters.sklearn_to_onnx.labels import label_at
 from modelport_converters.sklearn_to_onnx.registry import decision_function, predict, predict_proba, refuse
 
@@ -77,14 +78,10 @@ def _coded(model: Any, x: Features) -> tuple[Value, Any, dict[int, int]]:
     categorical = np.flatnonzero(model.is_categorical_)
     parts, known = [], {}
     for place, (feature, learnt) in enumerate(zip(categorical, encoder.categories_, strict=True)):
-        missing = learnt.dtype.kind == "f" and len(learnt) and np.isnan(learnt[-1])
-        if learnt.dtype.kind == "O" and any(one is None or one != one for one in learnt):
-            refuse(
-                model, "a category of texts is missing", "replace missing texts by a text of their own before fitting"
-            )
+        missing = len(learnt) > 0 and learnt[-1] != learnt[-1]
         known[place] = len(learnt) - int(missing)
-        same = fn.equal(column(x, int(feature)), learnt[: known[place]].reshape(1, -1))
-        number = fn.where(fn.any_of(same, 1), fn.argmax(same, 1), known[place])
+        number = coded(model, x, int(feature), learnt)
+        number = fn.minimum(number, known[place]) if missing else number
         parts.append(fn.expand_dims(number, 1).cast("float32"))
     numeric = [column(x, int(feature)) for feature in np.flatnonzero(~model.is_categorical_)]
     return fn.concatenate([*parts, *numeric], 1), np.arange(model.n_features_in_), known

@@ -28,7 +28,7 @@ def one_hot_encoded(model: Any, x: Features) -> Value:
         block = answers[:, start : start + width]
         start += width
         found = np.where(block.sum(axis=1) > 0, block.argmax(axis=1) if width else 0, -1)
-        code = fn.take(_by_category(found, categories), position(_column(model, x, feature), categories))
+        code = fn.take(_by_category(found, categories), coded(model, x, feature, categories))
         parts.append(fn.one_hot(code, width, model.dtype))
     return fn.concatenate(parts, 1)
 
@@ -50,20 +50,21 @@ def _looked_up(model: Any, x: Features, width: int) -> Value:
     parts = []
     for feature, categories in enumerate(model.categories_):
         table = _by_category(answers[:, feature * width : (feature + 1) * width], categories)
-        parts.append(fn.take(table, position(_column(model, x, feature), categories)))
+        parts.append(fn.take(table, coded(model, x, feature, categories)))
     return fn.concatenate(parts, 1)
 
 
-def _column(model: Any, x: Features, feature: int) -> Value:
+def coded(model: Any, x: Features, feature: int, categories: NDArray[Any]) -> Value:
+    """Return the place [N] of each value of a column among the categories; refuses numbers where these are texts."""
     found = column(x, feature)
-    if found.dtype.kind != "O" and any(isinstance(one, str) for one in model.categories_[feature]):
+    if found.dtype.kind != "O" and any(isinstance(one, str) for one in categories):
         names = getattr(model, "feature_names_in_", range(model.n_features_in_))
         refuse(
             model,
             f"its column {names[feature]!s} holds {found.dtype}, and its categories are texts",
             "say what the column holds: --input 'NAME:string[N,1]', or give --samples",
         )
-    return found
+    return position(found, categories)
 
 
 def _answers(encoder: Any) -> Any:
