@@ -78,7 +78,7 @@ def _plan(
 
 
 def _common(left: Signature, right: Signature, to_right: Mapping[str, str]) -> Signature:
-    """Fix the dimensions of the left signature that the right one fixes."""
+    """Fix the dimensions of the left signature that the right one fixes; either may admit missing values."""
     others = {spec.name: spec for spec in right.inputs}
     fixed: dict[str, int] = {}
     for spec in left.inputs:
@@ -93,7 +93,7 @@ def _common(left: Signature, right: Signature, to_right: Mapping[str, str]) -> S
             tuple(fixed.get(d, d) if isinstance(d, str) else d for d in s.shape or ()),
             s.kind,
             s.columns,
-            s.nan,
+            s.nan or others[to_right[s.name]].nan,
         )
         for s in left.inputs
     )

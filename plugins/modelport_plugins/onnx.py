@@ -205,10 +205,11 @@ def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
     tensor = value.type.tensor_type
     dtype = ir.DataType(tensor.elem_type).name.lower() if tensor.elem_type else ""
     dtype = {"float": "float32", "double": "float64"}.get(dtype, dtype)
+    nan = "float" in dtype  # whether a graph fills missing values is known to nobody
     if not tensor.HasField("shape"):
-        return TensorSpec(value.name, dtype, None)
+        return TensorSpec(value.name, dtype, None, nan=nan)
     dims = tuple(
         dim.dim_value if dim.HasField("dim_value") else dim.dim_param or f"{value.name}_dim{axis}"
         for axis, dim in enumerate(tensor.shape.dim)
     )
-    return TensorSpec(value.name, dtype, dims)
+    return TensorSpec(value.name, dtype, dims, nan=nan)

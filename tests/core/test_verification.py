@@ -108,3 +108,18 @@ def test_two_onnx_models_in_memory_are_compared() -> None:
     assert isinstance(model, onnx.ModelProto)
     assert modelport.verify(model, graph(BODY, w=WEIGHT + 1)).verdict == "failed"
     assert modelport.verify(model, model).verdict == "proven"
+
+
+FILLING = "(float[N,2] x) => (float[N,2] y) { gap = IsNaN(x) y = Where(gap, one, x) }"
+ZEROING = "(float[N,2] x) => (float[N,2] y) { gap = IsNaN(x) zero = Sub(one, one) y = Where(gap, zero, x) }"
+
+
+@pytest.mark.parametrize(("other", "verdict"), [(FILLING, "proven"), (ZEROING, "failed")])
+@pytest.mark.parametrize("names", [("a.onnx", "b.fake"), ("a.fake", "b.onnx")])
+def test_missing_values_are_compared_where_either_model_may_take_them(
+    names: tuple[str, str], other: str, verdict: str, fake: FakeFramework, tmp_path: Path
+) -> None:
+    one = np.ones(1, np.float32)
+    files = [saved(tmp_path, name, body, one=one) for name, body in zip(names, (FILLING, other), strict=True)]
+    rows = np.array([[1, np.nan], [np.nan, 2], [3, 4]], np.float32)
+    assert modelport.verify(*files, samples=rows).verdict == verdict

@@ -196,7 +196,6 @@ def test_samples_with_text_for_numbers_are_refused_and_the_column_named(
 
 
 WRONG_ARRAYS = [
-    ({"x": np.full((3, 4), np.nan, np.float32)}, ("3 samples hold NaN",)),
     ({"x": np.ones((3, 5), np.float32)}, ("axis 1 of the samples is 5, not 4",)),
     ({"x": np.ones((3, 4, 2), np.float32)}, ("have 3 dimensions, not 2",)),
     ({"x": np.full((3, 4), "text")}, ("are string, the model takes float32",)),

@@ -138,3 +138,24 @@ def test_a_converted_model_keeps_its_preprocessing(work: Path) -> None:
     package.convert(work / "a.onnx", output=work / "c.onnx", samples=work / "photos", opset=21)
 
     assert "mean=0.5" in artifact.read_metadata(work / "c.onnx")[METADATA_KEY]
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (("run", "fill.onnx", "rows.csv"), "7"),
+        (("compare", "fill.onnx", "fill.onnx", "--samples", "rows.csv"), "0.00e+00"),
+    ],
+)
+def test_missing_values_reach_a_graph_that_fills_them(
+    command: tuple[str, ...], says: str, modelport: Any, tmp_path: Path
+) -> None:
+    body = "(float[N,2] x) => (float[N,2] y) { gap = IsNaN(x) y = Where(gap, w, x) }"
+    model = onnx.parser.parse_model(f'<ir_version: 10, opset_import: ["" : 20]> net {body}')
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.full(1, 7, np.float32), "w"))
+    onnx.save(model, tmp_path / "fill.onnx")
+    (tmp_path / "rows.csv").write_text("a,b\n1,\n,2\n")
+    outcome = modelport(*(tmp_path / word if "." in word else word for word in command))
+    assert outcome.status == 0, outcome.err
+    assert says in outcome.out
+    assert "nan" not in outcome.out

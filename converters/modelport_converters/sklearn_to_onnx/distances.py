@@ -21,6 +21,7 @@ Params: TypeAlias = Mapping[str, Any]
 Term = Callable[..., Value]
 
 _ROUNDINGS = 32 * float(np.finfo(np.float64).eps)
+"""Of a sum of products, as a share of the squares of the rows."""
 
 _UNROLLED = 4
 """Up to so many features are written out, more in a Loop: ONNX Runtime makes all terms written out before the first sum."""
@@ -266,7 +267,7 @@ def noise(metric: str, x: Any) -> Any:
     Arguments:
         x: the rows, as a Value or an array or a sparse matrix.
     """
-    squares = 1.0 if metric in ("cosine", "correlation") else 0.0
+    squares: Any = 1.0 if metric in ("cosine", "correlation") else 0.0
     if metric == "euclidean":
         squares = fn.squared_norms(x.cast("float64")) if isinstance(x, Value) else row_norms(x, squared=True)[:, None]
     return _ROUNDINGS * squares

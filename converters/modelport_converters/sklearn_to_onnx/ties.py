@@ -25,7 +25,8 @@ def first_of_equal(reduced: Value, count: int, noise: Any = 0.0) -> tuple[Value,
         noise: what rounding may have added to or taken from each, a number or [N, 1].
     """
     last = fn.topk(reduced, count, smallest_first=True)[0][:, -1:]
-    tied = (reduced >= last * (1.0 - SAME) - noise) & (reduced <= last * (1.0 + SAME) + noise)
+    slack = fn.maximum(last * SAME, noise)  # ONNX Runtime drops an addition of next to nothing
+    tied = (reduced >= last - slack) & (reduced <= last + slack)
     _, positions = fn.topk(fn.where(tied, last, reduced), count, smallest_first=True)
     return fn.take_along_axis(reduced, positions, 1), positions
 

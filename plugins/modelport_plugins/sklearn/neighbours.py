@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .steps import last_step
@@ -55,18 +55,18 @@ def _first_of_equal() -> Iterator[None]:
     from sklearn.impute import KNNImputer
     from sklearn.neighbors._base import KNeighborsMixin
 
-    neighbours, imputed = KNeighborsMixin.kneighbors, KNNImputer._calc_impute
+    with _patching:
+        neighbours, imputed = KNeighborsMixin.kneighbors, KNNImputer._calc_impute
 
-    def kneighbors(self: Any, X: Any = None, n_neighbors: Any = None, return_distance: bool = True) -> Any:
-        return _neighbours(neighbours, self, X, n_neighbors, return_distance)
+        def kneighbors(self: Any, X: Any = None, n_neighbors: Any = None, return_distance: bool = True) -> Any:  # noqa: N803
+            return _neighbours(neighbours, self, X, n_neighbors, return_distance)
 
-    def calc_impute(self: Any, away: Array, count: int, values: Array, mask: Array) -> Any:
-        return imputed(self, _only_nearest(away, count), count, values, mask)
+        def calc_impute(self: Any, away: Array, count: int, values: Array, mask: Array) -> Any:
+            return imputed(self, _only_nearest(away, count), count, values, mask)
 
-    with _patching, ExitStack() as stack:
-        stack.enter_context(mock.patch.object(KNeighborsMixin, "kneighbors", kneighbors))
-        stack.enter_context(mock.patch.object(KNNImputer, "_calc_impute", calc_impute))
-        yield
+        own = mock.patch.object(KNeighborsMixin, "kneighbors", kneighbors)
+        with own, mock.patch.object(KNNImputer, "_calc_impute", calc_impute):
+            yield
 
 
 def _neighbours(own: Callable[..., Any], model: Any, features: Any, count: Any, with_distances: bool) -> Any:
@@ -110,10 +110,36 @@ def _snapped(reduced: Array, count: int, noise: Any = 0.0) -> Array:
     from modelport_converters.sklearn_to_onnx.ties import SAME
 
     last = np.sort(reduced, axis=1)[:, count - 1 : count]
-    tied = (reduced >= last * (1.0 - SAME) - noise) & (reduced <= last * (1.0 + SAME) + noise)
+    slack = np.maximum(last * SAME, noise)
+    tied = (reduced >= last - slack) & (reduced <= last + slack)
     return np.where(tied, last, reduced)
 
 
 def _only_nearest(away: Array, count: int) -> Array:
-    """Return the distances to donors, infinite (a NaN stays) but for the nearest ones."""
-    raise NotImplementedError
+    """Return the distances to donors, NaN but for the nearest ones: NaN has no weight."""
+    import numpy as np
+
+    taken = np.argsort(_snapped(away, count), axis=1, kind="stable")[:, :count]
+    kept = np.full_like(away, np.nan)
+    np.put_along_axis(kept, taken, np.take_along_axis(away, taken, 1), 1)
+    return kept
+
+
+def _compares_all(step: Any) -> bool:
+    from sklearn.neighbors._base import KNeighborsMixin
+
+    return isinstance(step, KNeighborsMixin) and getattr(step, "_fit_method", None) == "brute"
+
+
+def _alike(model: Any, features: Any) -> tuple[Any, Any]:
+    """Return the estimator and the features in float64, where the features are floats."""
+    import copy
+
+    import numpy as np
+
+    found = set(features.dtypes) if hasattr(features, "columns") else {features.dtype}
+    if any(dtype.kind != "f" for dtype in found) or found | {model._fit_X.dtype} == {np.dtype(np.float64)}:
+        return model, features
+    alike = copy.copy(model)
+    alike._fit_X = model._fit_X.astype(np.float64)
+    return alike, features.astype(np.float64)

@@ -365,6 +365,7 @@ def test_a_model_in_memory_is_quantised_in_memory(text: Path) -> None:
             InvalidSamples,
             "axis 2 of the samples is 9",
         ),
+        ({"mode": "static", "samples": IMAGES[:20] * np.float32(np.nan)}, InvalidSamples, "20 samples hold NaN"),
         ({"samples": {"image": IMAGES, "labels": np.zeros(3)}}, InvalidSamples, "labels of shape"),
         ({"mode": "int9"}, InvalidOption, "there is no mode"),
         ({"io": "same"}, InvalidOption, "are float32"),

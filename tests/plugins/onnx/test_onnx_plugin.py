@@ -100,6 +100,19 @@ def test_a_model_of_more_types_reads_its_signature_off_the_graph(plugin: plugins
     assert [str(spec) for spec in signature.outputs] == ["y:float64[N,3]", "h:float16[M]"]
 
 
+def test_a_graph_may_take_missing_values_in_its_floats(plugin: plugins.Plugin) -> None:
+    model = graph("(float[N] a, double[N] b, int64[N] c, string[N] d) => (float[N] y) { y = Relu(a) }")
+    signature = plugin.call("signature", model=model, options=Options())
+    assert [spec.nan for spec in signature.inputs] == [True, True, False, False]
+
+
+def test_missing_values_in_samples_reach_a_graph_that_fills_them(tmp_path: Path) -> None:
+    body = "(float[N,2] x) => (float[N,2] y) { gap = IsNaN(x) zero = Sub(one, one) y = Where(gap, zero, x) }"
+    rows = np.array([[1, np.nan], [np.nan, 2], [3, 4]], np.float32)
+    conversion = modelport.convert(graph(body, one=np.ones(1, np.float32)), samples=rows)
+    assert conversion.report.verdict == "proven"
+
+
 def test_nameless_dimensions_are_named_after_their_input(plugin: plugins.Plugin) -> None:
     model = graph("(float[N,4] x) => (float[N,4] y) { y = Relu(x) }")
     model.graph.input[0].type.tensor_type.shape.dim[0].Clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,8 @@ def read(given: Any, signature: Signature, stored: Preprocessing | None) -> User
     labels = None
     if LABELS in samples.columns and LABELS not in {spec.name for spec in signature.inputs}:
         labels = np.asarray(samples.columns.pop(LABELS))
-    arrays = sample_files.fit(samples, signature)
+    whole = tuple(replace(spec, nan=False) for spec in signature.inputs)  # NaN has no place in a range
+    arrays = sample_files.fit(samples, replace(signature, inputs=whole))
     rows = min((len(array) for array in arrays.values() if array.ndim), default=1)
     if labels is not None and labels.shape != (rows,):
         raise InvalidSamples(
