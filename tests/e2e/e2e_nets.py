@@ -34,3 +34,19 @@ def broken() -> Any:
 def number() -> int:
     """Return what is no module."""
     return 7
+
+
+def half_scripted_net() -> Any:
+    """Build a network whose recurrent layer is exported by TorchScript at first, which has no form for its last step."""
+    import torch
+
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.GRU(4, 3, batch_first=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.sinc(self.layer(x)[0])
+
+    torch.manual_seed(0)
+    return Net()

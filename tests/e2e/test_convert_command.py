@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,22 @@ def test_weights_are_loaded_into_what_the_factory_in_the_current_folder_builds(
 
     assert outcome.status == 0, outcome.err
     assert_computes_what_was_expected(tmp_path / "out.onnx", pytorch_files)
+
+
+@pytest.mark.xdist_group("pytorch")
+def test_stdout_is_the_report_alone_where_an_exporter_of_pytorch_fails(
+    convert: Any, pytorch_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.chdir(pytorch_files)
+    words = ("--model", "e2e_nets:half_scripted_net", "--input", "x:float32[N,5,4]", "--json")
+    monkeypatch.syspath_prepend(str(pytorch_files))
+    torch.save(importlib.import_module("e2e_nets").half_scripted_net().state_dict(), tmp_path / "weights.pth")
+
+    outcome = convert(tmp_path / "weights.pth", "-o", tmp_path / "out.onnx", *words)
+
+    assert outcome.status == 0, outcome.err
+    assert any("TorchScript failed" in note for note in json.loads(outcome.out)["notes"])
 
 
 @pytest.mark.parametrize(("alias", "files", "name"), ALIASES)

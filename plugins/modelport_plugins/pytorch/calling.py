@@ -12,6 +12,7 @@ from inspect import Parameter
 from typing import TYPE_CHECKING, Any
 
 from modelport.errors import CannotConvert
+from modelport_plugins.pytorch.explicit import explicit
 
 if TYPE_CHECKING:
     import torch
@@ -189,19 +190,20 @@ def named_tensors(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tupl
 
 def _no_output(what: str, path: tuple[str | int, ...]) -> CannotConvert:
     place = ".".join(map(str, path)) or "the result"
+    cached = "set model.config.use_cache = False, or " if what.endswith("Cache") else ""  # of transformers
     return CannotConvert(
         f"the model returns {what}, which no ONNX output can hold",
         where=f"{place} of forward",
-        remedy="return tensors, or tuples, lists and dicts of tensors",
+        remedy=cached + "return tensors, or tuples, lists and dicts of tensors",
     )
 
 
 @contextlib.contextmanager
-def evaluating(model: Any) -> Iterator[None]:
+def evaluating(model: Any) -> Iterator[set[str]]:
     """Put a model in evaluation mode without gradients, with a fixed random state, and leave it afterwards as it was.
 
     Training flags of all submodules, buffers (running statistics, caches) and the random state are restored, also on
-    failure.
+    failure. Inside, layers compute as `explicit` has them; yields what that meets.
     Uses no_grad, since a tensor that forward caches under inference_mode could not be exported later.
     """
     import torch
@@ -212,9 +214,9 @@ def evaluating(model: Any) -> Iterator[None]:
     try:
         if not is_program(model):
             module.eval()
-        with torch.no_grad(), torch.random.fork_rng(devices=()):
+        with torch.no_grad(), torch.random.fork_rng(devices=()), explicit(module) as seen:
             torch.manual_seed(0)
-            yield
+            yield seen
     finally:
         for part, training in flags:
             part.training = training

@@ -5,15 +5,19 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
 import re
+import sys
 import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelport.errors import CannotConvert
+from modelport_plugins.pytorch import attention
 from modelport_plugins.pytorch.calling import device_of, evaluating, is_program, module_of, positional
 from modelport_plugins.pytorch.describing import example, traced_sizes
+from modelport_plugins.pytorch.explicit import PADDED, STATELESS
 from modelport_plugins.pytorch.graph import conform
 
 if TYPE_CHECKING:
@@ -42,18 +46,24 @@ def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> i
     """
     routes = _routes(model, signature, options)
     failures: list[_ExporterError] = []
+    remedies: set[str] = set()
     for route in routes:
         if failures:
             options.note(f"exported by another way, since {failures[0]}")
+        seen: set[str] = set()
         try:
-            with evaluating(model), _quiet():
+            with evaluating(model) as seen, _quiet():
                 exported = route(model, signature, opset, may_warn=options.values.get("exporter") == "torchscript")
+            if PADDED in seen:
+                options.note(PADDED)
             return conform(exported, signature)
         except _ExporterError as error:
             failures.append(error)
+            remedies.update(seen & {STATELESS})
     raise CannotConvert(
         "PyTorch cannot export this model:\n    " + "\n    ".join(map(str, failures)),
-        remedy="change the line of the model that the message names; --debug shows the exporter's own traceback",
+        remedy="; or ".join(remedies)
+        or "change the line of the model that the message names; --debug shows the exporter's own traceback",
     ) from failures[0]
 
 
@@ -83,7 +93,12 @@ def _dynamo(model: Any, signature: Signature, opset: int, *, may_warn: bool) -> 
     lowest, newest = _DYNAMO_OPSETS
     if opset < lowest:
         raise _ExporterError(f"torch.export writes opset {lowest} and newer only, not {opset}")
-    settings: dict[str, Any] = {"opset_version": min(opset, newest), "dynamo": True, "verbose": False}
+    settings: dict[str, Any] = {
+        "opset_version": min(opset, newest),
+        "dynamo": True,
+        "verbose": False,
+        "custom_translation_table": attention.translations(opset),
+    }
     try:
         if is_program(model):
             program = torch.onnx.export(model, **settings)
@@ -206,7 +221,11 @@ def _quiet() -> Iterator[None]:
     disabled = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        with (
+            _native_stdout_held_back(),
+            contextlib.redirect_stdout(io.StringIO()),
+            warnings.catch_warnings(),
+        ):
             for category in (FutureWarning, DeprecationWarning):
                 warnings.simplefilter("ignore", category)
             warnings.filterwarnings(
@@ -215,3 +234,17 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(disabled)
+
+
+@contextlib.contextmanager
+def _native_stdout_held_back() -> Iterator[None]:
+    """Keep native code off descriptor 1, where results may be expected: TorchScript dumps a graph that it cannot export."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
