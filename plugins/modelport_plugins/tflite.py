@@ -123,7 +123,7 @@ def from_onnx(model: ir.Model, options: Options, samples: Arrays | None) -> Any:
     from modelport_converters.onnx_to_tensorflow.lite import to_flatbuffer
     from modelport_converters.tensorflow_to_onnx.litert import LiteModel
 
-    module = build(model, inputs_layout=options["inputs_layout"])
+    module = build(model, inputs_layout=options["inputs_layout"], lite=True)
     calibration = []
     if options["int8"] == "full" and samples is not None:
         values = [value for value in model.graph.inputs if value.name in samples]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,10 @@ def slice_(data: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = Non
     if axes is None and count is None:
         raise Unsupported("the number of its starts must be known when the model is converted")
     places = list(range(count)) if axes is None else integers(axes)
+    first, last, by = integers(starts), integers(ends), [1] * (count or 0) if steps is None else integers(steps)
+    if places is not None and first is not None and last is not None and by is not None:
+        numbers = zip(first, last, by, strict=True)
+        return _cut(data, {axis % rank: item for axis, item in zip(places, numbers, strict=True)})
     begin, end = limited(starts), limited(ends)
     stride = tf.ones_like(begin) if steps is None else limited(steps)
     if places is None:
@@ -67,6 +71,31 @@ def slice_(data: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = Non
     untouched = sum(1 << axis for axis in range(rank) if axis not in places)
     begin, end, stride = (_spread(given, places, rank, fill) for given, fill in ((begin, 0), (end, 0), (stride, 1)))
     return tf.strided_slice(data, begin, end, stride, begin_mask=untouched, end_mask=untouched)
+
+
+def _cut(data: Any, numbers: Mapping[int, tuple[int, int, int]]) -> Any:
+    """Cut out by known numbers: a start, an end and a step for some axes."""
+    spans = [_span(*numbers[axis], size) if axis in numbers else slice(None) for axis, size in enumerate(data.shape)]
+    if data.shape.rank == 1 and spans[0].stop is None and (spans[0].step or 1) < 0 and data.shape[0] is not None:
+        return tf.gather(data, range(data.shape[0])[spans[0]])  # TensorFlow's shape inference fails on a reversed shape
+    return data[tuple(spans)]
+
+
+def _span(start: int, end: int, step: int, size: int | None) -> slice:
+    """Return what ONNX says that a slice takes; TensorFlow's converter reads memory at numbers outside of a known size."""
+    step, back = _limit(step), int(step < 0)
+    if size is None:
+        before, behind = (start >= _MOST, end <= -_MOST) if back else (start <= -_MOST, end >= _MOST)
+        return slice(None if before else _limit(start), None if behind else _limit(end), step)
+    start, end = (item + size if item < 0 else item for item in (start, end))
+    start, end = min(max(start, 0), size - back), min(max(end, -back), size - back)
+    if size == 0 or (end >= start if back else end <= start):
+        return slice(0, 0, step)
+    return slice(start, None if end < 0 else end, step)
+
+
+def _limit(number: int) -> int:
+    return min(max(number, -_MOST), _MOST)
 
 
 def _spread(given: Any, places: Sequence[int], rank: int, otherwise: int) -> Any:

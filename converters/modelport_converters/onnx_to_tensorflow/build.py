@@ -15,6 +15,7 @@ from modelport_converters.onnx_graph.translate import Walk
 from modelport_converters.onnx_to_tensorflow.layout import Held, Layout
 from modelport_converters.onnx_to_tensorflow.naming import tensor_names
 from modelport_converters.onnx_to_tensorflow.registry import ops
+from modelport_converters.onnx_to_tensorflow.target import translating
 from modelport_converters.onnx_to_tensorflow.weights import Policy, to_dtype
 
 FAMILIES = (
@@ -92,13 +93,16 @@ def registry() -> Registry:
     return ops
 
 
-def build(model: ir.Model, *, trainable: bool = False, inputs_layout: Literal["nchw", "nhwc"] = "nchw") -> Module:
+def build(
+    model: ir.Model, *, trainable: bool = False, inputs_layout: Literal["nchw", "nhwc"] = "nchw", lite: bool = False
+) -> Module:
     """Translate an ONNX model.
 
     Args:
         model: of any opset; left as it was.
         trainable: hold the weights in variables that can be fine-tuned, instead of constants of the graph.
         inputs_layout: "nhwc" declares every float input of four or more dimensions channels-last.
+        lite: prefer forms that TensorFlow Lite has builtin operators for, where others are faster in TensorFlow.
 
     Raises:
         UnsupportedOps: with every operator that TensorFlow cannot express.
@@ -115,7 +119,7 @@ def build(model: ir.Model, *, trainable: bool = False, inputs_layout: Literal["n
         results = [tf.identity(layout.plain(value)) for value in walk(*given)]
         return dict(zip(outputs, results, strict=True))
 
-    with tf.device("/cpu:0"):
+    with tf.device("/cpu:0"), translating(lite=lite):
         return Module(tf.function(serving, input_signature=specs, autograph=False), layout.variables)
 
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from modelport_converters.onnx_to_tensorflow.known import integers, partial, reshaped, size, sizes, vector
 from modelport_converters.onnx_to_tensorflow.registry import Unsupported, op
+from modelport_converters.onnx_to_tensorflow.target import is_lite
 from modelport_converters.onnx_to_tensorflow.weights import constant as graph_constant
 from modelport_converters.onnx_to_tensorflow.weights import to_dtype
 
@@ -147,6 +148,10 @@ def squeeze(data: Any, axes: Any = None) -> Any:
     places = [] if axes is None else integers(axes)
     if axes is not None and places == []:
         return data
+    if places and is_lite() and data.shape.rank is not None:  # its converter miscounts after a Transpose
+        dropped = {axis % data.shape.rank for axis in places}
+        if all(data.shape[axis] == 1 for axis in dropped):
+            return reshaped(data, [size for axis, size in enumerate(sizes(data)) if axis not in dropped])
     if places is not None:
         return tf.squeeze(data, places or None)
     left = data.shape.rank - _length(axes)

@@ -13,6 +13,7 @@ from modelport_converters.onnx_to_tensorflow import known
 from modelport_converters.onnx_to_tensorflow.dtypes import HALVES, widened
 from modelport_converters.onnx_to_tensorflow.nn import convolved
 from modelport_converters.onnx_to_tensorflow.registry import op
+from modelport_converters.onnx_to_tensorflow.target import is_lite
 from modelport_converters.onnx_to_tensorflow.weights import arrange, static_array
 from modelport_converters.onnx_to_tensorflow.windowed import cropped, paddings, spatial_sizes
 
@@ -51,13 +52,14 @@ def _crops(
 
 
 def _native(x: Any, w: Any, group: int, window: Window) -> Any:
-    """Compute by TensorFlow's own operator, which takes crops in two dimensions only."""
+    """Compute by TensorFlow's own operator, which takes crops in two dimensions only, and TensorFlow Lite's none but SAME."""
     rank = len(window.kernel)
     if rank == 1:
         return tf.squeeze(_native(tf.expand_dims(x, 1), w, group, window.lifted()), 1)
     shape, perm = (int(w.shape[0]), int(w.shape[1]), *window.kernel), (*range(2, 2 + rank), 1, 0)
     filters = tf.cast(arrange(w, shape=shape, perm=perm), x.dtype)
-    inside = rank == 2 and _fits(window)
+    same = rank == 2 and is_lite() and _is_same(window)
+    inside = same or (rank == 2 and not is_lite() and _fits(window))
     crops = window.pads if inside else [(0, 0)] * rank
     sizes = [
         stride * (size - 1) + taps - before - after
@@ -69,7 +71,7 @@ def _native(x: Any, w: Any, group: int, window: Window) -> Any:
     if rank == 3:
         y = tf.nn.conv3d_transpose(x, filters, target, list(window.strides), "VALID")
     else:
-        padding: Any = paddings(crops) if inside and window.padded else "VALID"
+        padding: Any = "SAME" if same else paddings(crops) if inside and window.padded else "VALID"
         y = tf.nn.conv2d_transpose(x, filters, target, list(window.strides), padding)
     return y if inside else cropped(y, window.pads)
 
@@ -78,6 +80,14 @@ def _fits(window: Window) -> bool:
     """Tell whether the operator's kernel can crop: less than the window, at both sides."""
     pairs = zip(window.pads, window.kernel, strict=True)
     return window.fixed and all(0 <= before < taps and 0 <= after < taps for (before, after), taps in pairs)
+
+
+def _is_same(window: Window) -> bool:
+    """Tell whether SAME crops so: the smaller half before, where the steps are as many as those that the result takes."""
+    return window.fixed and all(
+        0 <= after - before <= 1 and before >= 0 and 0 < taps - before - after <= stride
+        for (before, after), taps, stride in zip(window.pads, window.kernel, window.strides, strict=True)
+    )
 
 
 def _spread(x: Any, w: Any, group: int, window: Window) -> Any:

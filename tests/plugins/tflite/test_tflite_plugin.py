@@ -109,6 +109,61 @@ def test_inputs_and_outputs_are_found_by_name(tmp_path):
     np.testing.assert_allclose(got["first"], first, rtol=1e-4, atol=1e-5)
 
 
+def agrees_in_litert(model, path, name, images):
+    assert modelport.convert(model, output=path).report.verdict == "proven"
+    (expected,) = by_onnxruntime(model, {name: images})
+    (got,) = interpreted(path, {name: images}).values()
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "attributes"),
+    [
+        ((4, 4), {"strides": [2, 2], "pads": [1, 1, 1, 1]}),  # SAME
+        ((3, 3), {"strides": [2, 2], "pads": [1, 1, 1, 1]}),
+        ((3, 3), {"strides": [2, 2], "pads": [1, 1, 1, 1], "output_padding": [1, 1]}),  # cropped
+        ((5, 4), {"strides": [2, 1], "pads": [2, 1, 1, 3]}),
+        ((3, 3), {"strides": [2, 2], "pads": [0, 1, 0, 2]}),
+        ((4,), {"strides": [2], "pads": [1, 1]}),
+    ],
+    ids=str,
+)
+def test_transposed_convolutions_with_crops_run_in_litert(tmp_path, kernel, attributes):
+    node = helper.make_node("ConvTranspose", ["x", "w"], ["y"], **attributes)
+    sizes = [5, 6][: len(kernel)]
+    ports = {"x": (1, ["N", 3, *sizes])}, {"y": (1, ["N", 4, *"AB"[: len(kernel)]])}
+    model = onnx_model([node], *ports, [weight("w", 3, 4, *kernel)])
+    agrees_in_litert(model, tmp_path / "model.tflite", "x", floats(2, 3, *sizes))
+
+
+def test_a_shape_is_cut_from_before_its_first_element_in_litert(tmp_path):
+    """As PyTorch exports scaled_dot_product_attention; TensorFlow's converter died of it."""
+    nodes = [
+        helper.make_node("Shape", ["x"], ["shape"]),
+        helper.make_node("Slice", ["shape", "start", "end"], ["front"]),
+        helper.make_node("Concat", ["front", "rest"], ["wanted"], axis=0),
+        helper.make_node("Reshape", ["x", "wanted"], ["y"]),
+    ]
+    numbers = {"start": [-(2**63)], "end": [-2], "rest": [2, 20]}
+    weights = [numpy_helper.from_array(np.array(value), name) for name, value in numbers.items()]
+    model = onnx_model(nodes, {"x": (1, ["N", 4, 5, 8])}, {"y": (1, ["N", 4, 2, 20])}, weights)
+    agrees_in_litert(model, tmp_path / "model.tflite", "x", floats(3, 4, 5, 8))
+
+
+@pytest.mark.parametrize("sizes", [(3, 5), (3, "T"), ("N", 5), ("N", "T")], ids=str)
+@pytest.mark.parametrize("axis", [3, -2])
+def test_a_dimension_that_moved_is_squeezed_in_litert(tmp_path, sizes, axis):
+    """As PyTorch exports nn.MultiheadAttention."""
+    nodes = [
+        helper.make_node("Unsqueeze", ["x", "zero"], ["u"]),
+        helper.make_node("Transpose", ["u"], ["t"], perm=[3, 1, 2, 0, 4]),
+        helper.make_node("Squeeze", ["t", "axis"], ["y"]),
+    ]
+    weights = [numpy_helper.from_array(np.array([value]), name) for name, value in {"zero": 0, "axis": axis}.items()]
+    model = onnx_model(nodes, {"x": (1, [*sizes, 3, 8])}, {"y": (1, [3, *sizes, 8])}, weights)
+    agrees_in_litert(model, tmp_path / "model.tflite", "x", floats(3, 5, 3, 8))
+
+
 def test_images_are_taken_channels_last_on_request(tmp_path):
     images = floats(2, 3, 8, 8)
     conversion = modelport.convert(cnn(), output=tmp_path / "cnn.tflite", options={"inputs_layout": "nhwc"})
