@@ -36,7 +36,7 @@ def asked(model: Any, method: str, features: Any) -> Any:
 
 
 def _asked_in_one_thread(model: Any, method: str, features: Any) -> Any:
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     while (inner := getattr(model, "best_estimator_", None)) is not None or hasattr(model, "steps"):
         if inner is None and len(model.steps) > 1:
