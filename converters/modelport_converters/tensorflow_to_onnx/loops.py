@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import onnx_ir as ir
 from onnx_ir.passes import common as passes
 
+from modelport_converters.tensorflow_to_onnx.structure import unique
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -135,8 +137,5 @@ def _is_plain_constant(value: ir.Value) -> bool:
 def _move_constant(body: ir.Graph, graph: ir.Graph, value: ir.Value) -> None:
     assert value.name is not None
     del body.initializers[value.name]
-    name, number = value.name, 0
-    while name in graph.initializers:
-        name, number = f"{value.name}_{number}", number + 1
-    value.name = name
+    (value.name,) = unique([value.name], graph.initializers)
     graph.register_initializer(value)

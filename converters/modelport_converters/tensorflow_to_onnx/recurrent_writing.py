@@ -11,6 +11,7 @@ import onnx_ir as ir
 from modelport_converters.tensorflow_to_onnx.lazy import initializer, lazy
 from modelport_converters.tensorflow_to_onnx.recurrent_cells import LINEAR, Cell, Weights
 from modelport_converters.tensorflow_to_onnx.sizes import Size, Sizes
+from modelport_converters.tensorflow_to_onnx.structure import unique
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -137,8 +138,7 @@ class Writer:
     def _initializer(self, key: object, name: str, make: Callable[[], ir.TensorProtocol]) -> ir.Value:
         if key not in self._arranged or not self._arranged[key].is_initializer():  # else it went with what used it
             tensor = make()
-            while tensor.name in self.graph.initializers:
-                tensor.name = f"{tensor.name}_"
+            (tensor.name,) = unique([name], self.graph.initializers)
             self._arranged[key] = initializer(self.graph, tensor)
         return self._arranged[key]
 
