@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from .steps import last_step
+from .steps import held
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,34 +25,25 @@ _patching = threading.RLock()
 
 
 def asked(model: Any, method: str, features: Any) -> Any:
-    """Return what a method of an estimator answers.
-
-    Brute force as the last step runs in one thread, and on float64 where features and rows have different precisions.
-    """
-    with _first_of_equal():
-        if not _compares_all(last_step(model)):
-            return getattr(model, method)(features)
-        return _asked_in_one_thread(model, method, features)
-
-
-def _asked_in_one_thread(model: Any, method: str, features: Any) -> Any:
-    from threadpoolctl import threadpool_limits
-
-    while (inner := getattr(model, "best_estimator_", None)) is not None or hasattr(model, "steps"):
-        if inner is None and len(model.steps) > 1:
-            features = model[:-1].transform(features)
-        model = inner if inner is not None else model.steps[-1][1]
-    model, features = _alike(model, features)
-    with threadpool_limits(1, user_api="openmp"):
+    """Return what a method of an estimator answers, its neighbours found as `_neighbours` has them."""
+    with _first_of_equal() if _looks_up(model) else nullcontext():
         return getattr(model, method)(features)
+
+
+def _looks_up(model: Any) -> bool:
+    from sklearn.impute import KNNImputer
+    from sklearn.neighbors._base import KNeighborsMixin
+
+    return any(isinstance(item, KNeighborsMixin | KNNImputer) for item in held(model))
 
 
 @contextmanager
 def _first_of_equal() -> Iterator[None]:
-    """Let scikit-learn, where np.argpartition would choose, take the first of equally distant rows: in every step of a model."""
+    """Let every step of a model find neighbours by `_neighbours`, also classifiers, which have a shorter way of their own."""
     from unittest import mock
 
     from sklearn.impute import KNNImputer
+    from sklearn.metrics._pairwise_distances_reduction import ArgKminClassMode
     from sklearn.neighbors._base import KNeighborsMixin
 
     with _patching:
@@ -65,22 +56,30 @@ def _first_of_equal() -> Iterator[None]:
             return imputed(self, _only_nearest(away, count), count, values, mask)
 
         own = mock.patch.object(KNeighborsMixin, "kneighbors", kneighbors)
-        with own, mock.patch.object(KNNImputer, "_calc_impute", calc_impute):
+        no_shorter = mock.patch.object(ArgKminClassMode, "is_usable_for", lambda *_: False)
+        with own, no_shorter, mock.patch.object(KNNImputer, "_calc_impute", calc_impute):
             yield
 
 
 def _neighbours(own: Callable[..., Any], model: Any, features: Any, count: Any, with_distances: bool) -> Any:
-    """Return what scikit-learn's `own` kneighbors does, asked for all rows and cut, where their order is none of its own."""
+    """Return what scikit-learn's `own` kneighbors does: brute force in one thread, and in float64 where rows are floats.
+
+    Where its order is none of its own, it is asked for all rows, and these are cut.
+    """
     import numpy as np
     from sklearn.utils import _safe_indexing, gen_batches
     from sklearn.utils.validation import _num_samples
+    from threadpoolctl import threadpool_limits
 
     from modelport_converters.sklearn_to_onnx.nearest import sees_in_order
 
     count, fitted = model.n_neighbors if count is None else count, model.n_samples_fit_
-    if features is None or count >= fitted or sees_in_order(model):
+    if features is None or model._fit_method != "brute":
         return own(model, features, count, with_distances)
     model, features = _alike(model, features)
+    if count >= fitted or sees_in_order(model):
+        with threadpool_limits(1, user_api="openmp"):
+            return own(model, features, count, with_distances)
     found = []
     for rows in gen_batches(_num_samples(features), max(_CELLS // fitted, 1)):
         some = _safe_indexing(features, np.arange(rows.start, rows.stop))
@@ -123,12 +122,6 @@ def _only_nearest(away: Array, count: int) -> Array:
     kept = np.full_like(away, np.nan)
     np.put_along_axis(kept, taken, np.take_along_axis(away, taken, 1), 1)
     return kept
-
-
-def _compares_all(step: Any) -> bool:
-    from sklearn.neighbors._base import KNeighborsMixin
-
-    return isinstance(step, KNeighborsMixin) and getattr(step, "_fit_method", None) == "brute"
 
 
 def _alike(model: Any, features: Any) -> tuple[Any, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -59,3 +60,28 @@ def last_step(model: Any) -> Any:
     from modelport_converters import sklearn_to_onnx
 
     return sklearn_to_onnx.last_step(model)
+
+
+def held(model: Any) -> Iterator[Any]:
+    """Yield every object reachable through attributes, lists, dictionaries and arrays of objects, each once."""
+    import numpy as np
+    from sklearn.tree._tree import Tree
+
+    seen: set[int] = set()
+    pending = [model]
+    while pending:
+        item = pending.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        if isinstance(item, Tree):
+            yield item
+        elif isinstance(item, dict):
+            pending += [*item.keys(), *item.values()]
+        elif isinstance(item, list | tuple | set):
+            pending += item
+        elif isinstance(item, np.ndarray):
+            pending += item.ravel().tolist() if item.dtype.hasobject else []
+        elif hasattr(item, "__dict__") and not isinstance(item, type):
+            yield item
+            pending.append(vars(item))

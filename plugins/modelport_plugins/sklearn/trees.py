@@ -7,8 +7,9 @@ prediction, a saved forest needs no more trust than a saved linear model.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
+
+from .steps import held
 
 TREE = "sklearn.tree._tree.Tree"
 """The type that `check` makes safe to load."""
@@ -18,7 +19,7 @@ def check(model: Any) -> None:
     """Raise ValueError unless every tree inside a loaded object stays within its own nodes and its model's features, and ends."""
     from sklearn.tree._tree import Tree
 
-    for item in _walk(model):
+    for item in held(model):
         if isinstance(item, Tree):
             _check_nodes(item)
         else:
@@ -47,28 +48,3 @@ def _check_width(model: Any) -> None:
     for one in held:
         if hasattr(one, "tree_") and one.tree_.n_features != model.n_features_in_:
             raise ValueError("a tree refers to nodes or features that it does not have")
-
-
-def _walk(model: Any) -> Iterator[Any]:
-    """Yield every object reachable through attributes, lists, dictionaries and arrays of objects, each once."""
-    import numpy as np
-    from sklearn.tree._tree import Tree
-
-    seen: set[int] = set()
-    pending = [model]
-    while pending:
-        item = pending.pop()
-        if id(item) in seen:
-            continue
-        seen.add(id(item))
-        if isinstance(item, Tree):
-            yield item
-        elif isinstance(item, dict):
-            pending += [*item.keys(), *item.values()]
-        elif isinstance(item, list | tuple | set):
-            pending += item
-        elif isinstance(item, np.ndarray):
-            pending += item.ravel().tolist() if item.dtype.hasobject else []
-        elif hasattr(item, "__dict__") and not isinstance(item, type):
-            yield item
-            pending.append(vars(item))
