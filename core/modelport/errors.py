@@ -44,6 +44,7 @@ __all__ = [
     "SourceNotFound",
     "SourceUnreadable",
     "StateDictMismatch",
+    "TooLarge",
     "UnknownFormat",
     "UnknownFramework",
     "UnsafeSource",
@@ -183,6 +184,13 @@ class StateDictMismatch(BadInput):
 
 class OutputNotWritable(BadInput):
     """The target cannot be written: no such folder, no permission, no space."""
+
+
+class TooLarge(BadInput):
+    """A tensor that the source (or --input) asks for is beyond the memory limit; nothing was allocated.
+
+    Bad input (2) and not "cannot be converted" (3): the same source converts on a larger machine or with a larger --memory.
+    """
 
 
 # --- 3: cannot be converted ----------------------------------------------------------------------

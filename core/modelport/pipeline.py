@@ -28,7 +28,8 @@ from modelport import (
 )
 from modelport.domains import domains_of
 from modelport.errors import ModelportError, UnsupportedOps
-from modelport.models import find_plugin, signature_of
+from modelport.memory import limited
+from modelport.models import OpenModel, find_plugin, signature_of
 from modelport.options import split_options
 from modelport.plugins import Plugin, registry, version_of
 from modelport.signature import Signature, parse_inputs
@@ -96,6 +97,7 @@ def convert(
     proof_seconds: float = PROOF_SECONDS,
     external_data: artifact.ExternalData = "auto",
     optimize: str | None = None,
+    memory: int | str | None = None,
     progress: Progress | None = None,
 ) -> Conversion:
     """Convert a model, check the result, prove that it computes the same, and deliver it.
@@ -116,6 +118,7 @@ def convert(
         proof_seconds: the budget for cases beyond the proof's minimum.
         external_data: whether an ONNX result keeps its weights in a file of their own.
         optimize: the level to optimise the ONNX model at before it is checked and proven: "portable", "ort" or "transformer".
+        memory: the most that one tensor may take, in bytes or as "8GB"; three quarters of the machine's memory when left out.
         progress: called as stages start and end.
 
     Raises:
@@ -130,11 +133,12 @@ def convert(
     }
     record = report.Report(source=_describe(source), modelport=__version__, target=str(output) if output else None)
     try:
-        job = _prepare(
-            source, to, output, from_, inputs, samples, trust, factory, options or {}, request, record, progress
-        )
-        job.tolerance = equivalence.Tolerance(rtol, atol)
-        conversion = _run(job, source, Path(output) if output else None)
+        with limited(memory):
+            job = _prepare(
+                source, to, output, from_, inputs, samples, trust, factory, options or {}, request, record, progress
+            )
+            job.tolerance = equivalence.Tolerance(rtol, atol)
+            conversion = _run(job, source, Path(output) if output else None)
         record.status = "delivered"
     except BaseException as error:
         record.error = report.failure(error)
@@ -266,17 +270,11 @@ def _require_expressible(job: _Job, path: Path) -> None:
 
 def _observe(job: _Job, path: Path) -> None:
     """Run the source, untouched by the export, on every case."""
-
-    def reference(arrays: Mapping[str, Any]) -> Mapping[str, Any]:
-        values: Mapping[str, Any] = job.source.call(
-            "run", model=job.model, signature=job.signature, inputs=arrays, options=job.options
-        )
-        return values
-
     with job.stage("reference"):
         user = _user_samples(job)
         cases = samples.plan(job.signature, domains_of(path), user=user, plugin=_plugin_samples(job))
-        job.observed = equivalence.observe(job.source.title, reference, cases, seconds=job.request["seconds"])
+        source = OpenModel(job.source, job.model, job.signature, job.options, None)
+        job.observed = equivalence.observe(job.source.title, source.run, cases, seconds=job.request["seconds"])
 
 
 def _user_samples(job: _Job) -> dict[str, Any] | None:
@@ -328,16 +326,10 @@ def _translate(
                 gc.collect()
                 model = target.call("load", source=workspace.path, options=options)
     if hub is not None:
-
-        def candidate(arrays: Mapping[str, Any]) -> Mapping[str, Any]:
-            values: Mapping[str, Any] = target.call(
-                "run", model=model, signature=job.signature, inputs=arrays, options=options
-            )
-            return values
-
+        candidate = OpenModel(target, model, job.signature, options, None)
         with job.stage("prove"):
-            _judge(job, target.title, candidate, hub)
-            _judge(job, target.title, candidate)
+            _judge(job, target.title, candidate.run, hub)
+            _judge(job, target.title, candidate.run)
     return files, model
 
 

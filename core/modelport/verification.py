@@ -7,6 +7,7 @@ from typing import Any
 
 from modelport import equivalence, preprocessing, sample_files, samples
 from modelport.errors import InvalidSignature
+from modelport.memory import limited
 from modelport.models import OpenModel, open_model
 from modelport.pipeline import PROOF_SECONDS
 from modelport.report import Proof
@@ -26,6 +27,7 @@ def verify(
     trust: bool = False,
     factory: str | None = None,
     proof_seconds: float = PROOF_SECONDS,
+    memory: int | str | None = None,
 ) -> Proof:
     """Compare two models of any two frameworks on the same inputs; `a` is the reference.
 
@@ -40,6 +42,7 @@ def verify(
         trust: allow code inside the models to run.
         factory: ``module:factory`` that builds the model which weights are loaded into.
         proof_seconds: the budget for cases beyond the minimum.
+        memory: the most that one tensor may take, as for `modelport.convert`.
 
     Returns:
         The proof; its verdict says whether the two agree. Nothing is raised for models that differ.
@@ -48,6 +51,14 @@ def verify(
         InvalidSignature: when the numbers, dtypes or ranks of inputs or outputs differ.
         ModelportError: when a model cannot be loaded.
     """
+    with limited(memory):
+        return _verify(a, b, samples, inputs, from_, equivalence.Tolerance(rtol, atol), trust, factory, proof_seconds)
+
+
+def _verify(
+    a: Any, b: Any, samples: Any, inputs: Sequence[str], from_: tuple[str | None, str | None],
+    tolerance: equivalence.Tolerance, trust: bool, factory: str | None, seconds: float,
+) -> Proof:  # fmt: skip
     specs, examples = parse_inputs(inputs)
     user = sample_files.read(samples) if samples is not None else None
     columns = user.specs if user else ()
@@ -60,12 +71,12 @@ def verify(
     to_left = match_outputs(left.signature, right.signature, notes)
     plan = _plan(left, right, to_right, user)
     plan.notes.extend(notes)
-    seen = equivalence.observe(left.title, left.run, plan, seconds=proof_seconds)
+    seen = equivalence.observe(left.title, left.run, plan, seconds=seconds)
 
     def candidate(arrays: Mapping[str, Any]) -> Mapping[str, Any]:
         return to_left(right.run({to_right[name]: array for name, array in arrays.items()}))
 
-    return equivalence.judge(seen, right.title, candidate, equivalence.Tolerance(rtol, atol), seconds=proof_seconds)
+    return equivalence.judge(seen, right.title, candidate, tolerance, seconds=seconds)
 
 
 def _plan(

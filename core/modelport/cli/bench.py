@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from modelport.cli.limits import memory_option
 from modelport.cli.reporting import html_report
 from modelport.cli.running import INTERRUPTED, split_options
 
@@ -72,6 +73,7 @@ def _leave_interrupted(command: Callable[..., BenchReport]) -> Callable[..., Non
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
+@memory_option
 @_leave_interrupted
 @html_report
 def bench(models: tuple[Path, ...], no_memory: bool, as_json: bool, quiet: bool, debug: bool,
@@ -130,9 +132,9 @@ def _cells(timing: Timing) -> list[str]:
 
 
 def _memory(report: BenchReport) -> list[str]:
-    from modelport.cli.output import size
+    from modelport.memory import written
 
-    peaks = [f"{variant.name} {size(variant.peak_bytes)}" for variant in report.variants if variant.peak_bytes]
+    peaks = [f"{variant.name} {written(variant.peak_bytes)}" for variant in report.variants if variant.peak_bytes]
     return [f"peak memory, each in a process of its own at the largest shape: {', '.join(peaks)}"] if peaks else []
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from modelport.cli.limits import memory_option
 from modelport.cli.reporting import html_report
 
 
@@ -36,6 +37,7 @@ from modelport.cli.reporting import html_report
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
+@memory_option
 @html_report
 def compare(models: tuple[Path, ...], rows: int, markdown: Path | None, table: Path | None, as_json: bool, quiet: bool,
             debug: bool, **rest: Any) -> Any:  # fmt: skip

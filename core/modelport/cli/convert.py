@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from modelport.cli.limits import memory_option
 from modelport.cli.reporting import html_report
 from modelport.cli.running import complete_framework, split_options
 
@@ -45,6 +46,7 @@ from modelport.cli.running import complete_framework, split_options
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("--debug", is_flag=True, help="Show tracebacks and the frameworks' own messages.")
+@memory_option
 @html_report
 def convert(source: Path, output: Path | None, to: str | None, as_json: bool, quiet: bool, no_verify: bool, debug: bool,
             **rest: Any) -> Any:  # fmt: skip

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from modelport.cli.limits import memory_option
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("path", type=click.Path(path_type=Path))
@@ -19,6 +21,7 @@ import click
 @click.option("--netron", is_flag=True, help="Open it in Netron, if that is installed.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
+@memory_option
 def inspect(path: Path, netron: bool, as_json: bool, debug: bool, **rest: Any) -> None:
     """Say what the model file PATH is: framework, inputs, outputs, opset, operators, parameters, size, provenance."""
     from modelport.cli.output import print_inspection, print_json

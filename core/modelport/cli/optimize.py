@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelport.cli.limits import memory_option
 from modelport.cli.reporting import html_report
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("--debug", is_flag=True, help="Show tracebacks and the libraries' own messages.")
+@memory_option
 @html_report
 def optimize(model: Path, output: Path, as_json: bool, quiet: bool, debug: bool, **rest: Any) -> Any:
     """Optimise the ONNX file MODEL, prove that it computes the same, measure its speed, and deliver it.
@@ -66,7 +68,8 @@ def _print(record: OptimizeReport) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from modelport.cli.output import plain, size
+    from modelport.cli.output import plain
+    from modelport.memory import written
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     before, after, proof = record.before, record.after, record.proof
@@ -78,7 +81,7 @@ def _print(record: OptimizeReport) -> None:
             if counts[0] != counts[1]:
                 table.add_row(plain(name), *map(str, counts))
         table.add_row("[bold]all nodes[/]", str(before.nodes), str(after.nodes))
-        table.add_row("[bold]size[/]", size(before.size_bytes), size(after.size_bytes))
+        table.add_row("[bold]size[/]", written(before.size_bytes), written(after.size_bytes))
         console.print(table)
     if proof:
         console.print(f"[green]{proof.verdict}[/], {len(proof.cases)} cases, largest difference {proof.max_abs:.2e}")

@@ -11,13 +11,14 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from modelport.memory import written
+
 if TYPE_CHECKING:
     from modelport.inspection import Inspection
     from modelport.planning import Plan
     from modelport.report import Figures, Proof, Report
 
 _STYLES = {"proven": "green", "failed": "red", "incomplete": "red", "unproven": "yellow"}
-_UNITS = ("bytes", "kB", "MB", "GB")
 
 
 class Progress:
@@ -61,7 +62,7 @@ def print_report(report: Report) -> None:
         console.print("[yellow]unproven[/]: the proof was skipped with --no-verify, and the file says so")
     where = ", ".join(report.files) or "memory"
     opset = f", opset {report.opset}" if report.opset else ""
-    console.print(f"{' -> '.join(report.route)}: {where} ({size(report.size_bytes or 0)}{opset})", markup=False)
+    console.print(f"{' -> '.join(report.route)}: {where} ({written(report.size_bytes or 0)}{opset})", markup=False)
 
 
 def print_proof(proof: Proof) -> None:
@@ -75,7 +76,7 @@ def print_inspection(found: Inspection) -> None:
     rows: list[tuple[str, str]] = [
         ("file", found.path),
         ("framework", f"{found.framework} ({found.evidence})"),
-        ("size", size(found.size_bytes)),
+        ("size", written(found.size_bytes)),
         ("sha256", found.sha256),
         ("inputs", "\n".join(found.inputs) or f"unknown: {found.unread}"),
         ("outputs", "\n".join(found.outputs) or "unknown"),
@@ -177,13 +178,3 @@ def _cells(figures: Figures) -> list[str]:
 def plain(text: str) -> str:
     """Keep square brackets from being read as markup."""
     return text.replace("[", "\\[")
-
-
-def size(count: int) -> str:
-    """Write a number of bytes for people."""
-    shown = float(count)
-    for unit in _UNITS:
-        if shown < 1000 or unit == _UNITS[-1]:
-            return f"{shown:.0f} {unit}" if unit == "bytes" else f"{shown:.1f} {unit}"
-        shown /= 1000
-    raise AssertionError

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from modelport.cli.limits import memory_option
 from modelport.cli.running import complete_framework, split_options
 
 
@@ -24,6 +25,7 @@ from modelport.cli.running import complete_framework, split_options
 @click.option("--trust", is_flag=True, help="Allow code inside SOURCE to run (pickle, Lambda layers).")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
+@memory_option
 @click.pass_context
 def plan(ctx: click.Context, /, source: Path, to: str, as_json: bool, debug: bool, **rest: Any) -> None:
     """Tell how SOURCE would be converted: the route, each operator, and what is not supported and why.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelport.cli.limits import memory_option
 from modelport.cli.reporting import html_report
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("--debug", is_flag=True, help="Show tracebacks and the libraries' own messages.")
+@memory_option
 @html_report
 def quantize(model: Path, output: Path, per_tensor: bool, as_json: bool, quiet: bool, debug: bool, **rest: Any) -> Any:
     """Quantise the ONNX file MODEL, and deliver it when its loss is within the budget (exit status 5 when not).
@@ -88,7 +90,8 @@ def _print(report: QuantizeReport) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from modelport.cli.output import plain, size
+    from modelport.cli.output import plain
+    from modelport.memory import written
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     style = "green" if report.verdict == "within budget" else "red"
@@ -123,7 +126,9 @@ def _print(report: QuantizeReport) -> None:
         )
     if report.size_bytes and report.size_before_bytes:
         ratio = report.size_bytes / report.size_before_bytes
-        console.print(f"size: {size(report.size_before_bytes)} before, {size(report.size_bytes)} after, {ratio:.2f}x")
+        console.print(
+            f"size: {written(report.size_before_bytes)} before, {written(report.size_bytes)} after, {ratio:.2f}x"
+        )
         console.print(f"{report.mode}: {', '.join(report.files) or 'memory'}, opset {report.opset}", markup=False)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from modelport.cli.limits import memory_option
 from modelport.cli.running import complete_framework
 
 
@@ -36,6 +37,7 @@ from modelport.cli.running import complete_framework
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
+@memory_option
 def run(model: Path, samples: tuple[Path, ...], preprocess: str | None, store: bool, as_json: bool, quiet: bool, debug: bool,
         **rest: Any) -> None:  # fmt: skip
     """Run MODEL on SAMPLES: images, folders of images, or one .npz, .npy or .csv file.

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from modelport.cli.limits import memory_option
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("a", type=click.Path(path_type=Path))
@@ -29,6 +31,7 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print the proof as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
+@memory_option
 def verify(a: Path, b: Path, from_a: str | None, from_b: str | None, as_json: bool, quiet: bool, debug: bool,
            **rest: Any) -> None:  # fmt: skip
     """Compare the models A and B on the same inputs; A is the reference. The exit status is 0 when they agree, else 5."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from modelport.memory import limited
 from modelport.models import open_model
 from modelport.samples import inputs_at
 from modelport.signature import parse_inputs
@@ -28,7 +29,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
-    with contextlib.redirect_stdout(sys.stderr), configured(job.threads, job.affinity):
+    with contextlib.redirect_stdout(sys.stderr), configured(job.threads, job.affinity), limited(job.memory):
         run(job)
     sys.stdout.write(f"{peak_bytes()}\n")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from modelport import memory
 from modelport.models import OpenModel
 from modelport.workbench.bench.records import Variant
 
@@ -22,6 +23,7 @@ class Job(msgspec.Struct, frozen=True):
         how: the execution provider or the plugin's variant.
         shapes: of the model's own inputs.
         threads, affinity: to be set in the child.
+        memory: the limit in effect, in bytes.
     """
 
     source: str
@@ -34,6 +36,7 @@ class Job(msgspec.Struct, frozen=True):
     shapes: dict[str, list[int]]
     threads: int
     affinity: list[int]
+    memory: int
 
 
 def measure_peak(job: Job) -> int | str:
@@ -64,4 +67,5 @@ def job_for(model: OpenModel, record: Variant, inputs: list[str], shapes: dict[s
         shapes=shapes,
         threads=threads,
         affinity=affinity,
+        memory=memory.limit(),
     )
