@@ -56,7 +56,7 @@ def _first_of_equal() -> Iterator[None]:
             return imputed(self, _only_nearest(away, count), count, values, mask)
 
         own = mock.patch.object(KNeighborsMixin, "kneighbors", kneighbors)
-        no_shorter = mock.patch.object(ArgKminClassMode, "is_usable_for", lambda *_: False)
+        no_shorter = mock.patch.object(ArgKminClassMode, "is_usable_for", return_value=False)
         with own, no_shorter, mock.patch.object(KNNImputer, "_calc_impute", calc_impute):
             yield
 
