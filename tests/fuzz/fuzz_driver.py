@@ -1,0 +1,96 @@
+"""Putting mutants of one format to a worker process, which is started again when one of them kills it or hangs."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+import signal
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from fuzz_worker import INTACT, Outcome, serve
+
+SECONDS = 20
+"""A command on a mutant that takes longer hangs."""
+_START_SECONDS = 300
+_RENEW_AFTER = 400
+"""Frameworks keep some memory of every model: so many mutants are put to one process."""
+
+
+class Worker:
+    """A process that runs commands on mutants; its folder is kept, so that the same mutants come again."""
+
+    def __init__(self, name: str, seed: int, root: Path) -> None:
+        self.name, self.seed, self.root = name, seed, root
+        self._process: Any = None
+
+    def run(self, index: int, seconds: float = SECONDS) -> Outcome:
+        """Put one mutant to the worker."""
+        if self._process is None:
+            self._start()
+        self._connection.send(index)
+        return self._answer(index, seconds)
+
+    def stop(self) -> None:
+        """End the process, however busy it is."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._process = None
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        arguments = (theirs, self.name, self.seed, str(self.root))
+        self._process = context.Process(target=serve, args=arguments, daemon=True)
+        self._process.start()
+        theirs.close()
+        intact = self._answer(INTACT, _START_SECONDS)
+        if intact.status not in (0, 7):
+            self.stop()
+            raise RuntimeError(
+                f"the intact file of {self.name} fails: {intact.failure or intact.status}\n{intact.output}"
+            )
+
+    def _answer(self, index: int, seconds: float) -> Outcome:
+        if not self._connection.poll(seconds):
+            return self._dead(index, f"a hang: no answer in {seconds:.0f} s", seconds)
+        try:
+            found: Outcome = self._connection.recv()
+        except (EOFError, ConnectionResetError):
+            self._process.join()
+            code = self._process.exitcode
+            died = f"killed by {signal.Signals(-code).name}" if code < 0 else f"left with {code}"
+            return self._dead(index, died, 0.0)
+        return found
+
+    def _dead(self, index: int, failure: str, seconds: float) -> Outcome:
+        self.stop()
+        log = self.root / "output"
+        output = log.read_text(errors="replace")[-6000:] if log.exists() else ""
+        return Outcome(index, "", None, failure, output, seconds)
+
+
+def fuzz(name: str, seed: int, indices: Iterable[int], root: Path) -> Iterator[Outcome]:
+    """Yield the outcome of every mutant; one that killed its process or hung is tried again alone before it counts.
+
+    Args:
+        name: of the format.
+        seed: of the mutants; with its index it says all about one.
+        indices: which mutants.
+        root: the worker's folder; an intact file that lies in it already is used again.
+    """
+    worker = Worker(name, seed, root)
+    try:
+        for number, index in enumerate(indices):
+            if number % _RENEW_AFTER == _RENEW_AFTER - 1:
+                worker.stop()
+            found = worker.run(index)
+            if found.status is None:
+                found = worker.run(index, 3 * SECONDS)
+            yield found
+    finally:
+        worker.stop()
+        for kept in ("tmp", "home"):
+            shutil.rmtree(root / kept, ignore_errors=True)
