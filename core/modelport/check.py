@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterator
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from collections.abc import Collection
+from pathlib import Path
 
 import onnx
 from onnx.checker import ValidationError
-from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
-from modelport.domains import graphs_of
-from modelport.errors import CheckFailed, ModelportError, UnsafeSource
+from modelport.errors import CheckFailed
+from modelport.external_data import check_external_data
+from modelport.graphs import nodes_of, title_of
 from modelport.signature import Signature, TensorSpec
-
-_PACKED_BITS = {"UINT4": 4, "INT4": 4, "FLOAT4E2M1": 4, "UINT2": 2, "INT2": 2}
+from modelport.static_sizes import require_sizes
 
 
 def check_model(path: Path, *, opset: int, signature: Signature) -> None:
@@ -27,12 +25,14 @@ def check_model(path: Path, *, opset: int, signature: Signature) -> None:
 
     Raises:
         CheckFailed: with the checker's own words.
+        UnsafeSource, TooLarge: for external data outside its folder, and for tensors beyond the memory limit.
     """
     model = onnx.load(str(path), load_external_data=False)
     _check_opset(model, opset, path)
     _check_signature(model, signature, path)
     check_external_data(model, path)
-    _check_loops(model, path)
+    check_loops(model, path)
+    require_sizes(model, path)
     del model
     try:
         onnx.checker.check_model(str(path), full_check=True)
@@ -45,61 +45,15 @@ def check_model(path: Path, *, opset: int, signature: Signature) -> None:
         ) from error
 
 
-def _check_loops(model: onnx.ModelProto, path: Path) -> None:
-    """Refuse a loop that can never end, before anything runs it."""
-    for graph in graphs_of(model.graph):
-        for node in graph.node:
-            if node.op_type == "Loop" and not node.domain and not any([*node.input, "", ""][:2]):
-                raise CheckFailed(
-                    "a Loop has neither a trip count nor a condition, so that it never ends",
-                    where=f"{path}, node {node.name or node.output[0]!r}",
-                    remedy="give it a trip count or a condition",
-                )
-
-
-def check_external_data(model: onnx.ModelProto, path: Path, missing: type[ModelportError] = CheckFailed) -> None:
-    """Raise UnsafeSource for weights outside the model's folder, and `missing` for weights whose file is not there."""
-    for tensor in _tensors(model.graph):
-        if not uses_external_data(tensor):
-            continue
-        location = ExternalDataInfo(tensor).location
-        pure = PurePosixPath(location)
-        if pure.is_absolute() or PureWindowsPath(location).is_absolute() or ".." in PureWindowsPath(location).parts:
-            raise UnsafeSource(
-                f"the weights of {tensor.name!r} lie outside the model's folder, at {location!r}",
-                where=str(path),
-                remedy="save the model again with its external data beside it",
+def check_loops(model: onnx.ModelProto, path: Path) -> None:
+    """Refuse a loop that can never end, before anything runs it; raises CheckFailed."""
+    for node in nodes_of(model):
+        if node.op_type == "Loop" and not node.domain and not any([*node.input, "", ""][:2]):
+            raise CheckFailed(
+                "a Loop has neither a trip count nor a condition, so that it never ends",
+                where=f"{path}, node {title_of(node)}",
+                remedy="give it a trip count or a condition",
             )
-        if not (path.parent / location).is_file():
-            raise missing(
-                f"the external data {location!r} of {tensor.name!r} is missing",
-                where=str(path),
-                remedy="keep the external-data file beside the model",
-            )
-        info, size = ExternalDataInfo(tensor), (path.parent / location).stat().st_size
-        end = (info.offset or 0) + (info.length if info.length is not None else _bytes(tensor))
-        if size < end:
-            raise missing(
-                f"the external data {location!r} is truncated: {tensor.name!r} ends at byte {end:,}, the file at {size:,}",
-                where=str(path),
-                remedy="copy the external-data file again, whole",
-            )
-
-
-def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    """Yield every tensor of a graph: weights and constants, those of its branches and loop bodies too."""
-    for inner in graphs_of(graph):
-        yield from inner.initializer
-        for node in inner.node:
-            for attribute in node.attribute:
-                yield from (attribute.t, *attribute.tensors) if attribute.HasField("t") else attribute.tensors
-
-
-def _bytes(tensor: onnx.TensorProto) -> int:
-    """Return the bytes that a tensor's elements take: those of fewer than 8 bits are packed."""
-    kind = onnx.TensorProto.DataType.Name(tensor.data_type)
-    bits = _PACKED_BITS.get(kind) or onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize * 8
-    return math.prod(tensor.dims) * bits // 8
 
 
 def _check_opset(model: onnx.ModelProto, opset: int, path: Path) -> None:

@@ -6,7 +6,7 @@ consumers of each input are followed through operators that keep values as they 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import AttributeProto, GraphProto, NodeProto, numpy_helper
+
+from modelport.graphs import graphs_of
 
 _KEEP_VALUES = frozenset({
     "Identity", "Cast", "CastLike", "Reshape", "Unsqueeze", "Squeeze", "Flatten", "Transpose", "Expand", "Slice", "Concat",
@@ -217,15 +219,3 @@ def _add_thresholds(found: Domain, attributes: Mapping[str, AttributeProto], fir
         if column >= 0 and (width is None or column < width):
             known = found.thresholds.get(column, np.empty(0))
             found.thresholds[column] = np.unique(np.concatenate([known, values[ids == feature]]))
-
-
-def graphs_of(graph: GraphProto) -> Iterator[GraphProto]:
-    """Yield a graph and every graph within its nodes."""
-    pending = [graph]
-    while pending:
-        current = pending.pop()
-        yield current
-        for node in current.node:
-            for attribute in node.attribute:
-                pending += [attribute.g] if attribute.type == AttributeProto.GRAPH else []
-                pending += attribute.graphs

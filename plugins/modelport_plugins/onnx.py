@@ -72,7 +72,8 @@ def load(source: Path) -> OnnxFile:
     import onnx
     from google.protobuf.message import DecodeError
 
-    from modelport.check import check_external_data
+    from modelport.external_data import check_external_data
+    from modelport.static_sizes import require_sizes
 
     try:
         proto = onnx.load(str(source), load_external_data=False)
@@ -83,6 +84,7 @@ def load(source: Path) -> OnnxFile:
     if not proto.graph.node and not proto.graph.output:
         raise SourceUnreadable("the file holds no graph", where=str(source), remedy="export or download it again")
     check_external_data(proto, source, missing=SourceUnreadable)
+    require_sizes(proto, source)
     return OnnxFile(source, proto)
 
 

@@ -18,8 +18,8 @@ import onnxruntime
 from onnx_ir.passes import common
 
 from modelport import artifact, opset
-from modelport.domains import graphs_of
 from modelport.errors import BadInput, CannotConvert, FrameworkNotInstalled, nearest
+from modelport.graphs import graphs_of
 
 OnnxModel = ir.Model | onnx.ModelProto
 

@@ -1,0 +1,110 @@
+"""Walking an ONNX model: its graphs, nodes and tensors, wherever they stand, and the bytes that they take."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+
+from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto
+
+_NAMES = {"float": "float32", "double": "float64"}
+_BITS = {"bool": 8, "string": 64}
+"""What NumPy holds where the name says no number: a string is a pointer, whatever it points to."""
+
+
+def graphs_of(graph: GraphProto) -> Iterator[GraphProto]:
+    """Yield a graph and every graph within its nodes."""
+    yield graph
+    yield from _within(graph.node)
+
+
+def nodes_of(model: ModelProto) -> Iterator[NodeProto]:
+    """Yield every node of a model: of its graph, branches, loop bodies, functions and training graphs."""
+    for graph in _all_graphs(model):
+        yield from graph.node
+    for function in model.functions:
+        yield from function.node
+
+
+def tensors_of(model: ModelProto) -> Iterator[TensorProto]:
+    """Yield every tensor of a model: weights and constants, the parts of sparse ones too."""
+    for graph in _all_graphs(model):
+        yield from graph.initializer
+        yield from _parts(graph.sparse_initializer)
+    for attribute in _attributes(model):
+        if attribute.HasField("t"):
+            yield attribute.t
+        yield from attribute.tensors
+        yield from _parts([attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else [])
+        yield from _parts(attribute.sparse_tensors)
+
+
+def sparse_tensors_of(model: ModelProto) -> Iterator[SparseTensorProto]:
+    """Yield every sparse tensor of a model."""
+    for graph in _all_graphs(model):
+        yield from graph.sparse_initializer
+    for attribute in _attributes(model):
+        yield from [attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else []
+        yield from attribute.sparse_tensors
+
+
+def dtype_name(data_type: int) -> str:
+    """Return the name of an element type as modelport writes it ("float32"); "" for 0 and for numbers that ONNX has not."""
+    if data_type == TensorProto.UNDEFINED or data_type not in TensorProto.DataType.values():
+        return ""
+    name: str = TensorProto.DataType.Name(data_type).lower()
+    return _NAMES.get(name, name)
+
+
+def bytes_of(dtype: str, sizes: Iterable[int]) -> int:
+    """Return the bytes that a tensor takes; elements of fewer than 8 bits are packed, and an unknown dtype counts as one byte."""
+    digits = re.search(r"\d+", dtype)
+    bits = int(digits[0]) if digits else _BITS.get(dtype, 8)
+    return -(-math.prod(sizes) * bits // 8)
+
+
+def title_of(node: NodeProto) -> str:
+    """Name a node for people: its own name, else its first output's, and its operator."""
+    return f"{node.name or next(iter(node.output), '')!r} ({node.op_type})"
+
+
+def _all_graphs(model: ModelProto) -> Iterator[GraphProto]:
+    yield from graphs_of(model.graph)
+    for training in model.training_info:
+        yield from graphs_of(training.initialization)
+        yield from graphs_of(training.algorithm)
+    for function in model.functions:
+        yield from _within(function.node)
+
+
+def _attributes(model: ModelProto) -> Iterator[AttributeProto]:
+    for node in nodes_of(model):
+        yield from node.attribute
+    for function in model.functions:
+        yield from function.attribute_proto
+
+
+def _within(nodes: Iterable[NodeProto]) -> Iterator[GraphProto]:
+    pending = [nodes]
+    while pending:
+        for node in pending.pop():
+            for attribute in node.attribute:
+                inner = [attribute.g] if attribute.type == AttributeProto.GRAPH or attribute.HasField("g") else []
+                for graph in (*inner, *attribute.graphs):
+                    yield graph
+                    pending.append(graph.node)
+
+
+def _parts(tensors: Iterable[SparseTensorProto]) -> Iterator[TensorProto]:
+    for tensor in tensors:
+        yield from (tensor.values, tensor.indices)
+
+
+def called_functions(
+    nodes: Iterable[NodeProto], functions: dict[tuple[str, str, str], FunctionProto]
+) -> list[FunctionProto]:
+    """Return the model-local functions that nodes call, once for each call, calls within branches and bodies included."""
+    every = [*nodes, *(node for graph in _within(nodes) for node in graph.node)]
+    keys = ((node.domain, node.op_type, node.overload) for node in every)
+    return [functions[key] for key in keys if key in functions]
