@@ -1,27 +1,20 @@
-"""Writing results: in a workspace beside the target first, delivered by renaming, with provenance.
-
-Nothing appears at the target before `Workspace.deliver`; what was there is put back when delivering fails half-way.
-"""
+"""Writing models: ONNX files with their external data, and the provenance and other metadata that they carry."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Literal, Self
+from typing import BinaryIO, Literal
 
 import onnx
 import onnx_ir as ir
 
-from modelport.errors import ModelportError, OutputNotWritable
+from modelport.delivery import Workspace
 from modelport.opset import initializers
 from modelport.report import Report
+from modelport.targets import writing
 
 ExternalData = Literal["auto", "always", "never"]
 
@@ -37,54 +30,6 @@ _METADATA_TAG = 14 << 3 | 2
 """How a field of metadata_props begins: its number in onnx.proto, and the wire type of a message."""
 
 
-class Workspace:
-    """A folder beside the target in which a result is made, checked and proven, then delivered or dropped.
-
-    Attributes:
-        target: where the result goes; None for conversions in memory.
-        path: where it is made, under the target's own name, so that references to external data stay true.
-    """
-
-    def __init__(self, target: Path | None, default_name: str) -> None:
-        self.target = target
-        with _writing(target):
-            if target is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="modelport-"))
-            else:
-                _check_parent(target)
-                self._folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
-        self.path = self._folder / (target.name if target else default_name)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, ModelportError):  # the reader knows the target, not the workspace
-            made, wanted = str(self.path), str(self.target or "the model in memory")
-            error.what = error.what.replace(made, wanted)
-            error.where = error.where and error.where.replace(made, wanted)
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def scratch(self, name: str) -> Path:
-        """Return a path in the workspace that is not delivered."""
-        folder = self._folder / "scratch"
-        folder.mkdir(exist_ok=True)
-        return folder / name
-
-    def deliver(self, paths: Sequence[Path]) -> list[Path]:
-        """Move the finished files (or folders) to the target's folder; all of them or none.
-
-        Raises:
-            OutputNotWritable: with everything as it was before.
-        """
-        if self.target is None:
-            return list(paths)
-        with _writing(self.target):
-            return _replace_all([(path, self.target.parent / path.name) for path in paths], self._folder)
-
-
 def write_onnx(model: ir.Model | onnx.ModelProto, path: Path, external: ExternalData = "auto") -> list[Path]:
     """Write a model, its large weights to ``<name>.data`` beside it where they need a file of their own.
 
@@ -97,7 +42,7 @@ def write_onnx(model: ir.Model | onnx.ModelProto, path: Path, external: External
         Every path written, the model first.
     """
     data = path.with_name(path.name + ".data")
-    with _writing(path):
+    with writing(path):
         if isinstance(model, onnx.ModelProto):
             _drop_provenance(model)
             if not _outside(model.ByteSize(), external):
@@ -153,7 +98,7 @@ def set_metadata(path: Path, key: str, value: str) -> None:
     model = onnx.load(str(path), load_external_data=False)
     for entry in model.metadata_props:
         entry.value = value if entry.key == key else entry.value
-    with Workspace(path, path.name) as workspace, _writing(path):
+    with Workspace(path, path.name) as workspace, writing(path):
         workspace.path.write_bytes(model.SerializeToString())
         workspace.deliver([workspace.path])
 
@@ -203,14 +148,6 @@ def size_of(paths: Sequence[Path]) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def check_target(target: Path, *, folder: bool) -> None:
-    """Raise OutputNotWritable early, before any work, when the target cannot be written."""
-    with _writing(target):
-        _check_parent(target)
-        if target.is_dir() and not folder:
-            raise IsADirectoryError(errno.EISDIR, "it is a folder, and the result is a file", str(target))
-
-
 def _append_metadata(path: Path, entries: Mapping[str, str]) -> None:
     """Add entries to an ONNX file's metadata_props; when that fails, it is as it was.
 
@@ -218,12 +155,12 @@ def _append_metadata(path: Path, entries: Mapping[str, str]) -> None:
     """
     addition = onnx.ModelProto()
     onnx.helper.set_model_props(addition, dict(entries))
-    with _writing(path):
+    with writing(path):
         size = path.stat().st_size
         try:
             with path.open("ab") as file:
                 file.write(addition.SerializeToString())
-        except OSError:
+        except BaseException:
             os.truncate(path, size)
             raise
 
@@ -249,54 +186,3 @@ def _drop_provenance(model: onnx.ModelProto) -> None:
     if len(kept) < len(model.metadata_props):
         del model.metadata_props[:]
         model.metadata_props.extend(kept)
-
-
-def _check_parent(target: Path) -> None:
-    if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(target.parent))
-    if not os.access(target.parent, os.W_OK):
-        raise PermissionError(errno.EACCES, "the folder is not writable", str(target.parent))
-
-
-def _replace_all(moves: Sequence[tuple[Path, Path]], folder: Path) -> list[Path]:
-    """Move every file to its place; on failure put back what was there."""
-    aside = folder / "replaced"
-    aside.mkdir()
-    undo: list[tuple[Path, Path | None]] = []
-    try:
-        for made, target in moves:
-            kept = aside / target.name if target.exists() else None
-            if kept is not None and (target.is_dir() or len(moves) > 1):
-                undo.append((target, kept))  # first, so that an interrupt between the two loses nothing
-                target.replace(kept)
-            elif kept is None:
-                undo.append((target, None))
-            made.replace(target)
-    except BaseException:
-        for target, kept in reversed(undo):
-            if kept is None:
-                _remove(target)
-            elif kept.exists():
-                _remove(target)
-                kept.replace(target)
-        raise
-    return [target for _, target in moves]
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _writing(target: Path | None) -> Iterator[None]:
-    """Turn the system's refusals into OutputNotWritable."""
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        what = "there is no space left" if full else (error.strerror or str(error))
-        remedy = "free some space, or choose another target with -o" if full else "choose another target with -o"
-        raise OutputNotWritable(f"cannot write the target: {what}", where=str(target), remedy=remedy) from error

@@ -26,6 +26,7 @@ from modelport import (
     samples,
     session,
 )
+from modelport.delivery import Workspace
 from modelport.domains import domains_of
 from modelport.errors import ModelportError, UnsupportedOps
 from modelport.memory import limited
@@ -35,6 +36,7 @@ from modelport.plugins import Plugin, registry, version_of
 from modelport.signature import Signature, parse_inputs
 from modelport.spec import HUB, Options
 from modelport.stages import Progress, Staged
+from modelport.targets import check_target
 
 PROOF_SECONDS = 30.0
 _HUB_FILE = "model.onnx"
@@ -98,6 +100,7 @@ def convert(
     external_data: artifact.ExternalData = "auto",
     optimize: str | None = None,
     memory: int | str | None = None,
+    force: bool = False,
     progress: Progress | None = None,
 ) -> Conversion:
     """Convert a model, check the result, prove that it computes the same, and deliver it.
@@ -119,6 +122,7 @@ def convert(
         external_data: whether an ONNX result keeps its weights in a file of their own.
         optimize: the level to optimise the ONNX model at before it is checked and proven: "portable", "ort" or "transformer".
         memory: the most that one tensor may take, in bytes or as "8GB"; three quarters of the machine's memory when left out.
+        force: replace an existing folder that is no earlier result; never one that holds the source, the current or home folder.
         progress: called as stages start and end.
 
     Raises:
@@ -130,6 +134,7 @@ def convert(
         "seconds": proof_seconds,
         "external": external_data,
         "optimize": optimize,
+        "force": force,
     }
     record = report.Report(source=_describe(source), modelport=__version__, target=str(output) if output else None)
     try:
@@ -165,7 +170,8 @@ def _prepare(
     if target.key != HUB:
         target.require("from_onnx")
     if output:
-        artifact.check_target(Path(output), folder=target.framework.folder)
+        where = Path(output)
+        check_target(where, folder=target.framework.folder, source=source, reads=[given], force=request["force"])
     user = sample_files.read(given) if given is not None else None
     mine, theirs = split_options([origin.framework, target.framework], options)
     common = Options(mine, specs, examples, user.specs if user else (), factory, trust)
@@ -179,9 +185,8 @@ def _prepare(
 def _run(job: _Job, source: Any, output: Path | None) -> Conversion:
     record = job.report
     direct = job.target.key == HUB
-    with artifact.Workspace(
-        output, _HUB_FILE if direct else f"model{(*job.target.framework.suffixes, '')[0]}"
-    ) as workspace:
+    name = _HUB_FILE if direct else f"model{(*job.target.framework.suffixes, '')[0]}"
+    with Workspace(output, name, force=job.request["force"]) as workspace:
         path = workspace.path if direct else workspace.scratch(_HUB_FILE)
         loaded = isinstance(source, str | Path)
         _load(job, source)
@@ -311,7 +316,7 @@ def _hub_answers(job: _Job, opened: session.Session) -> equivalence.Observations
 
 
 def _translate(
-    job: _Job, path: Path, hub: equivalence.Observations | None, workspace: artifact.Workspace
+    job: _Job, path: Path, hub: equivalence.Observations | None, workspace: Workspace
 ) -> tuple[list[Path], Any]:
     """Carry the proven ONNX file on to the target, and prove the saved and reloaded result against ONNX and the source."""
     target, options = job.target, job.target_options
@@ -333,7 +338,7 @@ def _translate(
     return files, model
 
 
-def _deliver(job: _Job, workspace: artifact.Workspace, files: Sequence[Path], result: Any) -> Conversion:
+def _deliver(job: _Job, workspace: Workspace, files: Sequence[Path], result: Any) -> Conversion:
     record = job.report
     direct = job.target.key == HUB
     with job.stage("deliver"):
@@ -345,6 +350,7 @@ def _deliver(job: _Job, workspace: artifact.Workspace, files: Sequence[Path], re
         record.size_bytes = artifact.size_of(files)
         delivered = workspace.deliver(files)
         record.files = [str(path) for path in delivered] if workspace.target else []
+        record.replaced = [str(path) for path in workspace.replaced]
         if workspace.target is None:
             model = onnx.load(str(files[0])) if direct else result
             return Conversion(None, record, lambda: model)

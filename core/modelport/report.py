@@ -121,6 +121,7 @@ class Report(msgspec.Struct):
         inputs, outputs: the signature in the --input notation.
         source_sha256: of the source file, or of the files of a source folder; None for objects in memory.
         size_bytes: of everything delivered.
+        replaced: those of `files` in whose place something was.
     """
 
     source: str
@@ -133,6 +134,7 @@ class Report(msgspec.Struct):
     source_sha256: str | None = None
     size_bytes: int | None = None
     files: list[str] = []
+    replaced: list[str] = []
     inputs: list[str] = []
     outputs: list[str] = []
     stages: list[Stage] = []

@@ -1,4 +1,4 @@
-"""Results are written beside the target, delivered all at once, put back on failure, and extended by their provenance."""
+"""Models are written with their weights where they are told to, and extended by their provenance."""
 
 from __future__ import annotations
 
@@ -17,103 +17,19 @@ from fakes import graph
 from onnx.reference import ReferenceEvaluator
 
 from modelport import artifact
-from modelport.artifact import Workspace, append_provenance, check_target, read_provenance, sha256, size_of, write_onnx
+from modelport.artifact import append_provenance, read_provenance, sha256, size_of, write_onnx
+from modelport.delivery import Workspace
 from modelport.errors import OutputNotWritable
 
 WEIGHT = np.random.default_rng(0).integers(-9, 9, (16, 16)).astype(np.float32)
 MATMUL = "(float[N,16] x) => (float[N,16] y) { y = MatMul(x, w) }"
 
 
-def make(workspace: Workspace, *names: str) -> list[Path]:
-    paths = [workspace.path.with_name(name) for name in names]
-    for path in paths:
-        path.write_text(f"new {path.name}")
-    return paths
-
-
 def contents(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-# --- delivery ------------------------------------------------------------------------------------
-
-
-def test_nothing_is_at_the_target_before_delivery_and_nothing_else_after(target: Path) -> None:
-    with Workspace(target, "x") as workspace:
-        files = make(workspace, "model.onnx", "model.onnx.data")
-        workspace.scratch("notes").write_text("scratch")
-        assert not target.exists()
-        assert workspace.deliver(files) == [target, target.with_name("model.onnx.data")]
-    assert contents(target.parent) == {"model.onnx": "new model.onnx", "model.onnx.data": "new model.onnx.data"}
-
-
-def test_what_is_not_delivered_is_dropped(target: Path) -> None:
-    target.write_text("old")
-
-    def interrupted() -> None:
-        with Workspace(target, "x") as workspace:
-            make(workspace, "model.onnx")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert contents(target.parent) == {"model.onnx": "old"}
-
-
-def test_an_existing_target_is_replaced(target: Path) -> None:
-    target.write_text("old")
-    with Workspace(target, "x") as workspace:
-        workspace.deliver(make(workspace, "model.onnx"))
-    assert contents(target.parent) == {"model.onnx": "new model.onnx"}
-
-
-def test_an_existing_folder_is_replaced_whole(tmp_path: Path) -> None:
-    target = tmp_path / "saved"
-    target.mkdir()
-    (target / "old.pb").write_text("old")
-    with Workspace(target, "x") as workspace:
-        workspace.path.mkdir()
-        (workspace.path / "new.pb").write_text("new")
-        workspace.deliver([workspace.path])
-    assert contents(tmp_path) == {"saved/new.pb": "new"}
-
-
-@pytest.mark.parametrize(
-    "interruption", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt()], ids=["full disk", "Ctrl-C"]
-)
-@pytest.mark.parametrize("fatal", range(1, 5))
-@pytest.mark.parametrize("after", [False, True], ids=["before the move", "after the move"])
-def test_a_delivery_that_fails_half_way_puts_everything_back(
-    interruption: BaseException, fatal: int, after: bool, target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target.write_text("old model")
-    target.with_name("model.onnx.data").write_text("old data")
-    before, replace, moves = contents(target.parent), Path.replace, iter(range(1, 100))
-
-    def failing(self: Path, to: Path) -> Any:
-        mine = next(moves)
-        if mine == fatal and not after:
-            raise interruption
-        moved = replace(self, to)
-        if mine == fatal:
-            raise interruption
-        return moved
-
-    monkeypatch.setattr(Path, "replace", failing)
-    expected = OutputNotWritable if isinstance(interruption, OSError) else KeyboardInterrupt
-    with pytest.raises(expected), Workspace(target, "x") as workspace:
-        workspace.deliver(make(workspace, "model.onnx", "model.onnx.data"))
-    assert contents(target.parent) == before
-
-
-def test_a_conversion_in_memory_leaves_nothing_behind() -> None:
-    with Workspace(None, "model.onnx") as workspace:
-        (path,) = workspace.deliver(make(workspace, "model.onnx"))
-        assert path.read_text() == "new model.onnx"
-    assert not path.parent.exists()
-
-
-# --- refusals ------------------------------------------------------------------------------------
+# --- writing -------------------------------------------------------------------------------------
 
 
 def test_a_full_disk_is_said_to_be_full(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,26 +43,6 @@ def test_a_full_disk_is_said_to_be_full(target: Path, monkeypatch: pytest.Monkey
     assert "free some space" in str(caught.value.remedy)
     assert contents(target.parent) == {}
 
-
-def test_a_folder_that_does_not_exist_is_refused_before_any_work(tmp_path: Path) -> None:
-    for refuse in (lambda path: check_target(path, folder=False), lambda path: Workspace(path, "x")):
-        with pytest.raises(OutputNotWritable, match="no such folder"):
-            refuse(tmp_path / "missing" / "model.onnx")
-
-
-def test_a_folder_is_no_target_for_a_file(tmp_path: Path) -> None:
-    with pytest.raises(OutputNotWritable, match="it is a folder"):
-        check_target(tmp_path, folder=False)
-    check_target(tmp_path, folder=True)
-
-
-def test_a_folder_without_permission_is_refused(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with pytest.raises(OutputNotWritable, match="not writable"):
-        check_target(target, folder=False)
-
-
-# --- writing -------------------------------------------------------------------------------------
 
 both_forms = pytest.mark.parametrize("form", [lambda model: model, ir.from_proto], ids=["ModelProto", "ir.Model"])
 

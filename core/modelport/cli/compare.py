@@ -46,16 +46,16 @@ def compare(models: tuple[Path, ...], rows: int, markdown: Path | None, table: P
     \b
     modelport compare model.keras model.onnx --samples photos/ --preprocess imagenet --labels names.csv --top 3
     """
-    from modelport import artifact
     from modelport.cli.output import Progress, print_json
     from modelport.cli.results import print_comparison
+    from modelport.targets import check_target
     from modelport.workbench import tables
     from modelport.workbench.compare import compare as run
     from modelport.workbench.results import write_text
 
-    for target in (markdown, table):
+    for target, other in ((markdown, table), (table, markdown)):
         if target is not None:
-            artifact.check_target(target, folder=False)
+            check_target(target, folder=False, reads=[*models, rest["samples"], rest["labels"], other])
     with Progress(quiet=quiet) as progress:
         progress("compare", None)
         report = run(*models, **rest)

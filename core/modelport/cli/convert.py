@@ -42,6 +42,7 @@ from modelport.cli.running import complete_framework, split_options
               help="Keep the weights of an ONNX result in a file of their own.")  # fmt: skip
 @click.option("--optimize", type=click.Choice(["portable", "ort", "transformer"]), metavar="LEVEL",
               help="Optimise before checking and proving: portable, ort or transformer.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Replace an existing folder that is no earlier result.")
 @click.option("--trust", is_flag=True, help="Allow code inside SOURCE to run (pickle, Lambda layers).")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
@@ -79,6 +80,8 @@ def _default_target(source: Path, to: str | None) -> Path:
     from modelport.plugins import check_readable, registry
 
     check_readable(source)
+    if source.name in ("", ".."):
+        source = source.resolve()
     suffix = (*registry().get(to).framework.suffixes, "")[0] if to else ".onnx"
     target = source.with_name(source.name.removesuffix(source.suffix) + suffix)
     if target.exists():

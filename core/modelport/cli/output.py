@@ -62,6 +62,8 @@ def print_report(report: Report) -> None:
         console.print("[yellow]unproven[/]: the proof was skipped with --no-verify, and the file says so")
     where = ", ".join(report.files) or "memory"
     opset = f", opset {report.opset}" if report.opset else ""
+    for path in report.replaced:
+        console.print(f"replaced: {path}", markup=False)
     console.print(f"{' -> '.join(report.route)}: {where} ({written(report.size_bytes or 0)}{opset})", markup=False)
 
 

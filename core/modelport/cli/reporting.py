@@ -9,14 +9,15 @@ from typing import Any
 
 import click
 
-from modelport.errors import ModelportError
+from modelport.cli.running import echo
+from modelport.errors import BadInput, ModelportError
 
 
 def html_report(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the option ``--report``; the command must return the record that the page shows.
 
     The path is checked before the command does anything. What fails is reported as well, as far as it came: from the error's
-    attribute ``report`` where it has one.
+    attribute ``report`` where it has one. A page that cannot be written is a warning: the command's own result stands.
     """
 
     @functools.wraps(command)
@@ -25,15 +26,18 @@ def html_report(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*args, **options)
         from modelport.workbench import html
 
-        html.check_path(report)
+        html.check_path(report, list(options.values()))
+        _require_outside(report, options.get("output"))
         try:
             record = command(*args, **options)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise  # wrong usage: nothing was begun
         except Exception as error:
-            _write_failure(error, report)
+            from modelport.report import failure
+
+            _write(getattr(error, "report", None) or failure(error), report)
             raise
-        html.write(record, report, command=_command_line())
+        _write(record, report)
         return record
 
     path = click.Path(path_type=Path, dir_okay=False)
@@ -42,14 +46,18 @@ def html_report(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-def _write_failure(error: Exception, path: Path) -> None:
-    """Write the page of a failure; if even that fails, the first error is the one to show."""
-    from modelport.cli.running import echo
-    from modelport.report import failure
+def _require_outside(report: Path, output: Path | None) -> None:
+    """Refuse a page within a folder that the result may replace."""
+    if output is not None and output.resolve() in report.resolve().parents:
+        raise BadInput("the report lies in the target", where=str(report), remedy="choose another path with --report")
+
+
+def _write(record: Any, path: Path) -> None:
+    """Write the page; what the command has done, or why it failed, counts more than that."""
     from modelport.workbench import html
 
     try:
-        html.write(getattr(error, "report", None) or failure(error), path, command=_command_line())
+        html.write(record, path, command=_command_line())
     except ModelportError as unwritten:
         echo(f"warning: {unwritten}")
 

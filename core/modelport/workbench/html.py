@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from modelport import artifact
+from modelport.delivery import Workspace
 from modelport.errors import BadInput, FrameworkNotInstalled, OutputNotWritable
+from modelport.targets import check_target
 from modelport.workbench.page import Code, Page, Section
 
 _SUFFIXES = (".html", ".htm")
@@ -22,19 +24,23 @@ _PAGES = {
 """The module of `modelport.workbench.pages` whose function `page` describes a record, by the record's class."""
 
 
-def check_path(path: Path) -> None:
+def check_path(path: Path, reads: Sequence[Any] = ()) -> None:
     """Refuse a report that could not be written later, before any work is done.
+
+    Args:
+        path: the page.
+        reads: what the command reads or writes besides, and must not be replaced by the page.
 
     Raises:
         BadInput: when it is not named as a page, which could be a model mistaken for it.
-        OutputNotWritable: when its folder is missing or not writable.
+        OutputNotWritable: as `modelport.targets.check_target`.
         FrameworkNotInstalled: without Jinja2.
     """
     if path.suffix.lower() not in _SUFFIXES:
         raise BadInput("the report is not named as an HTML page", where=str(path), remedy="end its name in .html")
     _environment()
     try:
-        artifact.check_target(path, folder=False)
+        check_target(path, folder=False, reads=reads)
     except OutputNotWritable as error:
         raise _not_writable(path, error) from error
 
@@ -53,7 +59,7 @@ def write(record: Any, path: Path, *, command: str = "") -> None:
     """
     text = render(record, command=command)
     try:
-        with artifact.Workspace(path, path.name) as workspace:
+        with Workspace(path, path.name) as workspace:
             workspace.path.write_text(text, encoding="utf-8")
             workspace.deliver([workspace.path])
     except (OutputNotWritable, OSError) as error:

@@ -9,19 +9,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelport import artifact, images
+from modelport import images, targets
+from modelport.delivery import Workspace
 from modelport.errors import BadInput, InvalidOption
 
 _UNIT_LIMIT = 2.0
 """Floats up to this are taken for [0, 1] with some overshoot, as super-resolution has; larger ones for 0..255."""
 
 
-def check_target(output: str | Path | None) -> Path | None:
+def check_target(output: str | Path | None, reads: Sequence[Any] = ()) -> Path | None:
     """Return the target of outputs, refused early.
+
+    Args:
+        output: the target, if any.
+        reads: what the command reads, and must not be replaced by it.
 
     Raises:
         InvalidOption: for a suffix that is neither .npz nor an image's.
-        OutputNotWritable: when the folder cannot be written to.
+        OutputNotWritable: as `modelport.targets.check_target`.
     """
     if output is None:
         return None
@@ -32,7 +37,7 @@ def check_target(output: str | Path | None) -> Path | None:
             where=str(target),
             remedy=f"give .npz, or for pictures {', '.join(sorted(images.SUFFIXES))}",
         )
-    artifact.check_target(target, folder=False)
+    targets.check_target(target, folder=False, reads=reads)
     return target
 
 
@@ -49,7 +54,7 @@ def save(outputs: Sequence[Mapping[str, Any]], target: Path, notes: list[str]) -
         BadInput: when an image is asked for and no output is a picture.
         OutputNotWritable: with nothing left behind.
     """
-    with artifact.Workspace(target, target.name) as workspace:
+    with Workspace(target, target.name) as workspace, targets.writing(target):
         if target.suffix.lower() == ".npz":
             np.savez(workspace.path, allow_pickle=False, **_stacked(outputs))
             made = [workspace.path]
@@ -60,7 +65,7 @@ def save(outputs: Sequence[Mapping[str, Any]], target: Path, notes: list[str]) -
 
 def write_text(target: Path, text: str) -> None:
     """Write a text file; raises OutputNotWritable with nothing left behind."""
-    with artifact.Workspace(target, target.name) as workspace:
+    with Workspace(target, target.name) as workspace, targets.writing(target):
         workspace.path.write_text(text, encoding="utf-8")
         workspace.deliver([workspace.path])
 

@@ -107,7 +107,7 @@ def run(
         BadInput: InvalidSamples, InvalidOption or OutputNotWritable.
         ModelportError: when the model cannot be loaded.
     """
-    target = results.check_target(output)
+    target = results.check_target(output, [model, samples, labels])
     names = read_labels(labels)
     given = sample_files.read(samples)
     opened = _open(model, given.specs, from_, inputs, trust, factory)

@@ -107,7 +107,7 @@ def bench(
         ModelportError: when a model cannot be loaded.
     """
     _check_numbers(len(sources), rounds, seconds, warmup)
-    target = check_plot(plot)
+    target = check_plot(plot, [*sources, samples])
     names = providers_for(providers)
     with process.configured(threads, affinity) as cores:
         work = _Bench(Settings(threads, cores, names, warmup, rounds, seconds), progress or (lambda what, part: None))

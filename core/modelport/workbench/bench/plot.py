@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modelport.artifact import check_target
-from modelport.errors import FrameworkNotInstalled, InvalidOption, OutputNotWritable
+from modelport.delivery import Workspace
+from modelport.errors import FrameworkNotInstalled, InvalidOption
+from modelport.targets import check_target, writing
 from modelport.workbench.bench.records import BenchReport, Case, Timing
 
 _SUFFIXES = (".png", ".svg")
@@ -25,12 +26,16 @@ class Axis:
     sizes: list[int]
 
 
-def check_plot(plot: str | Path | None) -> Path | None:
+def check_plot(plot: str | Path | None, reads: Sequence[Any] = ()) -> Path | None:
     """Return the target of a plot, refused before anything is measured.
+
+    Args:
+        plot: the target, if any.
+        reads: what the command reads, and must not be replaced by the plot.
 
     Raises:
         InvalidOption: for another suffix than .png and .svg.
-        OutputNotWritable: when the folder cannot be written to.
+        OutputNotWritable: as `modelport.targets.check_target`.
         FrameworkNotInstalled: without matplotlib.
     """
     if plot is None:
@@ -42,7 +47,7 @@ def check_plot(plot: str | Path | None) -> Path | None:
             where=str(target),
             remedy="give a path that ends in .png or .svg",
         )
-    check_target(target, folder=False)
+    check_target(target, folder=False, reads=reads)
     if importlib.util.find_spec("matplotlib") is None:
         raise FrameworkNotInstalled("bench --plot", "matplotlib", "pip install 'modelport[workbench]'")
     return target
@@ -63,12 +68,9 @@ def draw(report: BenchReport, target: Path) -> None:
             _lines(figure, report)
         figure.supxlabel(f"{report.machine}; {threads_text(report.settings.threads)}", fontsize=7, color="0.4")
         metadata: dict[str, Any] = {"Date": None} if target.suffix.lower() == ".svg" else {}
-        try:
-            figure.savefig(target, metadata=metadata)
-        except OSError as error:
-            raise OutputNotWritable(
-                f"cannot write the plot: {error.strerror}", where=str(target), remedy="give another path"
-            ) from error
+        with Workspace(target, target.name) as workspace, writing(target):
+            figure.savefig(workspace.path, metadata=metadata)
+            workspace.deliver([workspace.path])
 
 
 def threads_text(threads: int) -> str:

@@ -17,12 +17,14 @@ import onnx_ir as ir
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
 from modelport import __version__, artifact, check, equivalence, report, sample_files, samples, session
+from modelport.delivery import Workspace
 from modelport.errors import UnknownFormat
 from modelport.models import OpenModel, find_plugin, open_model
 from modelport.opset import opset_of, yields_maps
 from modelport.pipeline import PROOF_SECONDS
 from modelport.spec import HUB, Options
 from modelport.stages import Progress, Staged
+from modelport.targets import check_target
 from modelport.workbench import speed
 from modelport.workbench.optimize import levels
 from modelport.workbench.optimize.records import Graph, OptimizeReport, Speed
@@ -38,7 +40,7 @@ class _Job(Staged):
 
     source: Path
     report: OptimizeReport
-    workspace: artifact.Workspace
+    workspace: Workspace
     external: artifact.ExternalData
     progress: Progress | None
 
@@ -83,9 +85,9 @@ def optimize(
     record.command = _command_line(record, samples, keep_if_faster)
     try:
         levels.require_level(level)
-        artifact.check_target(target, folder=False)
+        check_target(target, folder=False, source=path, reads=[samples])
         user = sample_files.read(samples) if samples is not None else None
-        with artifact.Workspace(target, target.name) as workspace:
+        with Workspace(target, target.name) as workspace:
             job = _Job(path, record, workspace, external_data, progress)
             opened = _open(job, user)
             seen = _observe(job, opened, user, proof_seconds)
@@ -194,6 +196,7 @@ def _deliver(job: _Job, files: list[Path], keep_if_faster: bool) -> None:
     with job.stage("deliver"):
         artifact.append_provenance(files[0], _provenance(record))
         record.files = [str(path) for path in job.workspace.deliver(files)]
+        record.replaced = [str(path) for path in job.workspace.replaced]
     record.status = "delivered"
 
 

@@ -71,6 +71,7 @@ class OptimizeReport(msgspec.Struct):
     proof: Proof | None = None
     speed: Speed | None = None
     files: list[str] = []
+    replaced: list[str] = []
     inputs: list[str] = []
     outputs: list[str] = []
     stages: list[Stage] = []

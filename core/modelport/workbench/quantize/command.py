@@ -16,6 +16,7 @@ import onnx
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
 from modelport import __version__, artifact, preprocessing, report
+from modelport.delivery import Workspace
 from modelport.errors import (
     CannotConvert,
     InvalidOption,
@@ -26,6 +27,7 @@ from modelport.opset import opset_of
 from modelport.signature import Signature, parse_inputs
 from modelport.spec import HUB, Options
 from modelport.stages import Progress
+from modelport.targets import check_target
 from modelport.workbench.quantize import calibration, steps
 from modelport.workbench.quantize.modes import MODES, Mode, Recipe, find
 from modelport.workbench.quantize.records import Budget, QuantizeReport
@@ -119,8 +121,8 @@ def quantize(
     record.command = _command_line(record, samples, exclude, exclude_nodes, max_error, max_drop, auto, inputs)
     try:
         if target:
-            artifact.check_target(target, folder=False)
-        with artifact.Workspace(target, "model.onnx") as workspace:
+            check_target(target, folder=False, source=source, reads=[samples])
+        with Workspace(target, "model.onnx") as workspace:
             path = _as_file(source, workspace)
             recipe = Recipe(
                 chosen,
@@ -165,7 +167,7 @@ def _check_choices(mode: Mode, io: str, method: str, max_error: float | None, ma
             raise InvalidOption(f"{limit} is no budget", where=flag, remedy="give a number from 0 upwards")
 
 
-def _as_file(source: Any, workspace: artifact.Workspace) -> Path:
+def _as_file(source: Any, workspace: Workspace) -> Path:
     """Return the path of an ONNX model, written first where it is in memory; raises UnknownFormat for other frameworks."""
     plugin = find_plugin(source, None)
     if plugin.key != HUB:
@@ -228,6 +230,7 @@ def _deliver(job: steps.Job) -> Quantization:
             model = onnx.load(str(path))
             return Quantization(None, record, lambda: model)
         record.files = [str(file) for file in delivered]
+        record.replaced = [str(file) for file in job.workspace.replaced]
     target = job.workspace.target
     return Quantization(target, record, lambda: onnx.load(str(target)))
 

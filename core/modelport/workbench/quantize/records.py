@@ -95,6 +95,7 @@ class QuantizeReport(msgspec.Struct):
     size_before_bytes: int | None = None
     size_bytes: int | None = None
     files: list[str] = []
+    replaced: list[str] = []
     inputs: list[str] = []
     outputs: list[str] = []
     excluded: list[str] = []

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import onnx_ir as ir
 
 from modelport import artifact, check, equivalence, samples, session
+from modelport.delivery import Workspace
 from modelport.errors import CannotConvert, FrameworkNotInstalled, ModelportError, ProofIncomplete
 from modelport.models import OpenModel
 from modelport.opset import opset_of
@@ -32,7 +33,7 @@ class Job(Staged):
 
     recipe: Recipe
     report: QuantizeReport
-    workspace: artifact.Workspace
+    workspace: Workspace
     external: artifact.ExternalData
     signature: Signature
     user: calibration.UserSamples | None
