@@ -50,6 +50,7 @@ def inspect(
     *,
     from_: str | None = None,
     trust: bool = False,
+    trust_types: tuple[str, ...] = (),
     inputs: tuple[str, ...] = (),
     factory: str | None = None,
 ) -> Inspection:
@@ -59,7 +60,7 @@ def inspect(
         path: the file or folder.
         from_: its framework, when detection should not decide.
         trust: allow code inside the file to run; only needed for formats that do so on load.
-        inputs, factory: as for `modelport.convert`, for models that do not say their inputs.
+        trust_types, inputs, factory: as for `modelport.convert`, for models that do not say their inputs.
 
     Raises:
         ModelportError: when the file is missing, empty or of no known format. A file that is known but cannot be loaded is
@@ -69,7 +70,14 @@ def inspect(
     plugin, claim = registry().detect(source) if from_ is None else (registry().get(from_), None)
     evidence = claim.evidence if claim else f"--from {from_}"
     specs, examples = parse_inputs(inputs)
-    options = Options(parse_options(plugin.framework, {}), specs, examples, factory=factory, trust=trust)
+    options = Options(
+        parse_options(plugin.framework, {}),
+        specs,
+        examples,
+        factory=factory,
+        trust=trust,
+        trust_types=tuple(trust_types),
+    )
     size = artifact.size_of([source, *_external_files(source)] if plugin.key == HUB else [source])
     found = Inspection(str(source), plugin.key, evidence, size, artifact.sha256(source))
     try:

@@ -7,7 +7,7 @@ import itertools
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,7 @@ def convert(
     atol: float = equivalence.ATOL,
     verify: bool = True,
     trust: bool = False,
+    trust_types: Sequence[str] = (),
     factory: str | None = None,
     options: Mapping[str, Any] | None = None,
     proof_seconds: float = PROOF_SECONDS,
@@ -116,6 +117,7 @@ def convert(
         rtol, atol: the tolerance for floating-point outputs: ``|y - reference| <= atol + rtol * |reference|``.
         verify: False skips the proof; the result is then recorded as unproven.
         trust: allow code inside the source to run.
+        trust_types: names of types that a .skops file may hold beyond those known to be harmless.
         factory: ``module:factory`` that builds the model which weights are loaded into.
         options: options of the plugins, by name.
         proof_seconds: the budget for cases beyond the proof's minimum.
@@ -139,9 +141,8 @@ def convert(
     record = report.Report(source=_describe(source), modelport=__version__, target=str(output) if output else None)
     try:
         with limited(memory):
-            job = _prepare(
-                source, to, output, from_, inputs, samples, trust, factory, options or {}, request, record, progress
-            )
+            given = Options(factory=factory, trust=trust, trust_types=tuple(trust_types))
+            job = _prepare(source, to, output, from_, inputs, samples, given, options or {}, request, record, progress)
             job.tolerance = equivalence.Tolerance(rtol, atol)
             conversion = _run(job, source, Path(output) if output else None)
         record.status = "delivered"
@@ -155,8 +156,8 @@ def convert(
 
 
 def _prepare(
-    source: Any, to: str | None, output: Any, from_: str | None, inputs: Sequence[str], given: Any, trust: bool,
-    factory: str | None, options: Mapping[str, Any], request: Mapping[str, Any], record: report.Report, progress: Progress | None,
+    source: Any, to: str | None, output: Any, from_: str | None, inputs: Sequence[str], samples: Any, given: Options,
+    options: Mapping[str, Any], request: Mapping[str, Any], record: report.Report, progress: Progress | None,
 ) -> _Job:  # fmt: skip
     """Read everything the user said, before any work is done."""
     specs, examples = parse_inputs(inputs)
@@ -171,14 +172,14 @@ def _prepare(
         target.require("from_onnx")
     if output:
         where = Path(output)
-        check_target(where, folder=target.framework.folder, source=source, reads=[given], force=request["force"])
-    user = sample_files.read(given) if given is not None else None
+        check_target(where, folder=target.framework.folder, source=source, reads=[samples], force=request["force"])
+    user = sample_files.read(samples) if samples is not None else None
     mine, theirs = split_options([origin.framework, target.framework], options)
-    common = Options(mine, specs, examples, user.specs if user else (), factory, trust)
+    common = replace(given, values=mine, inputs=specs, examples=examples, samples=user.specs if user else ())
     record.route = [key for key, _ in itertools.groupby([origin.key, HUB, target.key])]
     record.versions = _versions(origin, target)
     record.notes = common.notes
-    their_options = Options(theirs, trust=trust, notes=common.notes)
+    their_options = Options(theirs, trust=given.trust, notes=common.notes)
     return _Job(request, record, origin, target, common, their_options, user, equivalence.Tolerance(), progress)
 
 

@@ -48,6 +48,7 @@ def plan(
     from_: str | None = None,
     inputs: Sequence[str] = (),
     trust: bool = False,
+    trust_types: Sequence[str] = (),
     factory: str | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Plan:
@@ -58,7 +59,7 @@ def plan(
     Args:
         source: a path, or a model in memory.
         to: the target framework.
-        from_, inputs, trust, factory, options: as for `modelport.convert`.
+        from_, inputs, trust, trust_types, factory, options: as for `modelport.convert`.
 
     Raises:
         ModelportError: when the source cannot be read or exported, or there is no such route.
@@ -69,7 +70,7 @@ def plan(
     if target.key != HUB:
         target.require("from_onnx")
     mine, theirs = split_options([origin.framework, target.framework], options or {})
-    given = Options(mine, specs, examples, factory=factory, trust=trust)
+    given = Options(mine, specs, examples, factory=factory, trust=trust, trust_types=tuple(trust_types))
     name = str(source) if isinstance(source, str | Path) else type(source).__qualname__
     found = Plan(name, target.key, [key for key, _ in itertools.groupby([origin.key, HUB, target.key])])
     model = _exported(source, origin, given)

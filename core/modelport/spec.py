@@ -130,6 +130,7 @@ class Options:
         samples: names, dtypes and shapes of the user's samples (one entry for each column of a CSV file); empty without samples.
         factory: the ``module:factory`` of --model, which builds a model to load weights into.
         trust: whether code inside the source may run.
+        trust_types: names of types that a file may hold beyond those known to be harmless (.skops).
         notes: what the report should say about how a hook did its work; append with `note`.
     """
 
@@ -139,6 +140,7 @@ class Options:
     samples: tuple[TensorSpec, ...] = ()
     factory: str | None = None
     trust: bool = False
+    trust_types: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from modelport import equivalence, preprocessing, sample_files, samples
@@ -25,6 +26,7 @@ def verify(
     rtol: float = equivalence.RTOL,
     atol: float = equivalence.ATOL,
     trust: bool = False,
+    trust_types: Sequence[str] = (),
     factory: str | None = None,
     proof_seconds: float = PROOF_SECONDS,
     memory: int | str | None = None,
@@ -40,6 +42,7 @@ def verify(
         from_: the frameworks of the two.
         rtol, atol: the tolerance for floating-point outputs.
         trust: allow code inside the models to run.
+        trust_types: names of types that a .skops file may hold beyond those known to be harmless.
         factory: ``module:factory`` that builds the model which weights are loaded into.
         proof_seconds: the budget for cases beyond the minimum.
         memory: the most that one tensor may take, as for `modelport.convert`.
@@ -51,18 +54,18 @@ def verify(
         InvalidSignature: when the numbers, dtypes or ranks of inputs or outputs differ.
         ModelportError: when a model cannot be loaded.
     """
+    specs, examples = parse_inputs(inputs)
+    options = Options(inputs=specs, examples=examples, trust=trust, trust_types=tuple(trust_types), factory=factory)
     with limited(memory):
-        return _verify(a, b, samples, inputs, from_, equivalence.Tolerance(rtol, atol), trust, factory, proof_seconds)
+        return _verify(a, b, samples, from_, equivalence.Tolerance(rtol, atol), options, proof_seconds)
 
 
 def _verify(
-    a: Any, b: Any, samples: Any, inputs: Sequence[str], from_: tuple[str | None, str | None],
-    tolerance: equivalence.Tolerance, trust: bool, factory: str | None, seconds: float,
+    a: Any, b: Any, samples: Any, from_: tuple[str | None, str | None], tolerance: equivalence.Tolerance, options: Options,
+    seconds: float,
 ) -> Proof:  # fmt: skip
-    specs, examples = parse_inputs(inputs)
     user = sample_files.read(samples) if samples is not None else None
-    columns = user.specs if user else ()
-    options = Options(inputs=specs, examples=examples, samples=columns, trust=trust, factory=factory)
+    options = replace(options, samples=user.specs if user else ())
     left, right = (open_model(source, from_=key, options=options) for source, key in zip((a, b), from_, strict=True))
     if user is not None:
         user.preprocessing = preprocessing.stored(a, left.plugin.key) or preprocessing.stored(b, right.plugin.key)

@@ -13,6 +13,7 @@ import click
 from modelport.cli.limits import memory_option
 from modelport.cli.reporting import html_report
 from modelport.cli.running import INTERRUPTED, split_options
+from modelport.cli.trusting import trust_options
 
 if TYPE_CHECKING:
     from modelport.workbench.bench import BenchReport
@@ -69,7 +70,7 @@ def _leave_interrupted(command: Callable[..., BenchReport]) -> Callable[..., Non
 @click.option(
     "-O", "options", multiple=True, metavar="KEY=VALUE", callback=split_options, help="A plugin's option; repeatable."
 )
-@click.option("--trust", is_flag=True, help="Allow code inside the models to run.")
+@trust_options("inside the models")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")

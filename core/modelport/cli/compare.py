@@ -9,6 +9,7 @@ import click
 
 from modelport.cli.limits import memory_option
 from modelport.cli.reporting import html_report
+from modelport.cli.trusting import trust_options
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,7 +34,7 @@ from modelport.cli.reporting import html_report
     "--input", "inputs", multiple=True, metavar="NAME:DTYPE[DIMS]", help="For models that do not say their inputs."
 )
 @click.option("--model", "factory", metavar="MODULE:FACTORY", help="Builds the model that weights are loaded into.")
-@click.option("--trust", is_flag=True, help="Allow code inside the models to run.")
+@trust_options("inside the models")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")

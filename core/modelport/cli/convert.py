@@ -10,6 +10,7 @@ import click
 from modelport.cli.limits import memory_option
 from modelport.cli.reporting import html_report
 from modelport.cli.running import complete_framework, split_options
+from modelport.cli.trusting import trust_options
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,7 +44,7 @@ from modelport.cli.running import complete_framework, split_options
 @click.option("--optimize", type=click.Choice(["portable", "ort", "transformer"]), metavar="LEVEL",
               help="Optimise before checking and proving: portable, ort or transformer.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace an existing folder that is no earlier result.")
-@click.option("--trust", is_flag=True, help="Allow code inside SOURCE to run (pickle, Lambda layers).")
+@trust_options("inside SOURCE")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("--debug", is_flag=True, help="Show tracebacks and the frameworks' own messages.")

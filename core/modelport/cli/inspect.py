@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from modelport.cli.limits import memory_option
+from modelport.cli.trusting import trust_options
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,7 +18,7 @@ from modelport.cli.limits import memory_option
     "--input", "inputs", multiple=True, metavar="NAME:DTYPE[DIMS]", help="For models that do not say their inputs."
 )
 @click.option("--model", "factory", metavar="MODULE:FACTORY", help="Builds the model that weights are loaded into.")
-@click.option("--trust", is_flag=True, help="Allow code inside the file to run.")
+@trust_options("inside the file")
 @click.option("--netron", is_flag=True, help="Open it in Netron, if that is installed.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")

@@ -9,6 +9,7 @@ import click
 
 from modelport.cli.limits import memory_option
 from modelport.cli.running import complete_framework, split_options
+from modelport.cli.trusting import trust_options
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,7 +23,7 @@ from modelport.cli.running import complete_framework, split_options
 @click.option(
     "-O", "options", multiple=True, metavar="KEY=VALUE", callback=split_options, help="A plugin's option; repeatable."
 )
-@click.option("--trust", is_flag=True, help="Allow code inside SOURCE to run (pickle, Lambda layers).")
+@trust_options("inside SOURCE")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @memory_option

@@ -9,6 +9,7 @@ import click
 
 from modelport.cli.limits import memory_option
 from modelport.cli.running import complete_framework
+from modelport.cli.trusting import trust_options
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,7 +34,7 @@ from modelport.cli.running import complete_framework
     "--input", "inputs", multiple=True, metavar="NAME:DTYPE[DIMS]", help="For a model that does not say its inputs."
 )
 @click.option("--model", "factory", metavar="MODULE:FACTORY", help="Builds the model that weights are loaded into.")
-@click.option("--trust", is_flag=True, help="Allow code inside the model to run.")
+@trust_options("inside the model")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from modelport.cli.limits import memory_option
+from modelport.cli.trusting import trust_options
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,7 +28,7 @@ from modelport.cli.limits import memory_option
 @click.option(
     "--proof-seconds", type=float, default=30.0, show_default=True, help="Budget for cases beyond the minimum."
 )
-@click.option("--trust", is_flag=True, help="Allow code inside the models to run.")
+@trust_options("inside the models")
 @click.option("--json", "as_json", is_flag=True, help="Print the proof as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")

@@ -131,6 +131,7 @@ def compare(
     from_: Sequence[str | None] = (),
     inputs: Sequence[str] = (),
     trust: bool = False,
+    trust_types: Sequence[str] = (),
     factory: str | None = None,
 ) -> CompareReport:
     """Compare two or more models of any frameworks on real data; the first is the reference.
@@ -146,7 +147,7 @@ def compare(
         softmax: "auto" applies it to each model whose class scores are no probabilities.
         output_name: the output of the class scores, by the first model's name.
         from_: the frameworks of the models, in order, where they should not be detected.
-        inputs, trust, factory: as for `modelport.verify`.
+        inputs, trust, trust_types, factory: as for `modelport.verify`.
 
     Raises:
         InvalidSignature: when the models' inputs or outputs do not correspond.
@@ -158,7 +159,14 @@ def compare(
     names = read_labels(labels)
     given = sample_files.read(samples)
     specs, examples = parse_inputs(inputs)
-    options = Options(inputs=specs, examples=examples, samples=given.specs, trust=trust, factory=factory)
+    options = Options(
+        inputs=specs,
+        examples=examples,
+        samples=given.specs,
+        factory=factory,
+        trust=trust,
+        trust_types=tuple(trust_types),
+    )
     keys = [*from_, *[None] * len(models)]
     opened = [open_model(model, from_=key, options=options) for model, key in zip(models, keys, strict=False)]
     start = time.perf_counter()

@@ -86,6 +86,7 @@ def run(
     from_: str | None = None,
     inputs: Sequence[str] = (),
     trust: bool = False,
+    trust_types: Sequence[str] = (),
     factory: str | None = None,
 ) -> RunReport:
     """Run a model on samples.
@@ -101,7 +102,7 @@ def run(
         output_name: the output of the class scores.
         output: a file for the outputs: .npz, or an image (.png, .jpg …; several are numbered).
         store: write the preprocessing into the model's metadata once it has run.
-        from_, inputs, trust, factory: as for `modelport.convert`.
+        from_, inputs, trust, trust_types, factory: as for `modelport.convert`.
 
     Raises:
         BadInput: InvalidSamples, InvalidOption or OutputNotWritable.
@@ -110,7 +111,16 @@ def run(
     target = results.check_target(output, [model, samples, labels])
     names = read_labels(labels)
     given = sample_files.read(samples)
-    opened = _open(model, given.specs, from_, inputs, trust, factory)
+    specs, examples = parse_inputs(inputs)
+    options = Options(
+        inputs=specs,
+        examples=examples,
+        samples=given.specs,
+        factory=factory,
+        trust=trust,
+        trust_types=tuple(trust_types),
+    )
+    opened = open_model(model, from_=from_, options=options)
     start = time.perf_counter()
     notes: list[str] = []
     steps = _steps(preprocess, opened, store, notes, images_given=bool(given.images))
@@ -160,14 +170,6 @@ def store(model: str | Path, preprocess: str) -> str:
     fitted = images.frame_of(opened.signature, steps, natural=True).steps
     preprocessing.store(path, fitted)
     return str(fitted)
-
-
-def _open(
-    model: Any, columns: Any, from_: str | None, inputs: Sequence[str], trust: bool, factory: str | None
-) -> OpenModel:
-    specs, examples = parse_inputs(inputs)
-    options = Options(inputs=specs, examples=examples, samples=columns, trust=trust, factory=factory)
-    return open_model(model, from_=from_, options=options)
 
 
 def _steps(

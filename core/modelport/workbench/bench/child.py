@@ -37,7 +37,9 @@ def main() -> None:
 def run(job: Job) -> None:
     """Load the model and call it a few times."""
     specs, examples = parse_inputs(job.inputs)
-    options = Options(inputs=specs, examples=examples, trust=job.trust, factory=job.factory)
+    options = Options(
+        inputs=specs, examples=examples, factory=job.factory, trust=job.trust, trust_types=tuple(job.trust_types)
+    )
     model = open_model(job.source, from_=job.framework, options=options, values=job.values)
     hub = model.plugin.key == HUB
     one = runnables(model, providers=[job.how] if hub else [], variants=[] if hub else [job.how], threads=job.threads)[

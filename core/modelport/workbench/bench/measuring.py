@@ -70,6 +70,7 @@ def bench(
     plot: str | Path | None = None,
     factory: str | None = None,
     trust: bool = False,
+    trust_types: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     command: str = "",
@@ -93,6 +94,7 @@ def bench(
         plot: where to draw the result, .png or .svg.
         factory: ``module:factory`` that builds the model which weights are loaded into.
         trust: allow code inside the models to run.
+        trust_types: names of types that a .skops file may hold beyond those known to be harmless.
         options: options of the plugins.
         progress: told what is being done.
         command: the command line to report.
@@ -114,7 +116,12 @@ def bench(
         user = sample_files.read(samples) if samples is not None else None
         specs, examples = parse_inputs(inputs)
         base = Options(
-            inputs=specs, examples=examples, samples=user.specs if user else (), factory=factory, trust=trust
+            inputs=specs,
+            examples=examples,
+            samples=user.specs if user else (),
+            factory=factory,
+            trust=trust,
+            trust_types=tuple(trust_types),
         )
         _open(work, sources, from_, base, options or {})
         check_variants(work.models, variants)

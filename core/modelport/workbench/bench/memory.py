@@ -19,7 +19,8 @@ class Job(msgspec.Struct, frozen=True):
     """What the child process is to load and run.
 
     Attributes:
-        source, framework, values, factory, trust, inputs: as for `modelport.models.open_model`; inputs in --input notation.
+        source, framework, values, factory, trust, trust_types, inputs: as for `modelport.models.open_model`; inputs in
+            --input notation.
         how: the execution provider or the plugin's variant.
         shapes: of the model's own inputs.
         threads, affinity: to be set in the child.
@@ -31,6 +32,7 @@ class Job(msgspec.Struct, frozen=True):
     values: dict[str, Any]
     factory: str | None
     trust: bool
+    trust_types: list[str]
     inputs: list[str]
     how: str
     shapes: dict[str, list[int]]
@@ -62,6 +64,7 @@ def job_for(model: OpenModel, record: Variant, inputs: list[str], shapes: dict[s
         values=dict(options.values),
         factory=options.factory,
         trust=options.trust,
+        trust_types=list(options.trust_types),
         inputs=inputs,
         how=record.how,
         shapes=shapes,
