@@ -1,94 +1,89 @@
-"""What a .pt2 archive may hold: torch.export.load unpickles some members and evaluates size expressions as Python.
+"""What a .pt2 archive may hold: torch.export.load unpickles some members and makes Python source of others.
 
 Loading such a member runs what it says. The archive is therefore listed and read first, and anything but plain tensors,
-weights-only pickles and arithmetic on sizes is refused unless the user trusts the file.
+weights-only pickles and programs of pure operators is refused unless the user trusts the file.
 """
 
 from __future__ import annotations
 
-import ast
 import io
 import json
+import math
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from modelport.errors import UnsafeSource
+from modelport.memory import require
+from modelport_plugins.pytorch import exported_program
+from modelport_plugins.pytorch.archive import Archive, unsafe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_NODES = (ast.Expression, ast.Call, ast.keyword, ast.Name, ast.Load, ast.Constant, ast.BinOp, ast.UnaryOp, ast.Compare)
-_OPERATORS = (ast.operator, ast.unaryop, ast.cmpop)
-_LOWERCASE_FUNCTIONS = frozenset({"floor", "ceiling", "oo", "int_oo"})
+_REMEDY = (
+    "export it again with plain tensors as weights, constants and example inputs, and with PyTorch's own operators"
+)
+_BEFORE = "serialized_exported_program.json"
+"""The program's member in archives of PyTorch before version 2.7, which torch.export.load reads by another reader."""
 
 
 def check(source: Path) -> None:
-    """Raise UnsafeSource when torch.export.load would run code that the archive carries.
+    """Raise UnsafeSource when torch.export.load, or running its program, would do more than compute.
 
     Raises:
-        zipfile.BadZipFile, ValueError: when the archive is damaged.
+        RuntimeError, ValueError, zipfile.BadZipFile: when the archive is damaged.
+        TooLarge: when its contents are beyond the memory limit.
     """
-    with zipfile.ZipFile(source) as archive:
-        for reason in _dangers(archive):
-            raise UnsafeSource(
-                f"loading this program would run code that it carries: {reason}",
-                where=str(source),
-                remedy="export it again with plain tensors as weights, constants and example inputs, "
-                "or pass --trust if you trust whoever wrote it",
+    with zipfile.ZipFile(source) as listing:
+        names = listing.namelist()
+    if _BEFORE in names or "version" in names:
+        raise unsafe(
+            source,
+            "this program was saved by a version of PyTorch whose archives cannot be checked",
+            remedy="load and save it again (torch.export.load, torch.export.save)",
+        )
+    archive = Archive(source)
+    for name in archive.names:
+        for reason in _dangers(archive, name):
+            raise unsafe(
+                source, f"loading this program would run code that it carries: {reason}", where=name, remedy=_REMEDY
             )
 
 
-def _dangers(archive: zipfile.ZipFile) -> Iterator[str]:
-    for name in archive.namelist():
-        base = name.rpartition("/")[2]
-        if "data/aotinductor/" in name:
-            yield f"{name} is compiled code"
-        elif base.startswith(("custom_obj_", "opaque_obj_")):
-            yield f"{name} is a pickled object"
-        elif base.endswith(".pt") and not _loads_weights_only(archive.read(name)):
-            yield f"{name} is a pickle of more than tensors"
-        elif base.endswith(".json"):
-            for problem in _json_dangers(json.loads(archive.read(name))):
-                yield f"{name} {problem}"
+def _dangers(archive: Archive, name: str) -> Iterator[str]:
+    base = name.rpartition("/")[2]
+    if name.startswith("data/aotinductor/"):
+        yield "it is compiled code"
+    elif base.startswith(("custom_obj_", "opaque_obj_")):
+        yield "it is a pickled object"
+    elif base.endswith(".pt"):
+        yield from _pickle_dangers(archive.read(name))
+    elif name.startswith("models/"):
+        yield from exported_program.dangers(json.loads(archive.read(name)))
+    elif base.endswith("_config.json"):
+        yield from _payload_dangers(archive, name)
 
 
-def _json_dangers(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        if value.get("use_pickle"):
-            yield f"names the pickled tensor {value.get('path_name')}"
-        expression = value.get("expr_str")
-        if isinstance(expression, str) and not _is_arithmetic(expression):
-            yield f"holds a size that is no arithmetic: {expression[:60]!r}"
-    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for child in children:
-        yield from _json_dangers(child)
+def _payload_dangers(archive: Archive, name: str) -> Iterator[str]:
+    """The list of the weights, or of the constants; an empty record stands for zeros of any size."""
+    folder = name.rpartition("/")[0]
+    for key, payload in json.loads(archive.read(name))["config"].items():
+        if payload.get("use_pickle"):
+            yield f"it names the pickled tensor {payload.get('path_name')}"
+        yield from exported_program.strings(key)
+        sizes = [size.get("as_int", 0) for size in (payload.get("tensor_meta") or {}).get("sizes", ())]
+        if archive.sizes.get(f"{folder}/{payload.get('path_name')}") == 0 and all(size >= 0 for size in sizes):
+            require(16 * math.prod(sizes), f"the tensor {key}", where=f"{archive.source}: {name}")
 
 
-def _is_arithmetic(expression: str) -> bool:
-    """Whether a size is calls of sympy classes on numbers and symbols, such as ``Mul(Integer(2), Symbol('s0'))``."""
-    try:
-        tree = ast.parse(expression, mode="eval")
-    except SyntaxError:
-        return False
-    return all(isinstance(node, (*_NODES, *_OPERATORS)) and _is_plain(node) for node in ast.walk(tree))
-
-
-def _is_plain(node: ast.AST) -> bool:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value.isidentifier()
-    if isinstance(node, ast.Call):
-        return isinstance(node.func, ast.Name) and (node.func.id[0].isupper() or node.func.id in _LOWERCASE_FUNCTIONS)
-    return True
-
-
-def _loads_weights_only(data: bytes) -> bool:
+def _pickle_dangers(data: bytes) -> Iterator[str]:
     import torch
 
     if not data:
-        return True
+        return
     try:
-        torch.load(io.BytesIO(data), weights_only=True, map_location="meta")
+        content: Any = torch.load(io.BytesIO(data), weights_only=True, map_location="meta")
     except Exception:
-        return False
-    return True
+        yield "it is a pickle of more than tensors"
+    else:
+        yield from exported_program.strings(content)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pickle
+import re
 import warnings
 import zipfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from modelport.errors import BadInput, ModelportError, SourceUnreadable, UnsafeSource
-from modelport_plugins.pytorch import exported_archive
+from modelport_plugins.pytorch import exported_archive, script_archive
 from modelport_plugins.pytorch.detecting import EVIDENCE, format_of
 from modelport_plugins.pytorch.state_dict import load_into
 
@@ -48,7 +49,7 @@ def load(source: Path, options: Options) -> Any:
         raise
     except Exception as error:  # a damaged file makes the readers raise almost anything
         raise SourceUnreadable(
-            f"cannot read {EVIDENCE[found]}: {type(error).__name__}: {_first_line(error)}",
+            f"cannot read {EVIDENCE[found]}: {_reason(error)}",
             where=str(source),
             remedy="check that the file is complete and was written by this version of PyTorch or an older one",
         ) from error
@@ -66,6 +67,8 @@ def _exported(source: Path, options: Options) -> torch.export.ExportedProgram:
 def _torchscript(source: Path, options: Options) -> torch.jit.ScriptModule:
     import torch
 
+    if not options.trust:
+        script_archive.check(source)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*torch.jit.load.* is deprecated", category=DeprecationWarning)
         module = torch.jit.load(str(source), map_location="cpu")
@@ -123,10 +126,16 @@ def _foreign_classes(source: Path, is_zip: bool, error: pickle.UnpicklingError) 
     """Name the classes that a weights-only load refuses; an empty text when the file is merely damaged."""
     import torch
 
-    if is_zip:
-        return ", ".join(sorted(torch.serialization.get_unsafe_globals_in_checkpoint(source)))
-    return "classes other than tensors" if "Unsupported" in str(error) else ""
+    found = torch.serialization.get_unsafe_globals_in_checkpoint(source) if is_zip else []
+    if found:
+        return ", ".join(sorted(found))
+    named = re.search(r"GLOBAL ([\w.]+)", str(error))
+    return named[1] if named else "classes other than tensors" if "Unsupported" in str(error) else ""
 
 
-def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), "")[:300]
+def _reason(error: BaseException) -> str:
+    """Say what a reader says, but for PyTorch's advice to load the file as code."""
+    line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")[:300]
+    if "weights_only" in str(error) or not line:
+        return f"it is damaged ({type(error).__name__})"
+    return f"{type(error).__name__}: {line}"
