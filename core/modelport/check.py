@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import onnx
 from onnx.checker import ValidationError
 
-from modelport.errors import CheckFailed
+from modelport.errors import CheckFailed, ModelportError, SourceUnreadable
 from modelport.external_data import check_external_data
-from modelport.graphs import nodes_of, title_of
+from modelport.graphs import called_functions, graphs_of, nodes_of, tensor_types, title_of, values_of
 from modelport.signature import Signature, TensorSpec
 from modelport.static_sizes import require_sizes
+
+_MOST_INLINED = 1_000_000
+_DEEPEST_CALLS = 200
 
 
 def check_model(path: Path, *, opset: int, signature: Signature) -> None:
@@ -30,23 +34,86 @@ def check_model(path: Path, *, opset: int, signature: Signature) -> None:
     model = onnx.load(str(path), load_external_data=False)
     _check_opset(model, opset, path)
     _check_signature(model, signature, path)
-    check_external_data(model, path)
-    check_loops(model, path)
-    require_sizes(model, path)
+    _check_harmless(model, path)
     del model
+    _run_checker(path, "nothing was delivered; report it with the source model: the export is invalid", full=True)
+
+
+def check_source(model: onnx.ModelProto, path: Path) -> None:
+    """Check an ONNX file that somebody else wrote, before any library infers its shapes or opens its external data.
+
+    Args:
+        model: the file's content, without external data.
+        path: the file.
+
+    Raises:
+        SourceUnreadable: for external data that is missing or not whole.
+        CheckFailed: for an invalid model; libraries die of some.
+        UnsafeSource, TooLarge: for external data outside its folder, and for tensors beyond the memory limit.
+    """
+    _check_harmless(model, path, missing=SourceUnreadable)
+
+
+def _check_harmless(model: onnx.ModelProto, path: Path, missing: type[ModelportError] = CheckFailed) -> None:
+    """Check what a library must not be given: each of these goes before the first that would fall over it."""
+    check_external_data(model, path, missing)
+    _check_types(model, path)
+    _check_functions(model, path)
+    _check_loops(model, path)
+    _run_checker(path, "export the model again, or repair what the checker names")
+    require_sizes(model, path)
+
+
+def _run_checker(path: Path, remedy: str, *, full: bool = False) -> None:
     try:
-        onnx.checker.check_model(str(path), full_check=True)
+        onnx.checker.check_model(str(path), full_check=full)
     except (ValidationError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
         text = " ".join(str(error).split())
         raise CheckFailed(
-            f"the ONNX checker refuses the model: {text[:800]}",
-            where=str(path),
-            remedy="nothing was delivered; report it with the source model: the export is invalid",
+            f"the ONNX checker refuses the model: {text[:800]}", where=str(path), remedy=remedy
         ) from error
 
 
-def check_loops(model: onnx.ModelProto, path: Path) -> None:
-    """Refuse a loop that can never end, before anything runs it; raises CheckFailed."""
+def _check_types(model: onnx.ModelProto, path: Path) -> None:
+    """Refuse element types that ONNX has not, which its own checker lets pass."""
+    for value in (value for graph in graphs_of(model.graph) for value in values_of(graph)):
+        for kind in tensor_types(value.type):
+            if kind.elem_type not in onnx.TensorProto.DataType.values():
+                raise CheckFailed(
+                    f"the element type of {value.name!r} is {kind.elem_type}, which ONNX does not know",
+                    where=str(path),
+                    remedy="export the model again",
+                )
+
+
+def _check_functions(model: onnx.ModelProto, path: Path) -> None:
+    """Refuse functions that call themselves, and those that call one another until nobody can hold the result."""
+    functions = {(function.domain, function.name, function.overload): function for function in model.functions}
+    calls = {key: called_functions(function.node, functions) for key, function in functions.items()}
+    try:
+        order = list(TopologicalSorter({key: set(called) for key, called in calls.items()}).static_order())
+    except CycleError as error:
+        names = " -> ".join(name for _, name, _ in error.args[1])
+        raise CheckFailed(
+            f"functions of the model call themselves: {names}", where=str(path), remedy="export the model again"
+        ) from error
+    nodes: dict[tuple[str, str, str], int] = {}
+    depths: dict[tuple[str, str, str], int] = {}
+    for key in order:
+        nodes[key] = len(functions[key].node) + sum(nodes[called] for called in calls[key])
+        depths[key] = 1 + max((depths[called] for called in calls[key]), default=0)
+    total = sum(nodes[called] for called in called_functions(model.graph.node, functions))
+    if max(total, *nodes.values(), 0) > _MOST_INLINED or max(depths.values(), default=0) > _DEEPEST_CALLS:
+        raise CheckFailed(
+            f"the model's functions call one another {max(depths.values())} deep and are {max(total, *nodes.values()):,} "
+            "nodes when they are written out",
+            where=str(path),
+            remedy=f"{_MOST_INLINED:,} nodes and {_DEEPEST_CALLS} levels are the most that is taken",
+        )
+
+
+def _check_loops(model: onnx.ModelProto, path: Path) -> None:
+    """Refuse a loop that can never end, before anything runs it."""
     for node in nodes_of(model):
         if node.op_type == "Loop" and not node.domain and not any([*node.input, "", ""][:2]):
             raise CheckFailed(

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
-from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto
+from onnx import (
+    AttributeProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    SparseTensorProto,
+    TensorProto,
+    TypeProto,
+    ValueInfoProto,
+)
 
 _NAMES = {"float": "float32", "double": "float64"}
 _BITS = {"bool": 8, "string": 64}
@@ -47,6 +56,35 @@ def sparse_tensors_of(model: ModelProto) -> Iterator[SparseTensorProto]:
     for attribute in _attributes(model):
         yield from [attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else []
         yield from attribute.sparse_tensors
+
+
+def tensor_types(kind: TypeProto) -> Iterator[TypeProto.Tensor]:
+    """Yield the type of a tensor, or of the tensors in a sequence, an optional or a map."""
+    while kind.HasField("sequence_type") or kind.HasField("optional_type") or kind.HasField("map_type"):
+        inner = kind.sequence_type if kind.HasField("sequence_type") else kind.optional_type
+        kind = kind.map_type.value_type if kind.HasField("map_type") else inner.elem_type
+    if kind.HasField("tensor_type"):
+        yield kind.tensor_type
+    elif kind.HasField("sparse_tensor_type"):
+        yield TypeProto.Tensor(elem_type=kind.sparse_tensor_type.elem_type, shape=kind.sparse_tensor_type.shape)
+
+
+def values_of(graph: GraphProto) -> Iterator[ValueInfoProto]:
+    """Yield what a graph says of its values: inputs, outputs and those between."""
+    yield from (*graph.input, *graph.value_info, *graph.output)
+
+
+def called_functions(
+    nodes: Iterable[NodeProto], functions: Container[tuple[str, str, str]]
+) -> list[tuple[str, str, str]]:
+    """Return the keys (domain, name, overload) of the model's own functions that nodes call, once for each call.
+
+    Calls within branches and loop bodies count.
+    """
+    every = [*nodes]
+    every += [node for graph in _within(every) for node in graph.node]
+    keys = [(node.domain, node.op_type, node.overload) for node in every]
+    return [key for key in keys if key in functions]
 
 
 def dtype_name(data_type: int) -> str:
@@ -99,12 +137,3 @@ def _within(nodes: Iterable[NodeProto]) -> Iterator[GraphProto]:
 def _parts(tensors: Iterable[SparseTensorProto]) -> Iterator[TensorProto]:
     for tensor in tensors:
         yield from (tensor.values, tensor.indices)
-
-
-def called_functions(
-    nodes: Iterable[NodeProto], functions: dict[tuple[str, str, str], FunctionProto]
-) -> list[FunctionProto]:
-    """Return the model-local functions that nodes call, once for each call, calls within branches and bodies included."""
-    every = [*nodes, *(node for graph in _within(nodes) for node in graph.node)]
-    keys = ((node.domain, node.op_type, node.overload) for node in every)
-    return [functions[key] for key in keys if key in functions]

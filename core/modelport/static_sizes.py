@@ -25,13 +25,21 @@ from onnx import (
     NodeProto,
     SparseTensorProto,
     TensorProto,
-    TypeProto,
     numpy_helper,
 )
 from onnx.reference import ReferenceEvaluator
 
 from modelport import memory
-from modelport.graphs import bytes_of, dtype_name, graphs_of, sparse_tensors_of, tensors_of, title_of
+from modelport.graphs import (
+    bytes_of,
+    dtype_name,
+    graphs_of,
+    sparse_tensors_of,
+    tensor_types,
+    tensors_of,
+    title_of,
+    values_of,
+)
 
 _ROUNDS = 8
 _FEW = 64
@@ -83,8 +91,8 @@ def _require_weights(model: ModelProto, path: Path) -> None:
 def _require_values(model: ModelProto, path: Path) -> None:
     for graph in graphs_of(model.graph):
         makers = {name: node for node in graph.node for name in node.output}
-        for value in (*graph.input, *graph.value_info, *graph.output):
-            for kind in _tensor_types(value.type):
+        for value in values_of(graph):
+            for kind in tensor_types(value.type):
                 sizes = [max(dim.dim_value, 1) for dim in kind.shape.dim]
                 node = makers.get(value.name)
                 what = (
@@ -95,16 +103,6 @@ def _require_values(model: ModelProto, path: Path) -> None:
                     f"{what}, {dtype_name(kind.elem_type)}{sizes},",
                     where=str(path),
                 )
-
-
-def _tensor_types(kind: TypeProto) -> Iterator[TypeProto.Tensor]:
-    """Yield the type of a tensor, or of the tensors in a sequence or optional."""
-    while kind.HasField("sequence_type") or kind.HasField("optional_type"):
-        kind = kind.sequence_type.elem_type if kind.HasField("sequence_type") else kind.optional_type.elem_type
-    if kind.HasField("tensor_type"):
-        yield kind.tensor_type
-    elif kind.HasField("sparse_tensor_type"):
-        yield TypeProto.Tensor(elem_type=kind.sparse_tensor_type.elem_type, shape=kind.sparse_tensor_type.shape)
 
 
 def _bare(model: ModelProto) -> ModelProto:
@@ -196,7 +194,7 @@ def _results(node: NodeProto, constants: Constants, shapes: Shapes, opsets: dict
 
 def _shapes(graph: GraphProto) -> Shapes:
     found: Shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
-    for value in (*graph.input, *graph.value_info, *graph.output):
+    for value in values_of(graph):
         if value.type.HasField("tensor_type") and value.type.tensor_type.HasField("shape"):
             dims = value.type.tensor_type.shape.dim
             found[value.name] = tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in dims)

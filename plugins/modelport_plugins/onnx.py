@@ -68,12 +68,11 @@ def detect(source: Path) -> Detection | None:
 
 @hookimpl
 def load(source: Path) -> OnnxFile:
-    """Read the graph; external data is checked to lie beside it, and read when needed."""
+    """Read and check the graph; external data is read when needed."""
     import onnx
     from google.protobuf.message import DecodeError
 
-    from modelport.external_data import check_external_data
-    from modelport.static_sizes import require_sizes
+    from modelport.check import check_source
 
     try:
         proto = onnx.load(str(source), load_external_data=False)
@@ -83,8 +82,7 @@ def load(source: Path) -> OnnxFile:
         ) from error
     if not proto.graph.node and not proto.graph.output:
         raise SourceUnreadable("the file holds no graph", where=str(source), remedy="export or download it again")
-    check_external_data(proto, source, missing=SourceUnreadable)
-    require_sizes(proto, source)
+    check_source(proto, source)
     return OnnxFile(source, proto)
 
 
