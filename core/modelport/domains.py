@@ -14,15 +14,16 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import AttributeProto, GraphProto, NodeProto, numpy_helper
+from onnx import AttributeProto, NodeProto, numpy_helper
 
-from modelport.graphs import graphs_of
+from modelport.proof.graph_index import GraphIndex
+from modelport.proof.named_values import NamedValues, named_values
+from modelport.proof.tree_leaves import Box
 
 _KEEP_VALUES = frozenset({
     "Identity", "Cast", "CastLike", "Reshape", "Unsqueeze", "Squeeze", "Flatten", "Transpose", "Expand", "Slice", "Concat",
     "Split", "Tile", "Clip", "Where", "Pad", "Gather", "GatherElements", "GatherND", "Max", "Min", "Mod", "StringNormalizer",
 })  # fmt: skip
-_KEEP_COLUMNS = ("Identity", "Cast", "CastLike")
 _INDEXED = {"Gather": 1, "GatherElements": 1, "GatherND": 1, "Scatter": 1, "ScatterElements": 1, "ScatterND": 1}
 # The operands that are sizes, counts or positions rather than data: large values there mean gigabytes or errors.
 _SIZES = {
@@ -31,6 +32,12 @@ _SIZES = {
     "Loop": (0,), "CenterCropPad": (1,), "DFT": (1, 2), "EyeLike": (), "CumSum": (1,),
 }  # fmt: skip
 _DIVISORS = {"Div": 1, "Mod": 1}
+_NO_EMPTY_BATCH = ("LSTM", "GRU", "RNN")
+"""ONNX Runtime 1.31 ends the process on these with a batch of no rows."""
+
+_POSITIONS = (8, 4096)
+"""Rows of a table that may be looked up by position: fewer are no sequence, more are a vocabulary."""
+
 _VOCABULARIES = ("keys_strings", "cats_strings", "classes_strings", "pool_strings", "string_vocabulary")
 _INTEGER_VOCABULARIES = ("keys_int64s", "cats_int64s", "int64_vocabulary")
 
@@ -44,7 +51,10 @@ class Domain:
         strings: the vocabulary that the input is looked up in.
         text: True when strings are texts, to be made of several words of the vocabulary.
         integers: the categories an integer input is looked up in.
+        indexed: whether an integer input is looked up in a table, where negative indices count from its end.
         thresholds: for each feature (column of the last axis), the values at which a tree decides.
+        leaves: for leaves of trees, the intervals of the columns on their paths; `leaf_count` says how many leaves there are.
+        named: values that the graph compares the input with.
     """
 
     low: int | None = None
@@ -52,7 +62,11 @@ class Domain:
     strings: list[str] = field(default_factory=list)
     text: bool = False
     integers: list[int] = field(default_factory=list)
+    indexed: bool = False
     thresholds: dict[int, NDArray[Any]] = field(default_factory=dict)
+    leaves: list[Box] = field(default_factory=list)
+    leaf_count: int = 0
+    named: NamedValues = field(default_factory=NamedValues)
 
     def narrow(self, low: int, high: int) -> None:
         """Intersect the integer range with [low, high)."""
@@ -60,38 +74,35 @@ class Domain:
         self.high = high if self.high is None else min(self.high, high)
 
 
-def domains_of(path: Path) -> dict[str, Domain]:
+class Domains(dict[str, Domain]):
+    """The domain of each graph input, and what the graph says of sizes.
+
+    Attributes:
+        lengths: rows of tables that the graph looks up by position, such as position embeddings, the smallest first.
+        empty_batches: whether a batch of no rows may be tried.
+    """
+
+    lengths: tuple[int, ...] = ()
+    empty_batches: bool = True
+
+
+def domains_of(path: Path) -> Domains:
     """Return the domain of each graph input of an ONNX file (weights kept outside the file are not read)."""
     return domains_of_model(onnx.load(str(path), load_external_data=False))
 
 
-def domains_of_model(model: onnx.ModelProto) -> dict[str, Domain]:
+def domains_of_model(model: onnx.ModelProto) -> Domains:
     """Return the domain of each graph input of a model."""
     walker = _Walker(model.graph)
-    return {value.name: walker.domain(value.name) for value in model.graph.input if value.name not in walker.constants}
+    inputs = [value.name for value in model.graph.input if value.name not in walker.constants]
+    domains = Domains({name: walker.domain(name) for name in inputs})
+    domains.lengths = _lengths(walker)
+    domains.empty_batches = not any(node.op_type in _NO_EMPTY_BATCH for node in walker.nodes())
+    return domains
 
 
-class _Walker:
-    def __init__(self, graph: GraphProto) -> None:
-        self.constants: dict[str, onnx.TensorProto] = {}
-        self.shapes: dict[str, tuple[int | None, ...]] = {}
-        self.producers: dict[str, NodeProto] = {}
-        self.consumers: dict[str, list[tuple[NodeProto, int]]] = {}
-        for inner in graphs_of(graph):
-            self._read(inner)
-
-    def _read(self, graph: GraphProto) -> None:
-        self.constants.update({tensor.name: tensor for tensor in graph.initializer})
-        for value in (*graph.input, *graph.value_info):
-            if value.type.HasField("tensor_type") and value.type.tensor_type.HasField("shape"):
-                dims = value.type.tensor_type.shape.dim
-                self.shapes[value.name] = tuple(d.dim_value if d.HasField("dim_value") else None for d in dims)
-        for node in graph.node:
-            if node.op_type == "Constant":
-                self.constants.update([(node.output[0], t) for a in node.attribute if (t := _constant(a)) is not None])
-            self.producers.update(dict.fromkeys(node.output, node))
-            for position, name in enumerate(node.input):
-                self.consumers.setdefault(name, []).append((node, position))
+class _Walker(GraphIndex):
+    """Follows an input to its consumers."""
 
     def domain(self, name: str) -> Domain:
         """Follow one input through the graph."""
@@ -104,28 +115,13 @@ class _Walker:
                 continue
             seen.add((value, shift))
             for node, position in self.consumers.get(value, ()):
-                self._consume(found, node, position, shift, None if columns is None else (columns, self._width(name)))
+                self._consume(found, node, position, shift, None if columns is None else (columns, self.width(name)))
                 moved = self._passes(node, position)
                 if moved is not None:
-                    first = self._first_column(node, position, columns)
+                    first = self.first_column(node, position, columns)
                     pending += [(output, shift + moved, first) for output in node.output]
+        found.named, found.leaves, found.leaf_count = named_values(self, name)
         return found
-
-    def _first_column(self, node: NodeProto, position: int, columns: int | None) -> int | None:
-        """Return where the input's columns begin in what the node passes on, or None where they are mixed or unknown."""
-        if columns is None or node.op_type in _KEEP_COLUMNS:
-            return columns
-        if node.op_type != "Concat" or node.attribute[0].i not in (1, -1):
-            return None
-        widths = [self._width(name) for name in node.input[:position]]
-        return None if None in widths else columns + sum(width for width in widths if width is not None)
-
-    def _width(self, name: str) -> int | None:
-        """Return the number of columns (the size of the last axis) of a value, where it is known."""
-        while name not in self.shapes and (node := self.producers.get(name)) and node.op_type in _KEEP_COLUMNS:
-            name = node.input[0]
-        shape = self.shapes.get(name)
-        return shape[-1] if shape else None
 
     def _passes(self, node: NodeProto, position: int) -> int | None:
         """Return the constant that the node adds to the value it passes on, or None where it passes nothing on."""
@@ -146,6 +142,7 @@ class _Walker:
         """Note what one consumer expects."""
         if _INDEXED.get(node.op_type) == position:
             rows = self._rows(node)
+            found.indexed = True
             if rows:
                 found.narrow(-shift, rows - shift)
         elif position in _SIZES.get(node.op_type, ()):
@@ -182,14 +179,15 @@ class _Walker:
         return shape[axis] if -len(shape) <= axis < len(shape) else None
 
 
-def _constant(attribute: AttributeProto) -> onnx.TensorProto | None:
-    """Return the tensor in an attribute of a Constant node, in whichever of its forms."""
-    if attribute.name == "value":
-        return attribute.t
-    if attribute.name == "sparse_value":
-        return None
-    value = np.asarray(onnx.helper.get_attribute_value(attribute))
-    return numpy_helper.from_array(value.astype(object) if value.dtype.kind == "S" else value)
+def _lengths(index: GraphIndex) -> tuple[int, ...]:
+    """Return the rows of constants that are cut or looked up by position: at indices that are computed, not given."""
+    found = set()
+    for node in index.nodes():
+        data = node.input[0] if node.op_type in ("Gather", "Slice") and node.input else ""
+        if data in index.constants and node.input[1] not in index.constants:
+            dims = [size for size in index.constants[data].dims[:2] if _POSITIONS[0] <= size <= _POSITIONS[1]]
+            found.update(dims[:1] if node.op_type == "Gather" else dims)
+    return tuple(sorted(found)[:3])
 
 
 def _add_keys(found: Domain, keys: NDArray[Any]) -> None:

@@ -18,27 +18,29 @@ from modelport import (
     __version__,
     artifact,
     check,
-    equivalence,
     opset,
     preprocessing,
+    proving,
     report,
     sample_files,
     samples,
     session,
 )
 from modelport.delivery import Workspace
-from modelport.domains import domains_of
 from modelport.errors import ModelportError, UnsupportedOps
+from modelport.job import Job
 from modelport.memory import limited
 from modelport.models import OpenModel, find_plugin, signature_of
 from modelport.options import split_options
 from modelport.plugins import Plugin, registry, version_of
-from modelport.signature import Signature, parse_inputs
+from modelport.proof.case_judge import Observations
+from modelport.proof.other_evaluations import OtherEvaluations
+from modelport.proof.tolerance import SECONDS
+from modelport.signature import parse_inputs
 from modelport.spec import HUB, Options
-from modelport.stages import Progress, Staged
+from modelport.stages import Progress
 from modelport.targets import check_target
 
-PROOF_SECONDS = 30.0
 _HUB_FILE = "model.onnx"
 _EXAMPLE_SIZE = 512
 """What an exporter traces with at most, however many rows the user's samples have."""
@@ -63,24 +65,6 @@ class Conversion:
         return self._load()
 
 
-@dataclass
-class _Job(Staged):
-    """One conversion on its way; what a stage makes, the next one takes."""
-
-    request: Mapping[str, Any]
-    report: report.Report
-    source: Plugin
-    target: Plugin
-    options: Options
-    target_options: Options
-    samples: sample_files.Samples | None
-    tolerance: equivalence.Tolerance
-    progress: Progress | None
-    model: Any = None
-    signature: Signature = field(default_factory=lambda: Signature(()))
-    observed: equivalence.Observations | None = None
-
-
 def convert(
     source: Any,
     *,
@@ -90,14 +74,14 @@ def convert(
     inputs: Sequence[str] = (),
     samples: Any = None,
     opset: int | None = None,
-    rtol: float = equivalence.RTOL,
-    atol: float = equivalence.ATOL,
+    rtol: float | None = None,
+    atol: float | None = None,
     verify: bool = True,
     trust: bool = False,
     trust_types: Sequence[str] = (),
     factory: str | None = None,
     options: Mapping[str, Any] | None = None,
-    proof_seconds: float = PROOF_SECONDS,
+    proof_seconds: float = SECONDS,
     external_data: artifact.ExternalData = "auto",
     optimize: str | None = None,
     memory: int | str | None = None,
@@ -114,7 +98,8 @@ def convert(
         inputs: the --input notation, such as ``["x:float32[N,3,224,224]"]``.
         samples: inputs to prove with: arrays, a mapping of arrays, a DataFrame, or a path (.npz, .npy, .csv, folder of images).
         opset: of the default ONNX domain; 20 when left out (an ONNX source keeps its own).
-        rtol, atol: the tolerance for floating-point outputs: ``|y - reference| <= atol + rtol * |reference|``.
+        rtol, atol: the tolerance for floating-point outputs: ``|y - reference| <= atol + rtol * |reference|``; by default
+            1e-3 and 1e-5, for models that compute in float64 1e-7 and 1e-9.
         verify: False skips the proof; the result is then recorded as unproven.
         trust: allow code inside the source to run.
         trust_types: names of types that a .skops file may hold beyond those known to be harmless.
@@ -134,6 +119,8 @@ def convert(
         "opset": opset,
         "verify": verify,
         "seconds": proof_seconds,
+        "rtol": rtol,
+        "atol": atol,
         "external": external_data,
         "optimize": optimize,
         "force": force,
@@ -143,7 +130,6 @@ def convert(
         with limited(memory):
             given = Options(factory=factory, trust=trust, trust_types=tuple(trust_types))
             job = _prepare(source, to, output, from_, inputs, samples, given, options or {}, request, record, progress)
-            job.tolerance = equivalence.Tolerance(rtol, atol)
             conversion = _run(job, source, Path(output) if output else None)
         record.status = "delivered"
     except BaseException as error:
@@ -158,7 +144,7 @@ def convert(
 def _prepare(
     source: Any, to: str | None, output: Any, from_: str | None, inputs: Sequence[str], samples: Any, given: Options,
     options: Mapping[str, Any], request: Mapping[str, Any], record: report.Report, progress: Progress | None,
-) -> _Job:  # fmt: skip
+) -> Job:  # fmt: skip
     """Read everything the user said, before any work is done."""
     specs, examples = parse_inputs(inputs)
     if request["opset"] is not None:
@@ -180,10 +166,10 @@ def _prepare(
     record.versions = _versions(origin, target)
     record.notes = common.notes
     their_options = Options(theirs, trust=given.trust, notes=common.notes)
-    return _Job(request, record, origin, target, common, their_options, user, equivalence.Tolerance(), progress)
+    return Job(request, record, origin, target, common, their_options, user, progress, source)
 
 
-def _run(job: _Job, source: Any, output: Path | None) -> Conversion:
+def _run(job: Job, source: Any, output: Path | None) -> Conversion:
     record = job.report
     direct = job.target.key == HUB
     name = _HUB_FILE if direct else f"model{(*job.target.framework.suffixes, '')[0]}"
@@ -197,25 +183,28 @@ def _run(job: _Job, source: Any, output: Path | None) -> Conversion:
         with job.stage("check"):
             check.check_model(path, opset=record.opset or 0, signature=job.signature)
         if job.request["verify"]:
-            _observe(job, path)
+            proving.observe(job, path)
         if loaded:  # so that the weights are not in memory twice once ONNX Runtime reads them
             job.model = None
             gc.collect()
         with job.stage("open"):
-            opened = session.open_session(path, exact=True)
+            opened = session.open_session(path, exact=True, fall_back=True)
+            if not opened.providers:
+                record.notes.append(f"ONNX Runtime has no kernel for the model: {opened.engine} runs it")
+        evaluations = OtherEvaluations(path)
         if job.request["verify"]:
             with job.stage("prove"):
-                _judge(job, f"ONNX ({opened.engine})", opened.run)
-        hub = None if direct else _hub_answers(job, opened)
+                proving.prove_hub(job, opened, evaluations)
+        hub = None if direct else proving.hub_answers(job, opened)
         result: Any = None
         if not direct:
             del opened  # so that its weights make room for the target's
             gc.collect()
-            files, result = _translate(job, path, hub, workspace)
+            files, result = _translate(job, path, hub, workspace, evaluations)
         return _deliver(job, workspace, files, result)
 
 
-def _load(job: _Job, source: Any) -> None:
+def _load(job: Job, source: Any) -> None:
     if isinstance(source, str | Path):
         path = Path(source)
         with job.stage("load"):
@@ -234,7 +223,7 @@ def _load(job: _Job, source: Any) -> None:
     job.report.outputs = [str(spec) for spec in job.signature.outputs]
 
 
-def _export(job: _Job, path: Path) -> list[Path]:
+def _export(job: Job, path: Path) -> list[Path]:
     wanted = job.request["opset"] or opset.DEFAULT_OPSET
     with job.stage("export"):
         job.report.warnings.extend(registry().contributions(job.source.key))
@@ -256,7 +245,7 @@ def _export(job: _Job, path: Path) -> list[Path]:
     return files
 
 
-def _require_expressible(job: _Job, path: Path) -> None:
+def _require_expressible(job: Job, path: Path) -> None:
     """Refuse operators that the target cannot express, all of them at once, before any time goes into checks and proofs."""
     if not job.target.has("plan"):
         return
@@ -274,55 +263,17 @@ def _require_expressible(job: _Job, path: Path) -> None:
         )
 
 
-def _observe(job: _Job, path: Path) -> None:
-    """Run the source, untouched by the export, on every case."""
-    with job.stage("reference"):
-        user = _user_samples(job)
-        cases = samples.plan(job.signature, domains_of(path), user=user, plugin=_plugin_samples(job))
-        source = OpenModel(job.source, job.model, job.signature, job.options, None)
-        job.observed = equivalence.observe(job.source.title, source.run, cases, seconds=job.request["seconds"])
-
-
-def _user_samples(job: _Job) -> dict[str, Any] | None:
-    return sample_files.fit(job.samples, job.signature) if job.samples is not None else None
-
-
-def _plugin_samples(job: _Job) -> Callable[[int], Any] | None:
-    if not job.source.has("samples"):
-        return None
-    model, signature = job.model, job.signature
-    return lambda seed: job.source.call("samples", model=model, signature=signature, seed=seed)
-
-
-def _judge(job: _Job, candidate: str, run: equivalence.Runner, seen: equivalence.Observations | None = None) -> None:
-    """Compare a candidate with what was observed of the source, or with `seen`; record the proof and demand that it holds."""
-    seen = seen or job.observed
-    assert seen is not None
-    proof = equivalence.judge(seen, candidate, run, job.tolerance, seconds=job.request["seconds"])
-    job.report.proofs.append(proof)
-    job.report.verdict = proof.verdict
-    if not job.report.outputs and seen.answers:
-        job.report.outputs = list(seen.answers[0][1])
-    equivalence.require(proof, where=job.report.source, notes=job.report.notes)
-
-
-def _hub_answers(job: _Job, opened: session.Session) -> equivalence.Observations | None:
-    """Return what ONNX answers to every case that the source was observed on; None without a proof."""
-    if not job.request["verify"] or job.observed is None:
-        return None
-    answers: list[tuple[samples.Case, Mapping[str, Any]]] = [
-        (case, opened.run(case.inputs)) for case, _ in job.observed.answers
-    ]
-    return equivalence.Observations(f"ONNX ({opened.engine})", answers)
-
-
 def _translate(
-    job: _Job, path: Path, hub: equivalence.Observations | None, workspace: Workspace
+    job: Job,
+    path: Path,
+    hub: Observations | None,
+    workspace: Workspace,
+    evaluations: OtherEvaluations,
 ) -> tuple[list[Path], Any]:
     """Carry the proven ONNX file on to the target, and prove the saved and reloaded result against ONNX and the source."""
     target, options = job.target, job.target_options
     with job.stage("translate"):
-        model = target.call("from_onnx", model=ir.load(path), options=options, samples=_user_samples(job))
+        model = target.call("from_onnx", model=ir.load(path), options=options, samples=proving.user_samples(job))
     files = [workspace.path]
     if target.has("save"):
         with job.stage("write"):
@@ -334,12 +285,11 @@ def _translate(
     if hub is not None:
         candidate = OpenModel(target, model, job.signature, options, None)
         with job.stage("prove"):
-            _judge(job, target.title, candidate.run, hub)
-            _judge(job, target.title, candidate.run)
+            proving.prove_target(job, candidate, hub, evaluations)
     return files, model
 
 
-def _deliver(job: _Job, workspace: Workspace, files: Sequence[Path], result: Any) -> Conversion:
+def _deliver(job: Job, workspace: Workspace, files: Sequence[Path], result: Any) -> Conversion:
     record = job.report
     direct = job.target.key == HUB
     with job.stage("deliver"):

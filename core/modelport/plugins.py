@@ -116,6 +116,15 @@ class Plugin:
         except Exception as error:
             raise self._translated(hook, error, arguments.get("source")) from error
 
+    def run_in_double(self, model: Any, signature: Any, inputs: Mapping[str, Any], options: Any) -> Mapping[str, Any]:
+        """Run a model in float64 by its hook, else by giving it float64 inputs; any exception means that it cannot."""
+        import numpy as np
+
+        wide = {name: array.astype(np.float64) if array.dtype.kind == "f" else array for name, array in inputs.items()}
+        hook = "run_in_float64" if self.has("run_in_float64") else "run"
+        values: Mapping[str, Any] = self.call(hook, model=model, signature=signature, inputs=wide, options=options)
+        return values
+
     def _module_not_found(self, hook: str, error: ModuleNotFoundError) -> ModelportError:
         root = (error.name or "").partition(".")[0]
         if root in self.framework.requires or not _installed(root):

@@ -79,9 +79,11 @@ class Proof(msgspec.Struct, frozen=True):
     Attributes:
         reference, candidate: what was run on either side.
         rtol, atol: the tolerance for float32 and float64.
-        widened: the tolerance of the narrower types that occur, by dtype, as (rtol, atol).
+        widened: the tolerance of the types that have their own, by dtype, as (rtol, atol): wider for float16 and bfloat16,
+            narrower for float64 where the model computes in it.
         outputs: the figures of each output over all cases.
         refused: cases that the reference itself does not admit, with its reason; they prove nothing.
+        repeats: how often the reference was asked again, and answered as before.
     """
 
     verdict: Verdict
@@ -95,6 +97,7 @@ class Proof(msgspec.Struct, frozen=True):
     widened: dict[str, tuple[float, float]] = {}
     refused: list[str] = []
     notes: list[str] = []
+    repeats: int = 0
 
     @property
     def max_abs(self) -> float:

@@ -7,67 +7,26 @@ the reference refuses one of them, at three sizes that it admits). Further cases
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
-import ml_dtypes
 import numpy as np
-from numpy.typing import NDArray
 
 from modelport.domains import Domain
 from modelport.errors import InvalidSignature
-from modelport.signature import Signature, TensorSpec
+from modelport.proof.drawing import stretch
+from modelport.proof.further import Further
+from modelport.proof.plan import Arrays, Case, Plan, Slot
+from modelport.signature import Signature
 
-Arrays = Mapping[str, NDArray[Any]]
+__all__ = ["Arrays", "Case", "Plan", "Slot", "inputs_at", "plan", "require_known", "sizes_in"]
 
 _ROWS = 256
 _BATCH_BYTES = 16 * 2**20
 """User samples run in batches of at most this many rows and bytes: a network's activations are many times its input."""
 
-_TREE_ROWS = 512
-_TABLE_ROWS = 64
-_TABLE_COLUMNS = 1024
-_WORDS = ("modelport", "alpha", "beta", "gamma", "delta", "")
-_UNKNOWN = "\u2603 not in any vocabulary"
 _FALLBACK_SIZES = (64, 224, 16, 8, 128, 4, 2, 1)
 """Sizes tried for dimensions that nobody has sized, when the reference refuses the guess."""
-
-_STEPS = np.asarray(
-    [near + sign * 2.0**-power for near in (0, -0.5, 0.5) for sign in (-1, 1) for power in (2, 4, 8, 16, 29)]
-)
-_THRESHOLD_STEPS = np.concatenate([[-1.0, -0.5, 0.0, 0.5, 1.0], _STEPS])
-"""Where a tree is probed, in float32 spacings around each threshold.
-
-Rounding to float32 moves a threshold by up to a half of one and by as little as 2**-29, a float64 spacing, and a feature across
-the middle between two float32 numbers: steps that close in on 0 and 1/2 geometrically fall between, however near they are."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """One set of inputs: an array for each input of the signature."""
-
-    label: str
-    sizes: Mapping[str, int]
-    inputs: Arrays
-    required: bool = False
-
-
-@dataclass(frozen=True)
-class Slot:
-    """One part of the minimum: the first alternative that the reference admits fills it."""
-
-    alternatives: Iterable[Case]
-    missing: str
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The cases of a proof; both parts are made as they are consumed, once."""
-
-    required: Iterable[Slot]
-    further: Iterable[Case]
-    notes: list[str] = field(default_factory=list)
 
 
 def plan(
@@ -76,6 +35,7 @@ def plan(
     *,
     user: Arrays | None = None,
     plugin: Callable[[int], Arrays | None] | None = None,
+    extremes: bool = True,
 ) -> Plan:
     """Plan the cases of a proof.
 
@@ -84,17 +44,18 @@ def plan(
         domains: what the graph admits, by input (missing ones are free).
         user: the user's samples, fitted to the signature; where given, all cases are made of them.
         plugin: returns the plugin's samples for a seed, or None; where it has some, the minimum is made of them.
+        extremes: whether cases beyond the minimum go beyond usual values and sizes: not where a loss is measured, not judged.
 
     Raises:
         InvalidSignature: when an input's dtype or rank is unknown.
     """
     require_known(signature)
     if user is not None:
-        maker = _Maker(signature, domains, user)
+        maker = _Maker(signature, domains, user, extremes)
         return Plan(maker.user_slots(user), iter(()), maker.notes)
     drawn = _plugin_cases(signature, plugin, 0) if plugin else iter(())
     first = next(drawn, None)
-    maker = _Maker(signature, domains, first.inputs if first else None)
+    maker = _Maker(signature, domains, first.inputs if first else None, extremes)
     if plugin is None or first is None:
         return Plan(maker.slots("normal"), maker.further(), maker.notes)
     again = itertools.chain(drawn, *(_plugin_cases(signature, plugin, seed) for seed in (1, 2)))
@@ -129,7 +90,10 @@ def _plugin_cases(signature: Signature, plugin: Callable[[int], Arrays | None], 
 
 
 class _Maker:
-    def __init__(self, signature: Signature, domains: Mapping[str, Domain], base: Arrays | None) -> None:
+    def __init__(
+        self, signature: Signature, domains: Mapping[str, Domain], base: Arrays | None, extremes: bool = True
+    ) -> None:
+        self.extremes = extremes
         self.signature = signature
         self.domains = domains
         self.base = base
@@ -161,35 +125,9 @@ class _Maker:
         yield from slots
 
     def further(self) -> Iterator[Case]:
-        """Yield cases beyond the minimum: values at decision thresholds first, then other seeds and distributions."""
-        if any(domain.thresholds for domain in self.domains.values()):
-            yield self._case("at the thresholds of trees", self.sizes, 7, "thresholds")
-        sizes = self._ample()
-        for seed, distribution in enumerate(("normal", "uniform", "small", "sparse"), start=1):
-            yield self._case(f"{distribution}, seed {seed}", sizes, seed, distribution)
-        dtypes = {spec.dtype for spec in self.signature.inputs}
-        if any("int" in dtype for dtype in dtypes):
-            for seed, distribution in enumerate(("signed", "wide"), start=11):
-                yield self._case(f"{distribution} integers", sizes, seed, distribution)
-        if "string" in dtypes:
-            yield self._case("strings outside the vocabulary", sizes, 21, "unknown")
-
-    def _ample(self) -> dict[str, int]:
-        """Return the example's sizes, with more rows where they cost nothing: a few rows of a table rarely meet every label."""
-        leads = {(spec.shape or (None,))[0] for spec in self.signature.inputs}
-        widths = [self._table_width(spec) for spec in self.signature.inputs]
-        known = [width for width in widths if width is not None]
-        lead = next(iter(leads))
-        if len(leads) > 1 or not isinstance(lead, str) or len(known) < len(widths) or sum(known) > _TABLE_COLUMNS:
-            return dict(self.sizes)
-        return {**self.sizes, lead: max(_TABLE_ROWS, self.sizes[lead])}
-
-    def _table_width(self, spec: TensorSpec) -> int | None:
-        """Return the number of columns of a table, or None for what is none: images, texts, rows of token ids."""
-        shape = spec.shape or ()
-        width = shape[1] if len(shape) == 2 else 1
-        tokens = "int" in spec.dtype and self.domains.get(spec.name, Domain()).high is not None
-        return width if isinstance(width, int) and len(shape) <= 2 and not tokens else None
+        """Yield cases beyond the minimum."""
+        further = Further(self.signature, self.domains, self.sizes, self.base, self.notes, extremes=self.extremes)
+        yield from further.cases()
 
     def _at_example(self, label: str) -> Iterator[Case]:
         yield self.sized(label, dict(self.sizes))
@@ -221,20 +159,10 @@ class _Maker:
     def sized(self, label: str, sizes: Mapping[str, int]) -> Case:
         """Make a required case: of the base's rows, or drawn."""
         if self.base is None:
-            return self._case(label, sizes, 0, "normal", required=True)
-        arrays = {spec.name: _stretch(self.base[spec.name], spec, sizes) for spec in self.signature.inputs}
+            further = Further(self.signature, self.domains, self.sizes, None, self.notes)
+            return replace(further.drawn(label, sizes, 0, "normal"), required=True)
+        arrays = {spec.name: stretch(self.base[spec.name], spec, sizes) for spec in self.signature.inputs}
         return Case(label, dict(sizes), arrays, required=True)
-
-    def _case(self, label: str, sizes: Mapping[str, int], seed: int, distribution: str, required: bool = False) -> Case:
-        rng = np.random.default_rng(seed)
-        arrays, actual = {}, dict(sizes)
-        if distribution == "thresholds":
-            actual = {symbol: _TREE_ROWS if _leads(self.signature, symbol) else size for symbol, size in sizes.items()}
-        for spec in self.signature.inputs:
-            shape = tuple(actual[dim] if isinstance(dim, str) else dim for dim in spec.shape or ())
-            drawn = _draw(spec, shape, self.domains.get(spec.name, Domain()), distribution, rng)
-            arrays[spec.name] = np.asarray(drawn)  # what is drawn for a scalar is no array
-        return Case(label, actual, arrays, required)
 
     def _batches(self, user: Arrays) -> Iterator[Arrays]:
         """Cut the rows into batches: of the model's own size where it is fixed, of at most `_ROWS` where it is not."""
@@ -280,87 +208,3 @@ def sizes_in(signature: Signature, arrays: Arrays) -> dict[str, int]:
         for dim, size in zip(spec.shape or (), arrays[spec.name].shape, strict=True)
         if isinstance(dim, str)
     }
-
-
-def _leads(signature: Signature, symbol: str) -> bool:
-    return any(spec.shape and spec.shape[0] == symbol for spec in signature.inputs)
-
-
-def _stretch(array: NDArray[Any], spec: TensorSpec, sizes: Mapping[str, int]) -> NDArray[Any]:
-    """Repeat or cut an array along its symbolic axes until it has the sizes asked for."""
-    for axis, dim in enumerate(spec.shape or ()):
-        if isinstance(dim, str) and array.shape[axis] != sizes[dim]:
-            array = np.take(array, np.arange(sizes[dim]) % array.shape[axis], axis=axis)
-    return array
-
-
-def _draw(
-    spec: TensorSpec, shape: tuple[int, ...], domain: Domain, distribution: str, rng: np.random.Generator
-) -> NDArray[Any]:
-    if spec.dtype == "bool":
-        return rng.random(shape) < 0.5
-    if spec.dtype == "string":
-        return _draw_strings(shape, domain, distribution, rng)
-    if "int" in spec.dtype:
-        return _draw_integers(spec.dtype, shape, domain, distribution, rng)
-    if distribution == "thresholds" and domain.thresholds:
-        return _draw_at_thresholds(shape, domain, rng).astype(spec.dtype)
-    values = _draw_floats(shape, distribution, rng)
-    if spec.dtype.startswith("complex"):
-        return (values + 1j * _draw_floats(shape, distribution, rng)).astype(spec.dtype)
-    return values.astype(ml_dtypes.bfloat16 if spec.dtype == "bfloat16" else spec.dtype)
-
-
-def _draw_floats(shape: tuple[int, ...], distribution: str, rng: np.random.Generator) -> NDArray[Any]:
-    if distribution == "uniform":
-        return rng.random(shape)
-    values = rng.standard_normal(shape)
-    if distribution == "small":  # a normalisation's epsilon shows only where the variance is about as small
-        return values * 1e-2
-    if distribution == "sparse":  # exact zeros reach the poles of logarithms and quotients
-        return np.where(rng.random(shape) < 0.5, 0.0, values)
-    return values
-
-
-def _draw_integers(
-    dtype: str, shape: tuple[int, ...], domain: Domain, distribution: str, rng: np.random.Generator
-) -> NDArray[Any]:
-    info = np.iinfo(dtype)
-    if domain.integers and distribution != "wide":
-        return rng.choice(np.asarray(domain.integers, dtype), shape)
-    if domain.high is not None and domain.low is not None:
-        low, high = max(domain.low, int(info.min)), min(domain.high, int(info.max) + 1)
-        return rng.integers(low, max(high, low + 1), shape, dtype=np.int64).astype(dtype)
-    if info.bits == 8 or (
-        distribution == "wide" and shape
-    ):  # a lone number may say how often to repeat, or how much to make
-        return rng.integers(info.min, info.max, shape, dtype=dtype, endpoint=True)
-    low = -100 if distribution == "signed" and info.min < 0 else 0
-    return rng.integers(low, 101 if distribution == "signed" else 8, shape, dtype=dtype)
-
-
-def _draw_strings(shape: tuple[int, ...], domain: Domain, distribution: str, rng: np.random.Generator) -> NDArray[Any]:
-    words = list(dict.fromkeys(domain.strings)) or list(_WORDS)
-    if distribution == "unknown":
-        words = [*words, _UNKNOWN]
-    count = int(np.prod(shape))
-    if domain.text:
-        texts = [" ".join(words[i] for i in rng.integers(0, len(words), rng.integers(1, 12))) for _ in range(count)]
-    else:
-        texts = [words[i] for i in rng.integers(0, len(words), count)]
-        if distribution == "unknown" and count:
-            texts[0] = _UNKNOWN
-    return np.asarray(texts, dtype=object).reshape(shape)
-
-
-def _draw_at_thresholds(shape: tuple[int, ...], domain: Domain, rng: np.random.Generator) -> NDArray[Any]:
-    """Draw float64 values at, and by fractions of a float32 spacing beside, the thresholds of each feature."""
-    values = rng.standard_normal(shape)
-    for feature, thresholds in domain.thresholds.items():
-        if shape and feature < shape[-1]:
-            at = rng.choice(thresholds, shape[:-1])
-            step = rng.choice(_THRESHOLD_STEPS, shape[:-1]) * np.abs(np.spacing(at.astype(np.float32))).astype(
-                np.float64
-            )
-            values[..., feature] = at + step
-    return values

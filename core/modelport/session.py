@@ -49,15 +49,30 @@ class Session:
 
 
 class _OrtSession(Session):
-    def __init__(self, path: Path, providers: Sequence[str], threads: int, rest: bool, exact: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        providers: Sequence[str],
+        threads: int,
+        rest: bool,
+        exact: bool,
+        optimised: bool,
+        outputs: Sequence[str],
+    ) -> None:
         options = onnxruntime.SessionOptions()
+        if not optimised:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.log_severity_level = _FATAL_ONLY
         options.intra_op_num_threads = threads
         if exact:
             options.add_session_config_entry("session.x64quantprecision", "1")
         if rest:
             options.add_session_config_entry("session.force_spinning_stop", "1")
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=list(providers))
+        source: str | bytes = str(path)
+        if outputs:
+            source = _with_outputs(path, outputs)
+            options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path.parent))
+        self._session = onnxruntime.InferenceSession(source, options, providers=list(providers))
         self.providers = tuple(self._session.get_providers())
         self.engine = f"ONNX Runtime {onnxruntime.__version__}"
         self._types = {value.name: value.type for value in self._session.get_inputs()}
@@ -111,6 +126,8 @@ def open_session(
     threads: int = 0,
     rest: bool = False,
     exact: bool = False,
+    optimised: bool = True,
+    outputs: Sequence[str] = (),
 ) -> Session:
     """Open an ONNX file for running.
 
@@ -122,12 +139,14 @@ def open_session(
         exact: compute products of 8-bit integers exactly on CPUs without VNNI too, where the faster kernels saturate at 16 bits:
             for proofs, which ask what a model means, not for measuring what it does here.
         rest: let its threads rest between runs, where they would wait for the next one in a busy loop.
+        optimised: False runs every operator as it stands in the graph.
+        outputs: values of the main graph to return beside its outputs.
 
     Raises:
         CheckFailed: when ONNX Runtime refuses the model.
     """
     try:
-        return _OrtSession(path, providers, threads, rest, exact)
+        return _OrtSession(path, providers, threads, rest, exact, optimised, outputs)
     except Exception as error:
         text = " ".join(str(error).split())
         if fall_back and any(mark in f"{type(error).__name__} {text}" for mark in _NO_KERNEL):
@@ -137,6 +156,21 @@ def open_session(
             where=str(path),
             remedy="report it with the source model: the export is not usable",
         ) from error
+
+
+def open_reference(path: Path) -> Session:
+    """Open an ONNX file in onnx's reference evaluator."""
+    return _ReferenceSession(path)
+
+
+def _with_outputs(path: Path, outputs: Sequence[str]) -> bytes:
+    """Return a model without its external data, with more of its values as outputs."""
+    import onnx
+
+    model = onnx.load(str(path), load_external_data=False)
+    present = {value.name for value in model.graph.output}
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in dict.fromkeys(outputs) if name not in present)
+    return model.SerializeToString()
 
 
 @cache

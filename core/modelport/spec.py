@@ -259,6 +259,16 @@ class Hooks:
         raise NotImplementedError
 
     @hookspec(firstresult=True)
+    def run_in_float64(self, model: Model, signature: Signature, inputs: Arrays, options: Options) -> Values:
+        """Run the model with every weight and every operation in float64. Optional.
+
+        Floating-point inputs come as float64. The distance to what `run` answers is the rounding error of the framework's own
+        answer; a proof asks for it where a difference is in doubt. The model is left as it was. Any exception means that the
+        framework cannot do this. Without this hook `run` is called with the float64 inputs.
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
     def runner(
         self, model: Model, signature: Signature, inputs: Arrays, options: Options, variant: str, threads: int
     ) -> Callable[[], object]:

@@ -10,10 +10,11 @@ from modelport import equivalence, preprocessing, sample_files, samples
 from modelport.errors import InvalidSignature
 from modelport.memory import limited
 from modelport.models import OpenModel, open_model
-from modelport.pipeline import PROOF_SECONDS
+from modelport.proof.other_evaluations import OtherEvaluations
+from modelport.proof.tolerance import SECONDS, tolerance_for
 from modelport.report import Proof
 from modelport.signature import Signature, TensorSpec, parse_inputs
-from modelport.spec import Options
+from modelport.spec import HUB, Options
 
 
 def verify(
@@ -23,12 +24,12 @@ def verify(
     samples: Any = None,
     inputs: Sequence[str] = (),
     from_: tuple[str | None, str | None] = (None, None),
-    rtol: float = equivalence.RTOL,
-    atol: float = equivalence.ATOL,
+    rtol: float | None = None,
+    atol: float | None = None,
     trust: bool = False,
     trust_types: Sequence[str] = (),
     factory: str | None = None,
-    proof_seconds: float = PROOF_SECONDS,
+    proof_seconds: float = SECONDS,
     memory: int | str | None = None,
 ) -> Proof:
     """Compare two models of any two frameworks on the same inputs; `a` is the reference.
@@ -40,7 +41,7 @@ def verify(
         samples: as for `modelport.convert`.
         inputs: the --input notation, for models that do not say their inputs.
         from_: the frameworks of the two.
-        rtol, atol: the tolerance for floating-point outputs.
+        rtol, atol: the tolerance for floating-point outputs; defaults as for `modelport.convert`.
         trust: allow code inside the models to run.
         trust_types: names of types that a .skops file may hold beyond those known to be harmless.
         factory: ``module:factory`` that builds the model which weights are loaded into.
@@ -57,11 +58,11 @@ def verify(
     specs, examples = parse_inputs(inputs)
     options = Options(inputs=specs, examples=examples, trust=trust, trust_types=tuple(trust_types), factory=factory)
     with limited(memory):
-        return _verify(a, b, samples, from_, equivalence.Tolerance(rtol, atol), options, proof_seconds)
+        return _verify(a, b, samples, from_, (rtol, atol), options, proof_seconds)
 
 
 def _verify(
-    a: Any, b: Any, samples: Any, from_: tuple[str | None, str | None], tolerance: equivalence.Tolerance, options: Options,
+    a: Any, b: Any, samples: Any, from_: tuple[str | None, str | None], tolerances: tuple[float | None, float | None], options: Options,
     seconds: float,
 ) -> Proof:  # fmt: skip
     user = sample_files.read(samples) if samples is not None else None
@@ -79,7 +80,33 @@ def _verify(
     def candidate(arrays: Mapping[str, Any]) -> Mapping[str, Any]:
         return to_left(right.run({to_right[name]: array for name, array in arrays.items()}))
 
-    return equivalence.judge(seen, right.title, candidate, tolerance, seconds=seconds)
+    tolerance = tolerance_for(*tolerances, tuple(spec.dtype for spec in left.signature.inputs))
+    recourse = _recourse(left, right, to_right, to_left)
+    return equivalence.judge(seen, right.title, candidate, tolerance, seconds=seconds, recourse=recourse)
+
+
+def _recourse(
+    left: OpenModel, right: OpenModel, to_right: Mapping[str, str], to_left: Callable[[Mapping[str, Any]], Any]
+) -> equivalence.Recourse:
+    """Return what decides in doubt: the reference in float64, and other evaluations of the side that is an ONNX file."""
+    mine, theirs = (_evaluations(side) for side in (left, right))
+
+    def renamed(run: equivalence.Runner) -> equivalence.Runner:
+        return lambda arrays: to_left(run({to_right[name]: array for name, array in arrays.items()}))
+
+    def double(arrays: Mapping[str, Any]) -> Mapping[str, Any]:
+        return left.plugin.run_in_double(left.model, left.signature, arrays, left.options)
+
+    return equivalence.Recourse(
+        mine.in_double if mine else double,
+        mine.tied if mine else None,
+        [(title, renamed(run)) for title, run in theirs.runners] if theirs else (),
+        mine.runners if mine else (),
+    )
+
+
+def _evaluations(side: OpenModel) -> OtherEvaluations | None:
+    return OtherEvaluations(side.path) if side.plugin.key == HUB and side.path else None
 
 
 def _plan(

@@ -11,7 +11,7 @@ import pytest
 
 from modelport.equivalence import Observations, Tolerance, compare, judge, observe, require
 from modelport.errors import FrameworkNotInstalled, NotEquivalent, ProofIncomplete, SourceUnreadable
-from modelport.report import RATIO_EDGES
+from modelport.report import RATIO_EDGES, Proof
 from modelport.samples import Case, Plan, Slot
 
 DEFAULT = Tolerance()
@@ -381,22 +381,23 @@ def test_the_proof_says_which_tolerance_was_widened() -> None:
     assert proof.widened == {"float16": (1e-3 + 2**-10, 1e-5 + 2**-10)}
 
 
+def blank(value: float, **others: Any) -> Proof:
+    def answer(arrays: Any) -> Any:
+        return {"y": np.full(3, value, np.float32), "empty": np.zeros(0), **others}
+
+    seen = observe("reference", answer, Plan([Slot([case(3)], "?")], []), seconds=FOREVER)
+    return judge(seen, "c", answer, DEFAULT, seconds=FOREVER)
+
+
 @pytest.mark.parametrize(("value", "verdict"), [(math.nan, "incomplete"), (math.inf, "incomplete"), (0.0, "proven")])
 def test_agreeing_on_nothing_but_nan_or_infinity_is_no_proof(value: float, verdict: str) -> None:
-    def blank(arrays: Any) -> Any:
-        return {
-            "y": np.full(3, value, np.float32),
-            "z": np.zeros(3),
-            "empty": np.zeros(0),
-            "text": np.asarray(["a"], object),
-        }
-
-    proof = judge(
-        observe("reference", blank, Plan([Slot([case(3)], "?")], []), seconds=FOREVER),
-        "c",
-        blank,
-        DEFAULT,
-        seconds=FOREVER,
-    )
+    proof = blank(value)
     assert proof.verdict == verdict
     assert any("the output y is NaN" in note for note in proof.notes) == (verdict == "incomplete")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_an_output_of_nan_beside_a_good_one_is_reported(value: float) -> None:
+    proof = blank(value, z=np.zeros(3), text=np.asarray(["a"], object))
+    assert proof.verdict == "proven"
+    assert any("the output y is NaN" in note for note in proof.notes)

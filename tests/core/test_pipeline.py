@@ -91,7 +91,8 @@ def test_the_delivered_model_carries_exactly_the_opset_asked_for(
 def test_the_source_is_asked_once_for_each_case_and_is_not_the_export(convert: Convert) -> None:
     net = Net(model(), reference=model())
     conversion = convert(net)
-    assert len(net.calls) == len(conversion.report.proofs[0].cases)
+    proof = conversion.report.proofs[0]
+    assert len(net.calls) == len(proof.cases) + proof.repeats
 
 
 def test_without_proof_the_result_is_recorded_as_unproven(convert: Convert, target: Path) -> None:
@@ -120,7 +121,7 @@ def test_the_plugins_samples_are_what_it_is_proven_with(convert: Convert) -> Non
     net = Net(model(), draw=lambda seed: {"x": np.full((7, 4), 100 + seed, np.float32)})
     convert(net)
     assert {7, 1, 9} <= {len(call["x"]) for call in net.calls}
-    assert {100.0, 101.0, 102.0} <= {float(call["x"][0, 0]) for call in net.calls}
+    assert {100.0, 101.0, 102.0} <= {float(call["x"][0, 0]) for call in net.calls if call["x"].size}
 
 
 def test_a_difference_within_the_users_tolerance_is_proven(convert: Convert) -> None:

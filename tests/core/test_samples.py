@@ -135,29 +135,32 @@ def test_the_same_plan_is_drawn_twice() -> None:
     first, second = (everything(made("x:float32[N,4]", "k:int64[N]", "s:string[N]")) for _ in range(2))
     for a, b in zip(first, second, strict=True):
         assert (a.label, a.sizes) == (b.label, b.sizes)
-        assert all(np.array_equal(a.inputs[name], b.inputs[name]) for name in a.inputs)
+        for name, array in a.inputs.items():
+            np.testing.assert_array_equal(array, b.inputs[name])
 
 
 def test_further_cases_bring_small_values_and_exact_zeros() -> None:
-    cases = {case.label.partition(",")[0]: case.inputs["x"] for case in made("x:float32[N,16]").further}
+    cases = {part.label: part.inputs["x"] for case in made("x:float32[N,16]").further for part in case.parts}
     assert cases["small"].std() == pytest.approx(1e-2, rel=0.3)
     assert 0.3 < (cases["sparse"] == 0).mean() < 0.7
     assert cases["uniform"].min() >= 0
 
 
 def test_a_table_gets_enough_rows_to_meet_every_label() -> None:
-    assert all(len(case.inputs["x"]) >= 64 for case in made("x:float32[N,4]").further)
+    assert max(len(case.inputs["x"]) for case in made("x:float32[N,4]").further) > 64
 
 
-@pytest.mark.parametrize("text", ["x:float32[N,3,8,8]", "x:float32[5,4]", "x:float32[N,100000]", "x:float32[N,T]"])
-def test_what_is_costly_keeps_the_examples_size(text: str) -> None:
+@pytest.mark.parametrize("text", ["x:float32[N,3,224,224]", "x:float32[5,4]", "x:float32[N,100000]"])
+def test_what_is_costly_never_has_more_than_one_row_above_the_example(text: str) -> None:
     example = minimum(made(text))[0].inputs["x"].shape
-    assert {case.inputs["x"].shape for case in made(text).further} == {example}
+    shapes = [case.inputs["x"].shape for case in made(text).further]
+    assert shapes
+    assert all(shape[1:] == example[1:] and shape[0] <= example[0] + 1 for shape in shapes)
 
 
-def test_texts_of_token_ids_keep_the_examples_size() -> None:
+def test_texts_of_token_ids_never_have_more_than_one_row_above_the_example() -> None:
     cases = made("x:int64[N,128]", domains={"x": Domain(0, 30_000)}).further
-    assert {case.inputs["x"].shape for case in cases} == {(3, 128)}
+    assert {case.inputs["x"].shape for case in cases} == {(size, 128) for size in (0, 2, 3, 4)}
 
 
 def test_integers_stay_within_the_range_that_the_graph_admits() -> None:

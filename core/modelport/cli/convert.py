@@ -33,8 +33,8 @@ from modelport.cli.trusting import trust_options
 @click.option(
     "-O", "options", multiple=True, metavar="KEY=VALUE", callback=split_options, help="A plugin's option; repeatable."
 )
-@click.option("--rtol", type=float, default=1e-3, show_default=True, help="Relative tolerance of the proof.")
-@click.option("--atol", type=float, default=1e-5, show_default=True, help="Absolute tolerance of the proof.")
+@click.option("--rtol", type=float, help="Relative tolerance; 1e-3, or 1e-7 for models in float64.")
+@click.option("--atol", type=float, help="Absolute tolerance; 1e-5, or 1e-9 for models in float64.")
 @click.option("--no-verify", is_flag=True, help="Skip the proof; the result is recorded as unproven.")
 @click.option(
     "--proof-seconds", type=float, default=30.0, show_default=True, help="Budget for cases beyond the minimum."

@@ -21,7 +21,7 @@ from modelport.delivery import Workspace
 from modelport.errors import UnknownFormat
 from modelport.models import OpenModel, find_plugin, open_model
 from modelport.opset import opset_of, yields_maps
-from modelport.pipeline import PROOF_SECONDS
+from modelport.proof.tolerance import SECONDS as PROOF_SECONDS
 from modelport.spec import HUB, Options
 from modelport.stages import Progress, Staged
 from modelport.targets import check_target

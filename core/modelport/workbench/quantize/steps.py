@@ -52,7 +52,7 @@ def observe(job: Job, opened: OpenModel, seconds: float, *, judge_drop: bool) ->
     """Run the float model on every case."""
     user = job.user
     with job.stage("reference"):
-        plan = samples.plan(job.signature, opened.domains, user=user.arrays if user else None)
+        plan = samples.plan(job.signature, opened.domains, user=user.arrays if user else None, extremes=False)
         seen = equivalence.observe(opened.title, opened.run, plan, seconds=seconds)
     record = job.report
     record.reference = f"{opened.title}, {opened.model.session.engine}"

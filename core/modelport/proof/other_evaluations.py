@@ -1,0 +1,140 @@
+"""Other evaluations of an ONNX graph than ONNX Runtime's usual one, and its values before an index or label is chosen.
+
+Runtimes fuse operators and define corner cases as they like: a fusion overflows, a maximum swallows NaN. Whether a graph is
+right there is decided by running it without fusions, or by onnx's reference evaluator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from modelport.proof.graph_index import GraphIndex
+from modelport.session import open_reference, open_session
+
+Arrays = Mapping[str, NDArray[Any]]
+Runner = Callable[[Arrays], Mapping[str, Any]]
+
+_LARGEST_BYTES = 4 * 2**20
+"""Of a case's inputs: the reference evaluator is slow."""
+
+_PASS_ON = ("Cast", "Identity", "Squeeze", "Unsqueeze", "Reshape", "Flatten")
+_DEFAULT_AXIS = {"ArgMax": 0, "ArgMin": 0, "TopK": -1}
+_TIE = 4
+"""Machine epsilons of their magnitude by which equal scores may differ from the order of the work."""
+
+
+class OtherEvaluations:
+    """The other evaluations of one ONNX file, each made when it is first asked for.
+
+    Args:
+        path: the file, its external data beside it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._made: dict[str, Runner] = {}
+
+    @property
+    def runners(self) -> tuple[tuple[str, Runner], ...]:
+        """Every other evaluation with its title."""
+        return (
+            ("ONNX Runtime without its optimisations", lambda arrays: self._runner("plain", self._plain)(arrays)),
+            ("onnx's reference evaluator", lambda arrays: self._runner("reference", self._reference)(arrays)),
+        )
+
+    def in_double(self, arrays: Arrays) -> Mapping[str, Any]:
+        """Run the graph with its floating-point inputs as float64: NumPy's promotion carries them through."""
+        wide = {name: array.astype(np.float64) if array.dtype.kind == "f" else array for name, array in arrays.items()}
+        return self._runner("reference", self._reference)(wide)
+
+    def tied(self, arrays: Arrays, output: str, expected: NDArray[Any], got: NDArray[Any]) -> NDArray[Any] | None:
+        """Return where two answers of an output are choices among equal scores; None where it chooses nothing.
+
+        Args:
+            arrays: the inputs.
+            output: its name; indices of a TopK, ArgMax or ArgMin, or labels looked up with them.
+            expected, got: the two answers.
+        """
+        model = onnx.load(str(self._path), load_external_data=False)
+        choice = _choice(GraphIndex(model.graph), output)
+        if choice is None:
+            return None
+        node, table = choice
+        asked = [name for name in (node.input[0], *node.output[-1:]) if name]
+        values = open_session(self._path, exact=True, outputs=asked).run(arrays)
+        scores, indices = np.asarray(values[asked[0]]), np.asarray(values[asked[-1]])
+        chosen = [_indices(answer, table, indices.shape) for answer in (expected, got)]
+        if chosen[0] is None or chosen[1] is None:
+            return None
+        axis = next(
+            (attribute.i for attribute in node.attribute if attribute.name == "axis"), _DEFAULT_AXIS[node.op_type]
+        )
+        return _equal(scores, chosen[0], chosen[1], axis).reshape(expected.shape)
+
+    def _runner(self, key: str, make: Callable[[], Runner]) -> Runner:
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+    def _plain(self) -> Runner:
+        return open_session(self._path, exact=True, optimised=False).run
+
+    def _reference(self) -> Runner:
+        session = open_reference(self._path)
+
+        def run(arrays: Arrays) -> Mapping[str, Any]:
+            if sum(array.nbytes for array in arrays.values()) > _LARGEST_BYTES:
+                raise ValueError("too large for the reference evaluator")
+            with np.errstate(all="ignore"):
+                return session.run(arrays)
+
+        return run
+
+
+def _choice(index: GraphIndex, output: str) -> tuple[onnx.NodeProto, NDArray[Any] | None] | None:
+    """Return the node that chooses what an output holds, and the table that its indices are looked up in, if they are."""
+    table = None
+    while (node := index.producers.get(output)) is not None:
+        if node.op_type in _DEFAULT_AXIS and output == node.output[-1]:
+            return node, table
+        if node.op_type in ("Gather", "ArrayFeatureExtractor") and table is None and node.input[0] in index.constants:
+            table = onnx.numpy_helper.to_array(index.constants[node.input[0]]).reshape(-1)
+            output = node.input[1]
+        elif node.op_type in _PASS_ON:
+            output = node.input[0]
+        else:
+            return None
+    return None
+
+
+def _indices(answer: NDArray[Any], table: NDArray[Any] | None, shape: tuple[int, ...]) -> NDArray[Any] | None:
+    """Return an answer as indices of the shape that they were chosen in: labels by their place in the table."""
+    if answer.size != int(np.prod(shape)):
+        return None
+    if table is None:
+        return answer.reshape(shape).astype(np.int64)
+    texts = [entry.decode() if isinstance(entry, bytes) else entry for entry in table.tolist()]
+    places = {label: place for place, label in enumerate(texts)}
+    found = [places.get(label, -1) for label in answer.reshape(-1).tolist()]
+    return None if -1 in found else np.asarray(found, np.int64).reshape(shape)
+
+
+@np.errstate(invalid="ignore")
+def _equal(scores: NDArray[Any], first: NDArray[Any], second: NDArray[Any], axis: int) -> NDArray[Any]:
+    """Return where two choices of indices along an axis pick equal scores; an order with NaN in it is not defined."""
+    if first.ndim < scores.ndim:  # the axis was dropped
+        first, second = np.expand_dims(first, axis), np.expand_dims(second, axis)
+    size = scores.shape[axis]
+    valid = (first >= -size) & (first < size) & (second >= -size) & (second < size)
+    picked = [np.take_along_axis(scores, np.where(valid, chosen, 0), axis) for chosen in (first, second)]
+    if scores.dtype.kind != "f":
+        return np.asarray(valid & (picked[0] == picked[1]))
+    slack = _TIE * np.finfo(scores.dtype).eps * np.abs(picked[0])
+    undefined = np.broadcast_to(np.isnan(scores).any(axis=axis, keepdims=True), picked[0].shape)
+    return np.asarray(valid & (undefined | (picked[0] == picked[1]) | (np.abs(picked[0] - picked[1]) <= slack)))

@@ -1,0 +1,111 @@
+"""Patterns of values that usual random inputs do not reach, one for each row of a batch.
+
+A clip at 10, a softmax without its maximum, a vanished ``+ 1e-8`` or a rounding of halves shows only at magnitudes and exact
+values of its own. All patterns run in one batch where rows are independent of one another, so that they cost one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+
+from modelport.proof.named_values import NamedValues
+
+Array = NDArray[Any]
+Generator = np.random.Generator
+
+_NEIGHBOURS = {True: np.asarray([0.0, 1.0, -1.0, 1e4, -1e4]), False: np.asarray([1e4, -1e4])}
+"""Where the values that a graph names are probed, in spacings of the dtype: at them and beside them where the graph compares the
+input itself, well beside them where rounding errors lie between."""
+
+PATTERNS: Mapping[str, Callable[[Array, Generator], Array]] = {
+    "normal": lambda usual, rng: rng.standard_normal(usual.shape),
+    "uniform": lambda usual, rng: rng.random(usual.shape),
+    # a normalisation's epsilon shows only where the variance is about as small
+    "small": lambda usual, rng: rng.standard_normal(usual.shape) * 1e-2,
+    # exact zeros reach the poles of logarithms and quotients
+    "sparse": lambda usual, rng: np.where(rng.random(usual.shape) < 0.5, 0.0, usual),
+    "times 10": lambda usual, rng: usual * 10,
+    "times 100": lambda usual, rng: usual * 100,
+    "times 1e-8": lambda usual, rng: usual * 1e-8,
+    "zeros": lambda usual, rng: np.zeros(usual.shape),
+    "minus zeros": lambda usual, rng: np.full(usual.shape, -0.0),
+    "constant": lambda usual, rng: _constant_rows(usual),
+    "halves": lambda usual, rng: rng.integers(-5, 5, usual.shape) + 0.5,
+    "positive": lambda usual, rng: np.abs(usual) * 10,
+    "negative": lambda usual, rng: -np.abs(usual) * 10,
+}
+"""Each makes rows from usual ones of the same shape [rows, ...]."""
+
+SPECIALS: Mapping[str, Callable[[Array, Generator], Array]] = {
+    "NaN": lambda usual, rng: _strewn(usual, rng, [np.nan]),
+    "infinity": lambda usual, rng: _strewn(usual, rng, [np.inf]),
+    "minus infinity": lambda usual, rng: _strewn(usual, rng, [-np.inf]),
+    "NaN throughout": lambda usual, rng: np.full(usual.shape, np.nan),
+}
+"""Patterns for sources that admit what is not finite."""
+
+
+def rows_of(patterns: Sequence[str], usual: Array, rng: Generator) -> Array:
+    """Return float64 rows [rows, ...], each in the pattern of its place.
+
+    Args:
+        patterns: the name of a pattern of `PATTERNS` or `SPECIALS` for each row.
+        usual: usual rows of the same shape.
+        rng: what is random is drawn from it.
+    """
+    wide = usual.astype(np.float64)
+    every = {**PATTERNS, **SPECIALS}
+    rows = wide.copy()
+    for name in dict.fromkeys(patterns):
+        at = [place for place, pattern in enumerate(patterns) if pattern == name]
+        rows[at] = every[name](wide[at], rng)
+    return rows
+
+
+def rows_at_named(named: NamedValues, usual: Array, dtype: str, rng: Generator) -> Array:
+    """Return rows [rows, ..., columns] whose values lie at, just below and just above what the graph compares with."""
+    rows = usual.astype(np.float64)
+    if named.anywhere.size:
+        rows = _beside(rng.choice(named.anywhere, rows.shape), named.exact, dtype, rng)
+    for column, values in named.columns.items():
+        if rows.ndim > 1 and column < rows.shape[-1]:
+            rows[..., column] = _beside(rng.choice(values, rows.shape[:-1]), named.exact, dtype, rng)
+    return rows
+
+
+def _beside(values: Array, exact: bool, dtype: str, rng: Generator) -> Array:
+    single = values.astype(np.float64 if dtype == "float64" else np.float32)
+    steps = rng.choice(_NEIGHBOURS[exact], values.shape)
+    return np.asarray(single + steps * np.abs(np.spacing(single)), np.float64)
+
+
+def typed(values: Array, dtype: str) -> Array:
+    """Return float64 values in a floating-point or complex dtype; what does not fit becomes the largest that does."""
+    if dtype == "bfloat16":
+        return values.astype(ml_dtypes.bfloat16)
+    if dtype.startswith("complex"):
+        with np.errstate(invalid="ignore"):
+            return (values + 1j * values[..., ::-1]).astype(dtype)
+    limit = float(np.finfo(dtype).max)
+    return np.where(np.isinf(values), values, np.clip(values, -limit, limit)).astype(dtype)
+
+
+def _constant_rows(usual: Array) -> Array:
+    flat = usual.reshape(len(usual), -1)
+    first = flat[:, :1] if flat.shape[1] else flat
+    return np.broadcast_to(first.reshape(-1, *[1] * (usual.ndim - 1)), usual.shape).copy()
+
+
+def _strewn(usual: Array, rng: Generator, values: Sequence[float]) -> Array:
+    """Return the rows with some values, at least one of each row, replaced."""
+    flat = usual.reshape(len(usual), -1).copy()
+    mask = rng.random(flat.shape) < 0.1
+    if flat.size:
+        mask[np.arange(len(flat)), rng.integers(0, flat.shape[1], len(flat))] = True
+    flat[mask] = rng.choice(values, int(mask.sum()))
+    return flat.reshape(usual.shape)

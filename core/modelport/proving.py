@@ -1,0 +1,98 @@
+"""The proof within a conversion: the source observed, then ONNX and the target judged against it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from modelport import equivalence, sample_files, samples, session
+from modelport.domains import domains_of
+from modelport.job import Job
+from modelport.models import OpenModel
+from modelport.proof.other_evaluations import OtherEvaluations
+from modelport.proof.tolerance import tolerance_for
+from modelport.spec import HUB
+
+
+def observe(job: Job, path: Path) -> None:
+    """Run the source, untouched by the export, on every case."""
+    with job.stage("reference"):
+        user = user_samples(job)
+        cases = samples.plan(job.signature, domains_of(path), user=user, plugin=_plugin_samples(job))
+        source = OpenModel(job.source, job.model, job.signature, job.options, None)
+        job.observed = equivalence.observe(job.source.title, source.run, cases, seconds=job.request["seconds"])
+
+
+def user_samples(job: Job) -> dict[str, Any] | None:
+    """Return the user's samples fitted to the signature, one array for each input; None without samples."""
+    return sample_files.fit(job.samples, job.signature) if job.samples is not None else None
+
+
+def _plugin_samples(job: Job) -> Callable[[int], Any] | None:
+    if not job.source.has("samples"):
+        return None
+    model, signature = job.model, job.signature
+    return lambda seed: job.source.call("samples", model=model, signature=signature, seed=seed)
+
+
+def _double(job: Job) -> equivalence.Runner:
+    """Return what runs the source in float64, where its framework can; it is loaded again where it has been released."""
+
+    def run(arrays: Mapping[str, Any]) -> Mapping[str, Any]:
+        if job.model is None:
+            job.model = job.source.call("load", source=Path(job.given), options=job.options)
+        return job.source.run_in_double(job.model, job.signature, arrays, job.options)
+
+    return run
+
+
+def _judge(
+    job: Job,
+    candidate: str,
+    run: equivalence.Runner,
+    recourse: equivalence.Recourse,
+    seen: equivalence.Observations | None = None,
+) -> None:
+    """Compare a candidate with what was observed of the source, or with `seen`; record the proof and demand that it holds."""
+    seen = seen or job.observed
+    assert seen is not None
+    tolerance = tolerance_for(
+        job.request["rtol"], job.request["atol"], tuple(spec.dtype for spec in job.signature.inputs)
+    )
+    proof = equivalence.judge(seen, candidate, run, tolerance, seconds=job.request["seconds"], recourse=recourse)
+    job.report.proofs.append(proof)
+    job.report.verdict = proof.verdict
+    if not job.report.outputs and seen.answers:
+        job.report.outputs = list(seen.answers[0][1])
+    equivalence.require(proof, where=job.report.source, notes=job.report.notes)
+
+
+def hub_answers(job: Job, opened: session.Session) -> equivalence.Observations | None:
+    """Return what ONNX answers to every case that the source was observed on; None without a proof."""
+    if not job.request["verify"] or job.observed is None:
+        return None
+    seen = equivalence.Observations(f"ONNX ({opened.engine})")
+    for case, _ in job.observed.answers:
+        try:
+            seen.answers.append((case, opened.run(case.inputs)))
+        except Exception:  # it was judged already: a batch of no rows, or an extreme case that others decided
+            continue
+    return seen
+
+
+def prove_hub(job: Job, opened: session.Session, evaluations: OtherEvaluations) -> None:
+    """Judge the ONNX file against the source."""
+    own = evaluations.runners if job.source.key == HUB else ()
+    recourse = equivalence.Recourse(_double(job), evaluations.tied, evaluations.runners, own)
+    _judge(job, f"ONNX ({opened.engine})", opened.run, recourse)
+
+
+def prove_target(job: Job, target: OpenModel, hub: equivalence.Observations, evaluations: OtherEvaluations) -> None:
+    """Judge the saved and reloaded target against ONNX and against the source."""
+    others = evaluations.runners
+    from_hub = equivalence.Recourse(evaluations.in_double, evaluations.tied, references=others)
+    own = others if job.source.key == HUB else ()
+    from_source = equivalence.Recourse(_double(job), evaluations.tied, references=own)
+    _judge(job, target.plugin.title, target.run, from_hub, hub)
+    _judge(job, target.plugin.title, target.run, from_source)
