@@ -62,7 +62,8 @@ def verify(
 
 
 def _verify(
-    a: Any, b: Any, samples: Any, from_: tuple[str | None, str | None], tolerances: tuple[float | None, float | None], options: Options,
+    a: Any, b: Any, samples: Any, from_: tuple[str | None, str | None], tolerances: tuple[float | None, float | None],
+    options: Options,
     seconds: float,
 ) -> Proof:  # fmt: skip
     user = sample_files.read(samples) if samples is not None else None
