@@ -1,0 +1,15 @@
+"""Right but delicate Keras models are proven."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from delicate_case import Delicate, cases, parametrised, refusals
+
+REFUSED: dict[str, str] = {}
+
+
+@pytest.mark.parametrize("case", parametrised(cases("keras"), REFUSED))
+def test_a_right_model_is_not_refused(case: Delicate, tmp_path: Path) -> None:
+    assert refusals(case, tmp_path) == []

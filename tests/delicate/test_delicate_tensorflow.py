@@ -1,0 +1,18 @@
+"""Right but delicate graphs are proven in TensorFlow against ONNX Runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from delicate_case import Delicate, cases, parametrised, refusals
+
+CASTS = "what lies beyond the integers is compared exactly"
+REFUSED: dict[str, str] = {
+    "casts beyond the integers": CASTS,
+}
+
+
+@pytest.mark.parametrize("case", parametrised(cases("tensorflow"), REFUSED))
+def test_a_right_model_is_not_refused(case: Delicate, tmp_path: Path) -> None:
+    assert refusals(case, tmp_path) == []
