@@ -53,7 +53,7 @@ def detect(source: Path) -> Detection | None:
 @hookimpl
 def load(source: Path, options: Options) -> Any:
     """Load a fitted estimator; raises UnsafeSource, SourceUnreadable, BadInput (not fitted)."""
-    return files.load(source, options.trust)
+    return files.load(source, options.trust, options.trust_types)
 
 
 @hookimpl

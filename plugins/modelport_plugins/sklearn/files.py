@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
 from modelport import Detection
 from modelport.errors import CannotConvert, SourceUnreadable, UnsafeSource
 
-from . import trees
+from . import archives
 
 _PICKLES = (".joblib", ".pkl", ".pickle")
 _HEAD_BYTES = 4096
-_HARMLESS = (trees.TREE, "numpy.dtype", "sklearn.utils._bunch.Bunch")
-"""What skops does not trust by itself: trees, which are checked here; dtypes, read from an empty array; a kind of dictionary."""
 
 
 def detect(source: Path) -> Detection | None:
@@ -23,8 +20,7 @@ def detect(source: Path) -> Detection | None:
         return None
     suffix = source.suffix.lower()
     if suffix == ".skops":
-        listed = "schema.json" in _listing(source)
-        return Detection(1.0, "a skops archive") if listed else Detection(0.5, "the suffix .skops")
+        return Detection(1.0, "a skops archive") if archives.is_archive(source) else Detection(0.5, "the suffix .skops")
     with source.open("rb") as stream:
         head = stream.read(_HEAD_BYTES)
     pickled = head[:1] == b"\x80" and 2 <= head[1] <= 5 if len(head) > 1 else False
@@ -37,15 +33,16 @@ def detect(source: Path) -> Detection | None:
     return None
 
 
-def load(source: Path, trust: bool) -> Any:
+def load(source: Path, trust: bool, trust_types: tuple[str, ...]) -> Any:
     """Load a fitted estimator.
 
     Raises:
-        UnsafeSource: for a pickle, or types that skops does not know, unless `trust`.
+        UnsafeSource: for a pickle, or types that are not known to be harmless, unless they are trusted.
         SourceUnreadable: for a damaged file, or one that holds no estimator.
         CannotConvert: for an estimator that has not been fitted.
     """
-    model = _load_skops(source, trust) if source.suffix.lower() == ".skops" else _load_pickle(source, trust)
+    skops = source.suffix.lower() == ".skops"
+    model = archives.load(source, trust, trust_types) if skops else _load_pickle(source, trust)
     check_fitted(model, str(source))
     return model
 
@@ -70,40 +67,6 @@ def check_fitted(model: Any, where: str | None) -> None:
         ) from error
 
 
-def _listing(source: Path) -> list[str]:
-    try:
-        with zipfile.ZipFile(source) as archive:
-            return archive.namelist()
-    except zipfile.BadZipFile:
-        return []
-
-
-def _load_skops(source: Path, trust: bool) -> Any:
-    from skops import io
-
-    if "schema.json" not in _listing(source):
-        raise SourceUnreadable(
-            "this is no complete skops archive", where=str(source), remedy="write it again with skops.io.dump"
-        )
-    try:
-        found = io.get_untrusted_types(file=source)
-    except Exception as error:
-        raise _damaged(source, error) from error
-    untrusted = [name for name in found if name not in _HARMLESS]
-    if untrusted and not trust:
-        raise UnsafeSource(
-            f"the file holds types that skops does not know to be safe: {', '.join(untrusted)}",
-            where=str(source),
-            remedy="pass --trust if you know where the file comes from",
-        )
-    try:
-        model = io.load(source, trusted=found)
-        trees.check(model)
-        return model
-    except Exception as error:
-        raise _damaged(source, error) from error
-
-
 def _load_pickle(source: Path, trust: bool) -> Any:
     import joblib
 
@@ -117,12 +80,4 @@ def _load_pickle(source: Path, trust: bool) -> Any:
     try:
         return joblib.load(source)
     except Exception as error:
-        raise _damaged(source, error) from error
-
-
-def _damaged(source: Path, error: Exception) -> SourceUnreadable:
-    return SourceUnreadable(
-        f"the file cannot be loaded: {type(error).__name__}: {error}",
-        where=str(source),
-        remedy="check that it is complete and that this scikit-learn can read it; save it again if need be",
-    )
+        raise archives.damaged(source, error) from error

@@ -65,23 +65,20 @@ def last_step(model: Any) -> Any:
 def held(model: Any) -> Iterator[Any]:
     """Yield every object reachable through attributes, lists, dictionaries and arrays of objects, each once."""
     import numpy as np
-    from sklearn.tree._tree import Tree
 
-    seen: set[int] = set()
+    seen: dict[int, Any] = {}
     pending = [model]
     while pending:
         item = pending.pop()
-        if id(item) in seen:
+        if id(item) in seen or isinstance(item, str | bytes | float | int | type | None):
             continue
-        seen.add(id(item))
-        if isinstance(item, Tree):
-            yield item
-        elif isinstance(item, dict):
+        seen[id(item)] = item  # kept, or another object could come to have its number
+        if isinstance(item, dict):
             pending += [*item.keys(), *item.values()]
         elif isinstance(item, list | tuple | set):
             pending += item
         elif isinstance(item, np.ndarray):
             pending += item.ravel().tolist() if item.dtype.hasobject else []
-        elif hasattr(item, "__dict__") and not isinstance(item, type):
+        else:
             yield item
-            pending.append(vars(item))
+            pending += [vars(item)] if hasattr(item, "__dict__") else []
