@@ -75,7 +75,7 @@ def _run_checker(path: Path, remedy: str, *, full: bool = False) -> None:
 
 
 def _check_types(model: onnx.ModelProto, path: Path) -> None:
-    """Refuse element types that ONNX has not, which its own checker lets pass."""
+    """Refuse element types that ONNX has not, and negative sizes, which its own checker lets pass."""
     for value in (value for graph in graphs_of(model.graph) for value in values_of(graph)):
         for kind in tensor_types(value.type):
             if kind.elem_type not in onnx.TensorProto.DataType.values():
@@ -83,6 +83,12 @@ def _check_types(model: onnx.ModelProto, path: Path) -> None:
                     f"the element type of {value.name!r} is {kind.elem_type}, which ONNX does not know",
                     where=str(path),
                     remedy="export the model again",
+                )
+            if any(dim.dim_value < 0 for dim in kind.shape.dim):
+                raise CheckFailed(
+                    f"the sizes of {value.name!r} are {[dim.dim_value for dim in kind.shape.dim]}",
+                    where=str(path),
+                    remedy="give a dimension of any size a name instead: dim_param",
                 )
 
 

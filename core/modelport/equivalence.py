@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from modelport.errors import ModelportError, NotEquivalent, ProofIncomplete
+from modelport.errors import BrokenHook, ModelportError, NotEquivalent, ProofIncomplete
 from modelport.proof.case_judge import CaseJudge, Observations, Recourse, Runner, Values, brief
 from modelport.proof.compare import compare, dtype_of, is_float, merge
 from modelport.proof.tolerance import ATOL, RTOL, Tolerance
@@ -167,7 +167,7 @@ def _answer(case: Case, run: Runner, seen: Observations, *, listed: bool = True)
     try:
         seen.answers.append((case, run(case.inputs)))
     except ModelportError as error:
-        if error.exit_status in (6, 7):
+        if error.exit_status in (6, 7) or isinstance(error, BrokenHook):
             raise
         seen.refused += [f"{case.label}: {error.what}"] if listed else []
         return False

@@ -5,9 +5,9 @@ Every error says what happened, where, and what to do, and carries the exit stat
 ====== =============================================
 status meaning
 ====== =============================================
-1      a bug of modelport or of a plugin
+1      a bug of modelport
 2      wrong usage or bad input
-3      cannot be converted
+3      cannot be converted, or the plugin failed
 4      refused by the checker
 5      not equivalent, or not provable
 6      framework (or plugin) not installed
@@ -25,6 +25,7 @@ from typing import ClassVar
 __all__ = [
     "AmbiguousSource",
     "BadInput",
+    "BrokenHook",
     "CannotConvert",
     "CheckFailed",
     "DirectionNotSupported",
@@ -227,6 +228,17 @@ class UnsupportedOps(CannotConvert):
         )
 
 
+class PluginFailed(CannotConvert):
+    """A plugin raised an error of its own: a bug to report to its authors.
+
+    The model cannot be converted with this plugin (3), and no bug of modelport's core (1) is behind it.
+    """
+
+
+class BrokenHook(PluginFailed):
+    """A hook returned what the specification does not allow, or tried to end the program."""
+
+
 # --- 4 and 5: the core's verdicts ----------------------------------------------------------------
 
 
@@ -246,7 +258,7 @@ class ProofIncomplete(NotEquivalent):
     """The proof could not run its minimum, so nothing has been proven."""
 
 
-# --- 6, 7, 1 -------------------------------------------------------------------------------------
+# --- 6, 7 ---------------------------------------------------------------------------------------
 
 
 class FrameworkNotInstalled(ModelportError):
@@ -275,9 +287,3 @@ class UnsafeSource(ModelportError):
     """Loading the source would run code that it carries."""
 
     exit_status = 7
-
-
-class PluginFailed(ModelportError):
-    """A plugin broke the hook specification or raised an error of its own: a bug to report."""
-
-    exit_status = 1

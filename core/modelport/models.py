@@ -9,6 +9,8 @@ from typing import Any
 
 from modelport.domains import Domain, domains_of
 from modelport.errors import SignatureNeeded
+from modelport.graphs import bytes_of
+from modelport.memory import require
 from modelport.options import parse_options
 from modelport.plugins import Plugin, check_readable, registry
 from modelport.signature import Signature
@@ -41,8 +43,9 @@ class OpenModel:
 
     def run(self, arrays: Mapping[str, Any]) -> Mapping[str, Any]:
         """Run the model on arrays named as in its own signature; returns every output by name."""
+        given = {name: array.copy() for name, array in arrays.items()}  # a plugin may change what it is given
         values: Mapping[str, Any] = self.plugin.call(
-            "run", model=self.model, signature=self.signature, inputs=arrays, options=self.options
+            "run", model=self.model, signature=self.signature, inputs=given, options=self.options
         )
         return values
 
@@ -87,7 +90,18 @@ def signature_of(plugin: Plugin, model: Any, options: Options) -> Signature:
         raise SignatureNeeded(
             "the model has no inputs", remedy="a model without inputs is a constant: nothing to convert"
         )
-    return known.refined_by(options.inputs, options.examples)
+    refined = known.refined_by(options.inputs, options.examples)
+    _require_inputs_fit(refined)
+    return refined
+
+
+def _require_inputs_fit(signature: Signature) -> None:
+    """Refuse inputs beyond the memory limit at the example's sizes: every proof draws them."""
+    for spec in signature.inputs:
+        sizes = [signature.size_of(dim) if isinstance(dim, str) else dim for dim in spec.shape or ()]
+        require(
+            bytes_of(spec.dtype, sizes), f"the input {spec.name!r}, {spec.dtype}{sizes},", where=f"--input '{spec}'"
+        )
 
 
 def find_plugin(source: Any, from_: str | None) -> Plugin:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
@@ -18,9 +18,11 @@ from typing import Any
 
 import pluggy
 
+from modelport import hook_results
 from modelport.errors import (
     AmbiguousSource,
     BadInput,
+    BrokenHook,
     CannotConvert,
     DirectionNotSupported,
     FrameworkNotInstalled,
@@ -32,6 +34,7 @@ from modelport.errors import (
     SourceUnreadable,
     UnknownFormat,
     UnknownFramework,
+    UnsafeSource,
 )
 from modelport.spec import GROUP, PROJECT, Detection, Framework, Hooks
 
@@ -108,13 +111,27 @@ class Plugin:
         caller = self._manager.subset_hook_caller(hook, others)
         try:
             with contextlib.redirect_stdout(sys.stderr):
-                return caller(**arguments)
+                result = caller(**arguments)
         except ModelportError:
             raise
         except ModuleNotFoundError as error:
             raise self._module_not_found(hook, error) from error
         except Exception as error:
             raise self._translated(hook, error, arguments.get("source")) from error
+        except BaseException as error:
+            if _interrupts(error):
+                raise
+            raise self._broken(hook, f"tried to end the program with {error!r}") from error
+        if wrong := hook_results.fault(hook, result, arguments):
+            raise self._broken(hook, f"returned {wrong}; the specification asks for {hook_results.ASKED[hook]}")
+        return result
+
+    def _broken(self, hook: str, what: str) -> BrokenHook:
+        return BrokenHook(
+            f"the {self.key} plugin is at fault, not modelport: its hook {hook!r} {what}",
+            where=f"{self.distribution} {self.version}".strip(),
+            remedy=f"report it to the authors of {self.distribution}; `modelport plugins` lists what is installed",
+        )
 
     def run_in_double(self, model: Any, signature: Any, inputs: Mapping[str, Any], options: Any) -> Mapping[str, Any]:
         """Run a model in float64 by its hook, else by giving it float64 inputs; any exception means that it cannot."""
@@ -199,7 +216,9 @@ class Registry:
             self._manager.register(plugin, name=key)
             self._manager.check_pending()
             framework = self._describe(key, plugin)
-        except Exception as error:
+        except BaseException as error:
+            if _interrupts(error):
+                raise
             if self._manager.has_plugin(key):
                 self._manager.unregister(name=key)
             raise self._not_loadable(key, error) from error
@@ -220,14 +239,14 @@ class Registry:
             UnknownFormat, AmbiguousSource: when nobody claims it, or two do so equally.
         """
         check_readable(source)
-        claims = [
-            (plugin, claim) for plugin in self.all() if plugin.has("detect") and (claim := _claim(plugin, source))
-        ]
+        silent: list[ModelportError] = []
+        asked = [(plugin, _claim(plugin, source, silent)) for plugin in self.all() if plugin.has("detect")]
+        claims = [(plugin, claim) for plugin, claim in asked if claim]
         if not claims:
             raise UnknownFormat(
                 "no plugin recognises the source" + (" folder" if source.is_dir() else ""),
                 where=str(source),
-                remedy=f"name the framework with --from; known: {', '.join(self.keys)}",
+                remedy=f"name the framework with --from; known: {self._known(silent)}",
             )
         best = max(claim.confidence for _, claim in claims)
         first, *rest = [(plugin, claim) for plugin, claim in claims if claim.confidence == best]
@@ -245,8 +264,14 @@ class Registry:
                     return plugin
         raise UnknownFormat(
             f"no plugin owns objects of type {type(model).__module__}.{type(model).__qualname__}",
-            remedy=f"pass from_=...; known: {', '.join(self.keys)}",
+            remedy=f"pass from_=...; known: {self._known()}",
         )
+
+    def _known(self, silent: Sequence[ModelportError] = ()) -> str:
+        """List the frameworks, and the plugins that could not answer, as one of them might know what is asked for."""
+        faults = [f"{error.what} ({error.remedy})" for error in (*self._broken.values(), *silent)]
+        broken = f"; broken, and one of them might be what you need: {'; '.join(faults)}" if faults else ""
+        return ", ".join(self.keys) + broken
 
     def contributions(self, to: str) -> list[str]:
         """Let every other plugin whose framework is installed add to the translation of `to`; return what went wrong."""
@@ -268,7 +293,7 @@ class Registry:
             raise UnknownFormat(
                 f"the suffix of the target does not say its framework{f' ({names} all write it)' if names else ''}",
                 where=str(path),
-                remedy=f"name it with --to; known: {', '.join(self.keys)}",
+                remedy=f"name it with --to; known: {self._known()}",
             )
         return writers[0]
 
@@ -278,8 +303,11 @@ class Registry:
         if key in self._broken:
             raise self._broken[key]
         try:
-            module = self._entries[key].load()
-        except Exception as error:
+            with contextlib.redirect_stdout(sys.stderr):
+                module = self._entries[key].load()
+        except BaseException as error:
+            if _interrupts(error):
+                raise
             self._broken[key] = self._not_loadable(key, error)
             raise self._broken[key] from error
         try:
@@ -292,11 +320,13 @@ class Registry:
         if not hasattr(plugin, "framework"):  # a listener: it only hears of finished conversions
             return Framework(key, key, (), (), "")
         described = plugin.framework()
-        if not isinstance(described, Framework) or described.key != key:
-            raise TypeError(f"framework() must return a Framework with the key {key!r}, not {described!r}")
-        return described
+        if wrong := hook_results.framework_fault(described, key):
+            raise TypeError(
+                f"framework() returned {wrong}; the specification asks for a Framework with the key {key!r}"
+            )
+        return described  # type: ignore[no-any-return]
 
-    def _not_loadable(self, key: str, error: Exception) -> PluginNotLoadable:
+    def _not_loadable(self, key: str, error: BaseException) -> PluginNotLoadable:
         distribution, release = self.describe(key)
         where = f"{distribution} {release}".strip()
         return PluginNotLoadable(
@@ -331,13 +361,23 @@ def check_readable(source: Path) -> None:
         raise SourceUnreadable("the file is empty", where=str(source), remedy="save the model again")
 
 
-def _claim(plugin: Plugin, source: Path) -> Detection | None:
-    """Ask one plugin; one that fails in `detect` makes no claim, so that it harms no other."""
+def _claim(plugin: Plugin, source: Path, silent: list[ModelportError]) -> Detection | None:
+    """Ask one plugin; one that fails in `detect` makes no claim, so that it harms no other, and is noted in `silent`."""
     try:
         claim: Detection | None = next(iter(plugin.call("detect", source=source)), None)
-    except (PluginFailed, BadInput, FrameworkNotInstalled):
+    except (BadInput, FrameworkNotInstalled):
+        return None
+    except UnsafeSource:
+        raise
+    except ModelportError as error:
+        silent.append(error)
         return None
     return claim
+
+
+def _interrupts(error: BaseException) -> bool:
+    """Whether the user or the system ends the program (Ctrl-C, SIGTERM), which no plugin's fault may hide."""
+    return isinstance(error, KeyboardInterrupt) or (not isinstance(error, Exception) and hasattr(error, "exit_status"))
 
 
 def _installed(module: str) -> bool:

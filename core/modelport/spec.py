@@ -14,6 +14,7 @@ inside hook bodies, never at the top of the plugin's module: a missing one then 
 Who answers: `detect` and `conversion_finished` are put to every plugin; all others to the one that owns the framework.
 What fails: a `ModelportError` reaches the user as it is. Any other exception is translated by the hook it escapes from: `load` ->
 `SourceUnreadable`, `to_onnx` and `from_onnx` -> `CannotConvert`, `save` -> `OutputNotWritable`, the rest -> `PluginFailed`.
+A value that is not what is asked for here, or an attempt to end the program, is `BrokenHook`, which names the plugin.
 
 Checking and proving are not hooks: the core does both, after every conversion.
 """

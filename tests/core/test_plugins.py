@@ -270,7 +270,7 @@ class _Raising(FakeFramework):
 
 @pytest.mark.parametrize(
     ("hook", "kind", "status"),
-    [("load", errors.SourceUnreadable, 2), ("to_onnx", errors.CannotConvert, 3), ("run", errors.PluginFailed, 1)],
+    [("load", errors.SourceUnreadable, 2), ("to_onnx", errors.CannotConvert, 3), ("run", errors.PluginFailed, 3)],
 )
 def test_an_exception_is_translated_by_the_hook_it_escapes_from(
     hook: str, kind: type, status: int, registry: Registry

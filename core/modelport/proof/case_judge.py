@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelport.errors import BrokenHook
 from modelport.proof.compare import STRICT, Allowance, compare, is_float
 from modelport.proof.spread import spread_of
 from modelport.proof.tolerance import Tolerance
@@ -77,6 +78,8 @@ class CaseJudge:
         """Run the candidate on one case and compare every output."""
         try:
             got = self.run(case.inputs)
+        except BrokenHook:
+            raise
         except Exception as error:
             return CaseResult(case.label, dict(case.sizes), self._cannot_run(case, expected, error))
         # extreme values say nothing about how much an output usually varies

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from modelport import images, preprocessing, sample_files
-from modelport.errors import InvalidSamples, PluginFailed
+from modelport.errors import BrokenHook, InvalidSamples, PluginFailed
 from modelport.models import OpenModel
 from modelport.preprocessing import Preprocessing
 from modelport.sample_files import Samples
@@ -123,6 +123,8 @@ def _run(model: OpenModel, labels: list[str], arrays: Arrays) -> Iterator[Answer
 def _outputs(model: OpenModel, labels: Sequence[str], arrays: Arrays) -> Mapping[str, Any]:
     try:
         return model.run(arrays)
+    except BrokenHook:
+        raise
     except PluginFailed as error:
         shapes = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
         raise InvalidSamples(
