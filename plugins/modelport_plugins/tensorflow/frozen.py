@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from modelport.errors import InvalidOption, SourceUnreadable, nearest
 from modelport_converters.tensorflow_to_onnx.importing import import_tensorflow
+from modelport_plugins.tensorflow import safety
+from modelport_plugins.tensorflow.sizes import require_shapes
 from modelport_plugins.tensorflow.sources import unknown_operator
 
 if TYPE_CHECKING:
@@ -62,6 +64,8 @@ def read(source: Path, options: Options) -> FrozenGraph:
     tf = import_tensorflow()
     graph = _parsed(source)
     _refuse_variables(graph, source)
+    if not options.trust:
+        safety.check_graph(graph, str(source))
     with tf.Graph().as_default() as whole:
         try:
             tf.graph_util.import_graph_def(graph, name="")
@@ -69,6 +73,7 @@ def read(source: Path, options: Options) -> FrozenGraph:
             if "not registered" in str(error):
                 raise unknown_operator(error, source) from error
             raise _damaged(source, error) from error
+    require_shapes(whole, str(source))
     feeds = _tensors(whole, options["inputs"] or ",".join(_inputs(graph)), "inputs", source)
     fetches = _tensors(whole, options["outputs"] or ",".join(_outputs(graph, options)), "outputs", source)
     if not fetches:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from modelport.errors import InvalidOption, SourceUnreadable, UnsupportedOps
+from modelport.errors import InvalidOption, ModelportError, SourceUnreadable, UnsupportedOps
 from modelport.spec import Detection
 
 if TYPE_CHECKING:
@@ -79,13 +79,21 @@ def load(source: Path, options: Options) -> Any:
 
 
 def _saved_model(source: Path, options: Options) -> Any:
-    from modelport_converters.tensorflow_to_onnx.importing import import_tensorflow
+    from modelport_converters.tensorflow_to_onnx.importing import import_tensorflow, stderr_held_back
+    from modelport_plugins.tensorflow import folder, safety
     from modelport_plugins.tensorflow.functions import candidates, named
+    from modelport_plugins.tensorflow.sizes import require_shapes, traced_graphs
 
     tags = [tag.strip() for tag in options["tags"].split(",")] if options["tags"] else None
     tf = import_tensorflow()
+    folder.check_whole(source)
     try:
-        model = tf.saved_model.load(str(source), tags=tags)
+        if not options.trust:
+            safety.check_saved_model(folder.checked(source), str(source))
+        with stderr_held_back(repeat=False):  # native code repeats what the error says
+            model = tf.saved_model.load(str(source), tags=tags)
+    except ModelportError:
+        raise
     except Exception as error:
         raise _not_loadable(error, source) from error
     functions = candidates(model)
@@ -97,7 +105,9 @@ def _saved_model(source: Path, options: Options) -> Any:
         )
     if not getattr(model, "signatures", None):
         options.note("the SavedModel has no signatures: one of its functions is converted")
-    named(functions, options["signature"], str(source))
+    function = named(functions, options["signature"], str(source))
+    for graph in traced_graphs(function):
+        require_shapes(graph, str(source))
     return model
 
 
