@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,24 @@ def check_complete(source: Path) -> None:
     check_readable(source)
     if source.suffix.lower() in (".h5", ".hdf5") and "model_config" not in _attributes(source):
         raise BadInput("the file holds weights and no model", where=str(source), remedy=_WEIGHTS_ONLY)
+
+
+def config_of(source: Path) -> Any:
+    """Return the configuration of a whole model, as JSON has it.
+
+    Raises:
+        SourceUnreadable: when it is damaged.
+    """
+    try:
+        if source.is_dir():
+            return json.loads((source / "config.json").read_bytes())
+        if _is_archive(source):
+            with zipfile.ZipFile(source) as archive:
+                return json.loads(archive.read("config.json"))
+        return json.loads(_attributes(source)["model_config"])
+    except (KeyError, ValueError, RecursionError, zipfile.BadZipFile, zlib.error) as error:
+        what = f"the configuration of the model cannot be read: {error}"
+        raise _unreadable(what, source, "it may be truncated: save or copy it again") from error
 
 
 def written_by(source: Path) -> str | None:

@@ -23,11 +23,11 @@ from modelport.errors import (
 )
 from modelport.factory import build, import_user_module
 from modelport_converters.tensorflow_to_onnx.importing import give_memory_back, import_tensorflow
-from modelport_plugins.keras import archive, files
+from modelport_plugins.keras import archive, containers, files, safety, sizes
 from modelport_plugins.keras.reasons import shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from modelport.spec import Options
 
@@ -83,12 +83,14 @@ def load(source: Path, options: Options) -> Any:
     """Load a model in inference form.
 
     Raises:
-        UnsafeSource: when the file carries Python code (a Lambda layer) and is not trusted.
+        UnsafeSource: when the file carries code, or reads others, and is not trusted.
         BadInput: for a custom class that is not known, or weights without a model.
         FactoryFailed, StateDictMismatch: for a factory that builds no model, or another one than the weights are of.
         SourceUnreadable: when it is truncated or damaged.
     """
     files.check_readable(source)
+    if not options.trust:
+        containers.check(source)
     if archive.is_large(source):
         give_memory_back()
     keras = _import_for(options)
@@ -96,10 +98,16 @@ def load(source: Path, options: Options) -> Any:
         return _with_weights(_built(keras, options.factory), source)
     files.check_complete(source)
     custom_objects = _custom_objects(options["custom_objects"])
+    if not options.trust:
+        safety.check_config(files.config_of(source), _known(keras, custom_objects or {}), source)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), sizes.weights_within_limit(keras, str(source)):
             warnings.filterwarnings("ignore", module="keras")  # advice for those who write models
-            return archive.load_model(keras, source, custom_objects, safe_mode=not options.trust)
+            model = archive.load_model(keras, source, custom_objects, safe_mode=not options.trust)
+        sizes.require_results(keras, model, str(source))
+        return model
+    except ModelportError:
+        raise
     except Exception as error:
         raise _not_loadable(error, source) from error
 
@@ -108,9 +116,9 @@ def _not_loadable(error: Exception, source: Path) -> ModelportError:
     text = str(error)
     if "safe_mode" in text or "unsafe_deserialization" in text:
         return UnsafeSource(
-            "the model carries Python code, which loading it would run (a Lambda layer)",
+            f"loading the model would run code or read files: {shortened(text)}",
             where=str(source),
-            remedy="if you trust its origin, pass --trust; else have the Lambda replaced by a registered layer",
+            remedy="if you trust its origin, pass --trust; else have the layer replaced by a registered one",
         )
     written, installed = files.written_by(source), str(import_keras().__version__)
     if written and files.is_newer(written, than=installed):
@@ -133,6 +141,12 @@ def _not_loadable(error: Exception, source: Path) -> ModelportError:
         remedy="keras.saving.load_model says the same: check that the file is complete; else pass --model module:factory, a "
         "function that builds the model, to load the weights of this file into it",
     )
+
+
+def _known(keras: Any, custom_objects: Mapping[str, Any]) -> Callable[[str], bool]:
+    """Return what tells whether Keras finds a custom object of a name, without its package too (as Keras 3.6 saved functions)."""
+    names = {name.rpartition(">")[2] for name in (*custom_objects, *keras.saving.get_custom_objects())}
+    return lambda name: name in names or keras.saving.get_registered_object(name, custom_objects) is not None
 
 
 def _custom_objects(module: str | None) -> dict[str, Any] | None:

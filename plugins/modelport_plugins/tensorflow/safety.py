@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from modelport.errors import SourceUnreadable, UnsafeSource
-from modelport_plugins.tensorflow import pure
+from modelport_converters.tensorflow_to_onnx import pure
 from modelport_plugins.tensorflow.graphs import Body, Library, source
 from modelport_plugins.tensorflow.sizes import require_sizes
 

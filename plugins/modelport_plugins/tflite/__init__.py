@@ -68,15 +68,20 @@ def load(source: Path, options: Options) -> Any:
     """Open a file in LiteRT's interpreter.
 
     Raises:
+        UnsafeSource: when it reads other files, or runs operators of TensorFlow that do, and is not trusted.
         SourceUnreadable: when it is damaged or no such file.
         UnsupportedOps: when it holds operators that are not among LiteRT's own.
     """
     from modelport_converters.tensorflow_to_onnx.litert import LiteModel
+    from modelport_plugins.tflite.checking import check
 
     if not source.is_file():
         raise SourceUnreadable("not a file", where=str(source), remedy="pass the .tflite file")
+    content = source.read_bytes()
+    if content[4:8] == _MAGIC:  # LiteRT refuses others
+        check(content, source, trust=options.trust)
     try:
-        return LiteModel(source.read_bytes())
+        return LiteModel(content)
     except ModelportError as error:
         error.where = str(source)
         raise

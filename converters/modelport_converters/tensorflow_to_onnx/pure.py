@@ -59,6 +59,11 @@ def registered(name: str) -> bool:
     return registry.get(name) is not None
 
 
+def computes(operator: str) -> bool:
+    """Whether an operator is pure whatever its attributes and inputs are."""
+    return operator in operators() - TABLE_FILES - {"FixedUnigramCandidateSampler", "PrintV2"}
+
+
 def impurity(operator: str, attributes: Mapping[str, Any]) -> str | None:
     """Say why an operator is not pure; None for pure ones.
 
