@@ -38,6 +38,31 @@ _SUBGRAPHS = {
 }
 """The fields of an operator's options that name other graphs of the file."""
 
+_CALLERS = {
+    "CALL_ONCE": "CallOnceOptions",
+    "IF": "IfOptions",
+    "STABLEHLO_CASE": "StablehloCaseOptions",
+    "STABLEHLO_COMPOSITE": "StableHLOCompositeOptions",
+    "STABLEHLO_REDUCE": "StablehloReduceOptions",
+    "STABLEHLO_REDUCE_WINDOW": "StablehloReduceWindowOptions",
+    "STABLEHLO_SCATTER": "StablehloScatterOptions",
+    "STABLEHLO_SORT": "StablehloSortOptions",
+    "STABLEHLO_WHILE": "StablehloWhileOptions",
+    "WHILE": "WhileOptions",
+}
+"""The options that LiteRT takes for granted, by operator."""
+
+_COUNTED = {"SplitOptions": "NumSplits", "SplitVOptions": "NumSplits", "UnpackOptions": "Num"}
+"""The fields of an operator's options that count its outputs."""
+
+_OPTIONAL = {
+    "CONV_2D": {2}, "CONV_3D": {2}, "CONV_3D_TRANSPOSE": {3}, "DEPTHWISE_CONV_2D": {2}, "FULLY_CONNECTED": {2}, "SVDF": {3},
+    "TRANSPOSE_CONV": {3},
+}  # fmt: skip
+"""The inputs that may be absent, by operator; of recurrent layers and custom operators, all but the first."""
+
+_RECURRENT = ("LSTM", "_RNN", "CUSTOM")
+
 
 def check(content: bytes, source: Path, *, trust: bool) -> None:
     """Refuse a file that reads others, runs more than computing operators, or points outside of itself.
@@ -96,11 +121,27 @@ def _check_graph(model: Any, index: int, content: bytes, source: Path) -> None:
     _within(_numbers(graph, "Inputs"), 0, count, f"an input of the graph {index}", source)
     _within(_numbers(graph, "Outputs"), 0, count, f"an output of the graph {index}", source)
     for at in range(_count(graph.OperatorsLength(), content)):
-        operator, where = graph.Operators(at), f"of the operator {at} in the graph {index}"
-        _within([operator.OpcodeIndex()], 0, model.OperatorCodesLength(), f"the code {where}", source)
-        _within(_numbers(operator, "Inputs"), -1, count, f"an input {where}", source)
-        _within(_numbers(operator, "Outputs"), 0, count, f"an output {where}", source)
-        _within(_numbers(operator, "Intermediates"), -1, count, f"an intermediate {where}", source)
+        _check_operator(model, graph.Operators(at), count, f"of the operator {at} in the graph {index}", source)
+
+
+def _check_operator(model: Any, operator: Any, tensors: int, where: str, source: Path) -> None:
+    _within([operator.OpcodeIndex()], 0, model.OperatorCodesLength(), f"the code {where}", source)
+    name = _operator_name(model.OperatorCodes(operator.OpcodeIndex()))
+    inputs, outputs = _numbers(operator, "Inputs"), _numbers(operator, "Outputs")
+    _within([at for at in inputs if at != -1], 0, tensors, f"an input {where}", source)
+    _within(outputs, 0, tensors, f"an output {where}", source)
+    _within(_numbers(operator, "Intermediates"), -1, tensors, f"an intermediate {where}", source)
+    optional = set(range(1, len(inputs))) if name.endswith(_RECURRENT) else _OPTIONAL.get(name, set())
+    if any(number == -1 and at not in optional for at, number in enumerate(inputs)):
+        _damaged(f"{name} lacks an input, {where}", source)
+    options = dict(_options(operator))
+    if name in _CALLERS and _CALLERS[name] not in options:
+        _damaged(f"{name} names no graph, {where}", source)
+    if not inputs and not outputs and name not in _CALLERS:
+        _damaged(f"nothing goes in or out {where}", source)
+    for kind, field in _COUNTED.items():
+        if kind in options and int(getattr(options[kind], field)()) != len(outputs):
+            _damaged(f"{name} has another number of outputs than it says, {where}", source)
 
 
 def _check_tensor(model: Any, tensor: Any, source: Path) -> None:
@@ -111,13 +152,20 @@ def _check_tensor(model: Any, tensor: Any, source: Path) -> None:
         _damaged(f"the tensor {name!r} has a type that is not known", source)
     shape = _numbers(tensor, "Shape")
     _within(shape, 0, 2**31, f"a size of the tensor {name!r}", source)
-    _within(_numbers(tensor, "ShapeSignature"), -1, 2**31, f"a size of the tensor {name!r}", source)
+    signature = _numbers(tensor, "ShapeSignature")
+    if signature and (
+        len(signature) != len(shape) or any(a not in (-1, b) for a, b in zip(signature, shape, strict=True))
+    ):
+        _damaged(f"the tensor {name!r} has two shapes, {shape} and {signature}", source)
     memory.require(math.prod(shape) * bits // 8, f"the tensor {name!r}", where=str(source))
 
 
 def _check_calls(model: Any, source: Path) -> None:
     """Refuse indices of graphs that are not there, and graphs that call each other in a circle, which would never end."""
-    calls = [list(_called(model.Subgraphs(index))) for index in range(model.SubgraphsLength())]
+    graphs = [model.Subgraphs(index) for index in range(model.SubgraphsLength())]
+    calls = [
+        [callee for at in range(graph.OperatorsLength()) for callee in _called(graph.Operators(at))] for graph in graphs
+    ]
     _within([callee for found in calls for callee in found], 0, len(calls), "a graph that an operator calls", source)
     done: set[int] = set()
     while len(done) < len(calls):
@@ -127,25 +175,32 @@ def _check_calls(model: Any, source: Path) -> None:
         done |= free
 
 
-def _called(graph: Any) -> Iterator[int]:
+def _called(operator: Any) -> Iterator[int]:
+    """Yield the graphs that an operator names."""
+    for name, options in _options(operator):
+        yield from (int(getattr(options, field)()) for field in _SUBGRAPHS.get(name, ()))
+        if name == "StablehloCaseOptions":
+            yield from _numbers(options, "BranchSubgraphIndices")
+
+
+def _options(operator: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the options of an operator with the names of their types."""
     from ai_edge_litert import schema_py_generated as schema
 
-    kinds = (
-        (schema.BuiltinOptions, "BuiltinOptionsType", "BuiltinOptions"),
-        (schema.BuiltinOptions2, "BuiltinOptions2Type", "BuiltinOptions2"),
-    )
-    for at in range(graph.OperatorsLength()):
-        operator = graph.Operators(at)
-        for names, kind, field in kinds:
-            name = _names(names).get(getattr(operator, kind)(), "")
-            table = getattr(operator, field)()
-            if table is None or name not in _SUBGRAPHS:
-                continue
+    for kinds, field in ((schema.BuiltinOptions, "BuiltinOptions"), (schema.BuiltinOptions2, "BuiltinOptions2")):
+        name = _names(kinds).get(getattr(operator, f"{field}Type")(), "NONE")
+        table = getattr(operator, field)()
+        if table is not None and name != "NONE":
             options = getattr(schema, name)()
             options.Init(table.Bytes, table.Pos)
-            yield from (int(getattr(options, index)()) for index in _SUBGRAPHS[name])
-            if name == "StablehloCaseOptions":
-                yield from _numbers(options, "BranchSubgraphIndices")
+            yield name, options
+
+
+def _operator_name(code: Any) -> str:
+    """Return the name of an operator; numbers beyond 127 stand in a field of their own."""
+    from ai_edge_litert.schema_py_generated import BuiltinOperator
+
+    return _names(BuiltinOperator).get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "an unknown operator")
 
 
 def _check_signatures(model: Any, source: Path) -> None:
