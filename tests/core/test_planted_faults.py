@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,8 @@ import numpy as np
 import onnx
 import pytest
 from fakes import Convert, Net, graph, signature_of, zip_map
+from planted import Fault, pair, weights_pair
+from planted_trees import Forest
 
 from modelport.errors import ModelportError
 
@@ -19,26 +20,6 @@ RNG = np.random.default_rng(2024)
 
 def floats(*shape: int) -> np.ndarray:
     return RNG.standard_normal(shape).astype(np.float32)
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A correct export and one with a fault; the source computes `reference`, or what the correct graph computes."""
-
-    name: str
-    correct: onnx.ModelProto
-    faulty: onnx.ModelProto
-    reference: Callable[[Any], Any] | None = None
-
-
-def pair(name: str, body: str, correct: str, faulty: str, **weights: Any) -> Fault:
-    """Two graphs that differ where the body says ``@``."""
-    return Fault(name, *(graph(body.replace("@", text), **weights) for text in (correct, faulty)))
-
-
-def weights_pair(name: str, body: str, weights: dict[str, Any], wrong: dict[str, Any], **options: Any) -> Fault:
-    """One graph with right and with wrong weights."""
-    return Fault(name, graph(body, **weights, **options), graph(body, **{**weights, **wrong}, **options))
 
 
 # --- normalisation -------------------------------------------------------------------------------
@@ -247,66 +228,6 @@ def labels() -> list[Fault]:
 # --- trees ---------------------------------------------------------------------------------------
 
 
-class Forest:
-    """Perfect binary trees over float64 features, in NumPy."""
-
-    def __init__(self, trees: int, depth: int, features: int) -> None:
-        self.inner, self.depth, self.features = 2**depth - 1, depth, features
-        self.feature = RNG.integers(0, features, (trees, self.inner))
-        self.threshold = RNG.standard_normal((trees, self.inner))
-        self.value = RNG.standard_normal((trees, 2**depth)).astype(np.float32)
-
-    def __call__(self, arrays: Any) -> Any:
-        x = arrays["x"].astype(np.float64)
-        total = np.zeros(len(x), np.float32)
-        for feature, threshold, value in zip(self.feature, self.threshold, self.value, strict=True):
-            at = np.zeros(len(x), int)
-            for _ in range(self.depth):
-                left = x[np.arange(len(x)), feature[at]] <= threshold[at]
-                at = 2 * at + np.where(left, 1, 2)
-            total += value[at - self.inner]
-        return {"y": total[:, None]}
-
-    def graph(self, *, thresholds: Any, dtype: str = "double", cast: bool = False) -> onnx.ModelProto:
-        """The forest as a TreeEnsembleRegressor with these thresholds; `cast` rounds the features to float32 first."""
-        nodes: dict[str, list[Any]] = {
-            f"nodes_{n}": [] for n in ("treeids", "nodeids", "featureids", "modes", "truenodeids", "falsenodeids")
-        }
-        values, targets = [], []
-        for tree, (feature, threshold, value) in enumerate(zip(self.feature, thresholds, self.value, strict=True)):
-            for node in range(2 * self.inner + 1):
-                leaf = node >= self.inner
-                row = (
-                    tree,
-                    node,
-                    0 if leaf else int(feature[node]),
-                    "LEAF" if leaf else "BRANCH_LEQ",
-                    *((0, 0) if leaf else (2 * node + 1, 2 * node + 2)),
-                )
-                for column, item in zip(nodes.values(), row, strict=True):
-                    column.append(item)
-                values.append(0.0 if leaf else float(threshold[node]))
-                if leaf:
-                    targets.append((tree, node, float(value[node - self.inner])))
-        model = graph(f"({dtype}[N,{self.features}] x) => (float[N,1] y) {{ c = Cast<to: int = 1>(x) }}", ml=3)
-        if not cast:
-            del model.graph.node[:]
-        exact = {
-            "nodes_values_as_tensor": onnx.numpy_helper.from_array(np.asarray(values)),
-            "target_weights_as_tensor": onnx.numpy_helper.from_array(np.asarray([w for *_, w in targets])),
-        }
-        single = {"nodes_values": values, "target_weights": [weight for *_, weight in targets]}
-        as_double = dtype == "double" and not cast
-        model.graph.node.append(
-            onnx.helper.make_node(
-                "TreeEnsembleRegressor", ["c" if cast else "x"], ["y"], domain="ai.onnx.ml", n_targets=1, post_transform="NONE",
-                target_ids=[0] * len(targets), target_treeids=[t for t, *_ in targets], target_nodeids=[n for _, n, _ in targets],
-                **nodes, **(exact if as_double else single),
-            )
-        )  # fmt: skip
-        return model
-
-
 def rounded_down(thresholds: Any) -> Any:
     """The greatest float32 not above: exact for float32 features."""
     single = thresholds.astype(np.float32)
@@ -324,7 +245,7 @@ def of_columns(model: onnx.ModelProto, count: int) -> onnx.ModelProto:
 
 
 def trees() -> list[Fault]:
-    table = Forest(20, 4, 4)
+    table = Forest(20, 4, 4, RNG)
     exact, single = table.threshold, table.threshold.astype(np.float32).astype(np.float64)
     faults = [
         Fault(
@@ -334,7 +255,11 @@ def trees() -> list[Fault]:
             lambda arrays: table({"x": np.concatenate([arrays[f"c{column}"] for column in range(4)], axis=1)}),
         )
     ]
-    for name, forest in (("a stump", Forest(1, 1, 1)), ("a tree", Forest(1, 3, 4)), ("a forest", Forest(20, 4, 4))):
+    for name, forest in (
+        ("a stump", Forest(1, 1, 1, RNG)),
+        ("a tree", Forest(1, 3, 4, RNG)),
+        ("a forest", Forest(20, 4, 4, RNG)),
+    ):
         correct, rounded = forest.threshold, forest.threshold.astype(np.float32)
         double = forest.graph(thresholds=correct)
         faults += [
