@@ -5,14 +5,18 @@ from __future__ import annotations
 import multiprocessing
 import shutil
 import signal
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 from fuzz_worker import INTACT, Outcome, serve
 
 SECONDS = 20
-"""A command on a mutant that takes longer hangs."""
+"""A command on a mutant that computes longer hangs."""
+_WAITING_SECONDS = 300
+"""So does one that neither computes nor ends."""
 _START_SECONDS = 300
 _RENEW_AFTER = 400
 """Frameworks keep some memory of every model: so many mutants are put to one process."""
@@ -54,8 +58,8 @@ class Worker:
             )
 
     def _answer(self, index: int, seconds: float) -> Outcome:
-        if not self._connection.poll(seconds):
-            return self._dead(index, f"a hang: no answer in {seconds:.0f} s", seconds)
+        if not self._answered(seconds):
+            return self._dead(index, f"a hang: no answer in {seconds:.0f} s of computing", seconds)
         try:
             found: Outcome = self._connection.recv()
         except (EOFError, ConnectionResetError):
@@ -64,6 +68,18 @@ class Worker:
             died = f"killed by {signal.Signals(-code).name}" if code < 0 else f"left with {code}"
             return self._dead(index, died, 0.0)
         return found
+
+    def _answered(self, seconds: float) -> bool:
+        """Wait for an answer: by the worker's own time, since the machine may be busy with other things."""
+        clock = psutil.Process(self._process.pid)
+        begun, waited = sum(clock.cpu_times()[:2]), time.monotonic()
+        while not self._connection.poll(0.5):
+            try:
+                if sum(clock.cpu_times()[:2]) - begun > seconds or time.monotonic() - waited > _WAITING_SECONDS:
+                    return False
+            except psutil.NoSuchProcess:
+                return True
+        return True
 
     def _dead(self, index: int, failure: str, seconds: float) -> Outcome:
         self.stop()
