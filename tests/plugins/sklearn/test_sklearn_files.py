@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import skops.io
 from plugin_case import options
+from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_wine
@@ -17,7 +18,10 @@ from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.svm import SVC
+from sklearn_sweep import DEFAULTS, VARIANTS
 
+import modelport
 from modelport import errors
 from modelport.plugins import registry
 
@@ -38,6 +42,10 @@ class Doubling(TransformerMixin, BaseEstimator):
 
     def transform(self, X):  # noqa: N803
         return 2 * X
+
+
+class Halving(Doubling):
+    """Another one."""
 
 
 @pytest.fixture
@@ -117,3 +125,72 @@ def test_a_skops_file_of_an_everyday_pipeline_needs_no_trust(plugin, tmp_path):
     skops.io.dump(model, path)
     loaded = plugin.call("load", source=path, options=options(plugin))
     np.testing.assert_array_equal(loaded.predict(frame), model.predict(frame))
+
+
+HELD_IN_NATIVE_CODE = (
+    "BisectingKMeans",
+    "CalibratedClassifierCV",
+    "FeatureAgglomeration",
+    "GaussianProcessClassifier",
+    "GradientBoostingClassifier",
+    "GridSearchCV",
+    "HistGradientBoostingClassifier[categories]",
+    "IsolationForest",
+    "IterativeImputer[random_state=0,max_iter=2,empty column]",
+    "KNeighborsClassifier",
+    "KNeighborsClassifier[algorithm=ball_tree,leaf_size=5] equally distant",
+    "KNeighborsClassifier[metric=mahalanobis,metric_params=VI]",
+    "KernelDensity",
+    "MLPClassifier",
+    "RegressorChain[tree]",
+    "SparseRandomProjection",
+    "SplineTransformer",
+    "TunedThresholdClassifierCV",
+    "TweedieRegressor",
+)
+SWEPT = {case.name: case for case in (*DEFAULTS.values(), *VARIANTS)}
+
+
+@pytest.mark.parametrize("name", HELD_IN_NATIVE_CODE)
+def test_a_skops_file_needs_no_trust(plugin, tmp_path, name):
+    model, held_out = SWEPT[name].fitted()
+    path = tmp_path / "model.skops"
+    skops.io.dump(model, path)
+    loaded = plugin.call("load", source=path, options=options(plugin))
+    method = next(method for method in ("predict", "transform", "score_samples") if hasattr(model, method))
+    np.testing.assert_array_equal(getattr(loaded, method)(held_out), getattr(model, method)(held_out))
+
+
+def test_a_skops_file_of_support_vectors_on_sparse_rows_needs_no_trust(plugin, tmp_path):
+    model = SVC().fit(sparse.csr_matrix(X), Y)
+    path = tmp_path / "model.skops"
+    skops.io.dump(model, path)
+    loaded = plugin.call("load", source=path, options=options(plugin))
+    np.testing.assert_array_equal(loaded.predict(sparse.csr_matrix(X)), model.predict(sparse.csr_matrix(X)))
+
+
+def test_one_type_can_be_allowed(plugin, tmp_path):
+    path = tmp_path / "model.skops"
+    skops.io.dump(make_pipeline(StandardScaler(), Doubling()).fit(X), path)
+    name = f"{Doubling.__module__}.Doubling"
+    with pytest.raises(errors.UnsafeSource) as caught:
+        plugin.call("load", source=path, options=options(plugin))
+    assert f"--trust-type {name}" in caught.value.remedy
+    loaded = plugin.call("load", source=path, options=options(plugin, trust_types=(name,)))
+    np.testing.assert_array_equal(loaded.transform(X), 2 * StandardScaler().fit_transform(X))
+
+
+def test_allowing_one_type_allows_no_other(plugin, tmp_path):
+    path = tmp_path / "model.skops"
+    skops.io.dump(make_pipeline(StandardScaler(), Doubling(), Halving()).fit(X), path)
+    with pytest.raises(errors.UnsafeSource, match="Halving"):
+        plugin.call("load", source=path, options=options(plugin, trust_types=(f"{Doubling.__module__}.Doubling",)))
+
+
+def test_the_allowed_type_reaches_the_plugin_from_verify(tmp_path):
+    path = tmp_path / "model.skops"
+    skops.io.dump(Doubling().fit(X), path)
+    with pytest.raises(errors.UnsafeSource):
+        modelport.verify(path, path, proof_seconds=0)
+    name = f"{Doubling.__module__}.Doubling"
+    assert modelport.verify(path, path, trust_types=[name], proof_seconds=0).verdict == "proven"
