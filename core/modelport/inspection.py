@@ -9,7 +9,7 @@ import msgspec
 import onnx
 
 from modelport import artifact
-from modelport.errors import ModelportError
+from modelport.errors import ModelportError, UnsafeSource
 from modelport.models import signature_of
 from modelport.options import parse_options
 from modelport.plugins import registry
@@ -23,6 +23,7 @@ class Inspection(msgspec.Struct):
     Attributes:
         evidence: what the detection rests on.
         inputs, outputs: in the --input notation; `unread` says why when they could not be read.
+        unsafe: whether they were not read because that would run code in the file.
         opsets: the version of each operator domain (ONNX only).
         operators: how often each operator occurs, subgraphs included (ONNX only).
         parameters: the number of weights (ONNX only).
@@ -37,6 +38,7 @@ class Inspection(msgspec.Struct):
     inputs: list[str] = []
     outputs: list[str] = []
     unread: str | None = None
+    unsafe: bool = False
     ir_version: int | None = None
     producer: str | None = None
     opsets: dict[str, int] = {}
@@ -87,6 +89,7 @@ def inspect(
     except ModelportError as error:
         if plugin.key == HUB:
             raise
+        found.unsafe = isinstance(error, UnsafeSource)
         found.unread = f"{error.what} ({error.remedy})" if error.remedy else error.what
     if plugin.key == HUB:
         _describe_onnx(found, onnx.load(str(source), load_external_data=False))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from modelport.cli.escapes import visible_line
 from modelport.cli.limits import memory_option
 from modelport.cli.reporting import html_report
 from modelport.cli.running import INTERRUPTED, split_options
@@ -101,11 +102,11 @@ def bench(models: tuple[Path, ...], no_memory: bool, as_json: bool, quiet: bool,
 
 def print_bench(report: BenchReport) -> None:
     """Print one table for each shape, and how it was measured, on stdout."""
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False)
+    from modelport.cli.output import Terminal, plain
+
+    console = Terminal()
     for case in report.cases:
         console.print(
             f"{case.label}, {case.timings[0].rounds} rounds, {case.openings} openings", style="bold", markup=False
@@ -115,7 +116,7 @@ def print_bench(report: BenchReport) -> None:
         for head in ("p50 ms", "p90 ms", "p99 ms", "samples/s", "ratio", "95 % interval"):
             table.add_column(head, justify="right", no_wrap=True)
         for timing in case.timings:
-            table.add_row(escape(timing.variant), *_cells(timing))
+            table.add_row(plain(timing.variant), *_cells(timing))
         console.print(table)
         console.print()
     for line in (*_memory(report), *_settings(report)):
@@ -158,10 +159,11 @@ class _Bar:
     """A progress bar with the time left, on stderr."""
 
     def __init__(self, *, quiet: bool) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        console = Console(stderr=True, quiet=quiet)
+        from modelport.cli.output import Terminal
+
+        console = Terminal(stderr=True, quiet=quiet)
         columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
         self._progress = Progress(*columns, console=console, transient=True)
         self._task = self._progress.add_task("opening", total=1.0)
@@ -177,4 +179,4 @@ class _Bar:
 
     def __call__(self, what: str, part: float) -> None:
         """Show what is being done, and the part of all measuring that is done."""
-        self._progress.update(self._task, description=what, completed=part)
+        self._progress.update(self._task, description=visible_line(what), completed=part)

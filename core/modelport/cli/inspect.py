@@ -24,9 +24,14 @@ from modelport.cli.trusting import trust_options
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @memory_option
 def inspect(path: Path, netron: bool, as_json: bool, debug: bool, **rest: Any) -> None:
-    """Say what the model file PATH is: framework, inputs, outputs, opset, operators, parameters, size, provenance."""
+    """Say what the model file PATH is: framework, inputs, outputs, opset, operators, parameters, size, provenance.
+
+    The exit status is 7 when reading it would run code that it carries, and --trust is not given.
+    """
     from modelport.cli.output import print_inspection, print_json
+    from modelport.cli.running import echo
     from modelport.cli.view import show
+    from modelport.errors import UnsafeSource
     from modelport.inspection import inspect as run
 
     found = run(path, **rest)
@@ -34,5 +39,8 @@ def inspect(path: Path, netron: bool, as_json: bool, debug: bool, **rest: Any) -
         print_json(found)
     else:
         print_inspection(found)
+    if found.unsafe:
+        echo(f"error: {found.unread}")
+        click.get_current_context().exit(UnsafeSource.exit_status)
     if netron:
         show(path, command="inspect --netron", err=as_json)

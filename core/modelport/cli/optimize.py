@@ -65,13 +65,12 @@ def optimize(model: Path, output: Path, as_json: bool, quiet: bool, debug: bool,
 
 
 def _print(record: OptimizeReport) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    from modelport.cli.output import plain
+    from modelport.cli.output import Terminal, plain
     from modelport.memory import written
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Terminal(stderr=True, soft_wrap=True)
     before, after, proof = record.before, record.after, record.proof
     if before and after:
         table = Table("operator", "before", "after", box=None, pad_edge=False, padding=(0, 2))

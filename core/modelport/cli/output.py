@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from modelport.cli.escapes import visible, visible_json, visible_line
 from modelport.memory import written
 
 if TYPE_CHECKING:
@@ -21,11 +24,22 @@ if TYPE_CHECKING:
 _STYLES = {"proven": "green", "failed": "red", "incomplete": "red", "unproven": "yellow"}
 
 
+class Terminal(Console):
+    """A console whose texts cannot steer the terminal; styles and tables are rich's own."""
+
+    def __init__(self, *, stderr: bool = False, quiet: bool = False, soft_wrap: bool = False) -> None:
+        super().__init__(stderr=stderr, quiet=quiet, soft_wrap=soft_wrap, highlight=False, emoji=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Render a text, whoever wrote it."""
+        return super().render_str(visible(text), **options)
+
+
 class Progress:
     """One line a stage on stderr, with a spinner while it runs on a terminal."""
 
     def __init__(self, *, quiet: bool) -> None:
-        self._console = Console(stderr=True, quiet=quiet, highlight=False)
+        self._console = Terminal(stderr=True, quiet=quiet)
         self._status = self._console.status("")
 
     def __enter__(self) -> Self:
@@ -48,12 +62,12 @@ class Progress:
 def print_json(record: Any) -> None:
     """Print a record on stdout as JSON."""
     text = msgspec.json.format(msgspec.json.encode(record), indent=2)
-    sys.stdout.write(text.decode() + "\n")
+    sys.stdout.write(visible_json(text.decode()) + "\n")
 
 
 def print_report(report: Report) -> None:
     """Print what a conversion delivered and how it was proven."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Terminal(stderr=True, soft_wrap=True)
     for proof in report.proofs:
         _print_proof(console, proof)
     for note in (*report.notes, *report.warnings):
@@ -69,38 +83,38 @@ def print_report(report: Report) -> None:
 
 def print_proof(proof: Proof) -> None:
     """Print a proof on stdout."""
-    _print_proof(Console(highlight=False, soft_wrap=True), proof)
+    _print_proof(Terminal(soft_wrap=True), proof)
 
 
 def print_inspection(found: Inspection) -> None:
     """Print what a model file is on stdout."""
-    console = Console(highlight=False, soft_wrap=True)
-    rows: list[tuple[str, str]] = [
-        ("file", found.path),
-        ("framework", f"{found.framework} ({found.evidence})"),
-        ("size", written(found.size_bytes)),
-        ("sha256", found.sha256),
-        ("inputs", "\n".join(found.inputs) or f"unknown: {found.unread}"),
-        ("outputs", "\n".join(found.outputs) or "unknown"),
+    console = Terminal(soft_wrap=True)
+    rows: list[tuple[str, list[str]]] = [
+        ("file", [found.path]),
+        ("framework", [f"{found.framework} ({found.evidence})"]),
+        ("size", [written(found.size_bytes)]),
+        ("sha256", [found.sha256]),
+        ("inputs", found.inputs or [f"unknown: {found.unread}"]),
+        ("outputs", found.outputs or ["unknown"]),
     ]
     if found.ir_version is not None:
         rows += [
-            ("producer", found.producer or "unknown"),
-            ("IR version", str(found.ir_version)),
-            ("opsets", ", ".join(f"{domain} {version}" for domain, version in found.opsets.items())),
-            ("parameters", f"{found.parameters:,}"),
-            ("operators", ", ".join(f"{name} {count}" for name, count in found.operators.items())),
-            ("provenance", "\n".join(f"{key}: {value}" for key, value in found.provenance.items()) or "none"),
+            ("producer", [found.producer or "unknown"]),
+            ("IR version", [str(found.ir_version)]),
+            ("opsets", [", ".join(f"{domain} {version}" for domain, version in found.opsets.items())]),
+            ("parameters", [f"{found.parameters:,}"]),
+            ("operators", [", ".join(f"{name} {count}" for name, count in found.operators.items())]),
+            ("provenance", [f"{key}: {value}" for key, value in found.provenance.items()] or ["none"]),
         ]
     table = Table.grid(padding=(0, 2))
-    for title, text in rows:
-        table.add_row(f"[bold]{title}[/]", plain(text))
+    for title, lines in rows:
+        table.add_row(f"[bold]{title}[/]", "\n".join(map(plain, lines)))
     console.print(table)
 
 
 def print_plan(plan: Plan) -> None:
     """Print what a conversion would do on stdout."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     opset = f", opset {plan.opset}" if plan.opset else ""
     console.print(f"{plan.source}: {' -> '.join(plan.route)}{opset}", markup=False)
     table = Table("operator", "version", "nodes", "status", "reason", box=None, pad_edge=False, padding=(0, 2))
@@ -120,23 +134,23 @@ def print_plan(plan: Plan) -> None:
 
 def print_plugins(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print the table of plugins on stdout."""
-    console = Console(highlight=False)
+    console = Terminal()
     table = Table("key", "plugin", "from", "to", "framework", box=None, pad_edge=False)
     for row in rows:
         plugin = f"{row['distribution']} {row['version']}".strip()
         if "error" in row:
-            table.add_row(row["key"], plugin, "", "", f"[red]broken[/]: {plain(row['error'])}")
+            table.add_row(plain(row["key"]), plain(plugin), "", "", f"[red]broken[/]: {plain(row['error'])}")
             continue
         versions = ", ".join(f"{name} {number}" for name, number in row["versions"].items())
         state = versions if row["installed"] else f"not installed: {row['install']}"
         arrows = ["yes" if hook in row["directions"] else "-" for hook in ("to_onnx", "from_onnx")]
-        table.add_row(row["key"], plugin, *arrows, plain(state))
+        table.add_row(plain(row["key"]), plain(plugin), *arrows, plain(state))
     console.print(table)
 
 
 def print_options(row: Mapping[str, Any]) -> None:
     """Print one plugin with its options on stdout."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     names = ", ".join([row["key"], *row["aliases"]])
     console.print(f"{row['title']} ({names}), from {row['distribution']} {row['version']}", markup=False)
     can = " and ".join(direction.replace("_", " ") for direction in row["directions"]) or "nothing"
@@ -149,7 +163,7 @@ def print_options(row: Mapping[str, Any]) -> None:
     table = Table("-O", "type", "default", "help", box=None, pad_edge=False)
     for option in row["options"]:
         kind = "|".join(option["choices"]) or option["type"]
-        table.add_row(option["name"], kind, str(option["default"]), plain(option["help"]))
+        table.add_row(*map(plain, (option["name"], kind, str(option["default"]), option["help"])))
     console.print(table)
 
 
@@ -178,5 +192,5 @@ def _cells(figures: Figures) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """Keep square brackets from being read as markup."""
-    return text.replace("[", "\\[")
+    """Write a text for a cell: on one line, its square brackets no markup."""
+    return escape(visible_line(text))

@@ -87,13 +87,12 @@ def quantize(model: Path, output: Path, per_tensor: bool, as_json: bool, quiet: 
 
 
 def _print(report: QuantizeReport) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    from modelport.cli.output import plain
+    from modelport.cli.output import Terminal, plain
     from modelport.memory import written
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Terminal(stderr=True, soft_wrap=True)
     style = "green" if report.verdict == "within budget" else "red"
     console.print(
         f"[bold {style}]{report.verdict}[/]: relative error at most {report.budget.max_error:g}, decisions changed at most "

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+
+from modelport.cli.output import Terminal, plain
 
 if TYPE_CHECKING:
     from modelport.workbench.compare import CompareReport
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def print_run(report: RunReport) -> None:
     """Print the best classes of every sample, or a summary of every output."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     if report.output is not None:
         title = "probability" if report.probabilities else "score"
         rows = [
@@ -42,7 +42,7 @@ def print_comparison(report: CompareReport, limit: int) -> None:
     """Print how far the models agree, and the worst samples."""
     from modelport.workbench.tables import agreement_rows, sample_rows
 
-    console = Console(highlight=False)
+    console = Terminal()
     console.print(f"{report.count} samples from {report.samples}", markup=False)
     _print_table(console, *agreement_rows(report))
     if limit:
@@ -54,10 +54,10 @@ def print_comparison(report: CompareReport, limit: int) -> None:
         console.print(f"note: {note}", markup=False)
 
 
-def _print_table(console: Console, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    table = Table(*map(escape, header), box=None, pad_edge=False, padding=(0, 2, 0, 0))
+def _print_table(console: Terminal, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(*map(plain, header), box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for row in rows:
-        table.add_row(*map(escape, row))
+        table.add_row(*map(plain, row))
     console.print(table)
 
 

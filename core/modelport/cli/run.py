@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from modelport.cli.limits import memory_option
-from modelport.cli.running import complete_framework
+from modelport.cli.running import complete_framework, echo
 from modelport.cli.trusting import trust_options
 
 
@@ -55,7 +55,7 @@ def run(model: Path, samples: tuple[Path, ...], preprocess: str | None, store: b
         if not store or preprocess is None:
             raise click.UsageError("name the SAMPLES to run on, or store a preprocessing with --preprocess … --store")
         text = workbench.store(model, preprocess)
-        click.echo(f"{model} carries the preprocessing {text}", err=True)
+        echo(f"{model} carries the preprocessing {text}")
         return
     with Progress(quiet=quiet) as progress:
         progress("run", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import logging
 import os
 import shlex
@@ -15,6 +16,7 @@ from typing import Any, NoReturn
 
 import click
 
+from modelport.cli.escapes import visible
 from modelport.errors import ModelportError
 
 INTERRUPTED = 130
@@ -43,7 +45,9 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None) -> N
         # click returns the status that a command has left with through Context.exit
         status = left if isinstance(left, int) else 0
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        echo(shown.getvalue().rstrip("\n"))
         status = error.exit_code
     except (KeyboardInterrupt, click.exceptions.Abort):
         echo("interrupted: nothing was written")
@@ -71,7 +75,7 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None) -> N
 
 def echo(text: str) -> None:
     """Write one line to stderr."""
-    click.echo(text, err=True)
+    click.echo(visible(text), err=True)
 
 
 def split_options(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[str, Any]:
