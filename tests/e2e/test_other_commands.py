@@ -114,24 +114,25 @@ def test_the_description_is_readable_too(modelport: Any, onnx_files: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("files", "name", "key", "inputs"),
+    ("files", "name", "key", "inputs", "status"),
     [
-        pytest.param("sklearn_files", "iris.skops", "sklearn", 1, marks=SKLEARN),
-        pytest.param("pytorch_files", "net.pt2", "pytorch", 1, marks=PYTORCH),
-        pytest.param("keras_files", "model.keras", "keras", 1, marks=TENSORFLOW),
-        pytest.param("keras_files", "model.h5", "keras", 1, marks=TENSORFLOW),
-        pytest.param("keras_files", "saved", "tensorflow", 1, marks=TENSORFLOW),
-        pytest.param("sklearn_files", "iris.joblib", "sklearn", 0, marks=SKLEARN),
-        pytest.param("pytorch_files", "weights.pth", "pytorch", 0, marks=PYTORCH),
+        pytest.param("sklearn_files", "iris.skops", "sklearn", 1, 0, marks=SKLEARN),
+        pytest.param("pytorch_files", "net.pt2", "pytorch", 1, 0, marks=PYTORCH),
+        pytest.param("keras_files", "model.keras", "keras", 1, 0, marks=TENSORFLOW),
+        pytest.param("keras_files", "model.h5", "keras", 1, 0, marks=TENSORFLOW),
+        pytest.param("keras_files", "saved", "tensorflow", 1, 0, marks=TENSORFLOW),
+        pytest.param("sklearn_files", "iris.joblib", "sklearn", 0, 7, marks=SKLEARN),
+        pytest.param("pytorch_files", "weights.pth", "pytorch", 0, 0, marks=PYTORCH),
     ],
 )
 def test_a_model_of_any_framework_is_described_as_far_as_is_safe(
-    files: str, name: str, key: str, inputs: int, modelport: Any, request: pytest.FixtureRequest
+    files: str, name: str, key: str, inputs: int, status: int, modelport: Any, request: pytest.FixtureRequest
 ) -> None:
     outcome = modelport("inspect", request.getfixturevalue(files) / name, "--json")
 
     found = json.loads(outcome.out)
-    assert outcome.status == 0, outcome.err
+    assert outcome.status == status, outcome.err
+    assert found["unsafe"] == (status == 7)
     assert (found["framework"], len(found["inputs"])) == (key, inputs)
     assert bool(found["unread"]) == (inputs == 0)
 
