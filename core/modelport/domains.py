@@ -6,9 +6,10 @@ consumers of each input are followed through operators that keep values as they 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import AttributeProto, NodeProto, numpy_helper
 
+from modelport.proof.branches import Condition, conditions_of
 from modelport.proof.graph_index import GraphIndex
+from modelport.proof.labels import labels_of
 from modelport.proof.named_values import NamedValues, named_values
 from modelport.proof.tree_leaves import Box
 
@@ -80,10 +83,21 @@ class Domains(dict[str, Domain]):
     Attributes:
         lengths: rows of tables that the graph looks up by position, such as position embeddings, the smallest first.
         empty_batches: whether a batch of no rows may be tried.
+        labels: every label that an output may hold, for outputs that are labels.
+        conditions: of If nodes.
     """
 
     lengths: tuple[int, ...] = ()
     empty_batches: bool = True
+    labels: Mapping[str, tuple[Any, ...]] = MappingProxyType({})
+    conditions: Sequence[Condition] = ()
+
+    def renamed(self, names: Mapping[str, str]) -> Domains:
+        """Return the same for inputs of other names; those without one are left out."""
+        domains = Domains({names[name]: domain for name, domain in self.items() if name in names})
+        domains.lengths, domains.empty_batches = self.lengths, self.empty_batches
+        domains.labels = self.labels
+        return domains
 
 
 def domains_of(path: Path) -> Domains:
@@ -97,6 +111,8 @@ def domains_of_model(model: onnx.ModelProto) -> Domains:
     inputs = [value.name for value in model.graph.input if value.name not in walker.constants]
     domains = Domains({name: walker.domain(name) for name in inputs})
     domains.lengths = _lengths(walker)
+    domains.labels = labels_of(walker, [value.name for value in model.graph.output])
+    domains.conditions = conditions_of(model, walker)
     domains.empty_batches = not any(node.op_type in _NO_EMPTY_BATCH for node in walker.nodes())
     return domains
 

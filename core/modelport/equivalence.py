@@ -36,15 +36,11 @@ _WIDENED = ("float16", "bfloat16", "float64")
 _CALLS = 30
 """How often the reference is asked again on a small case, to see whether it keeps state."""
 
-_CALL_SECONDS = 0.03
-_CALL_SHARE = 0.25
-"""What these calls may take: so long in any case, and no more than this share of the time before them."""
-
 _STEADY = Tolerance(rtol=1e-5, atol=1e-6)
 """How far two answers of one model to one question may be apart: threads that add up in another order."""
 
 
-def observe(reference: str, run: Runner, plan: Plan, *, seconds: float) -> Observations:
+def observe(reference: str, run: Runner, plan: Plan, *, seconds: float, stateless: bool = False) -> Observations:
     """Run the reference over a plan of cases.
 
     The plan's minimum always runs: every symbolic dimension at three sizes. Further cases run until half the budget is used. At
@@ -55,6 +51,7 @@ def observe(reference: str, run: Runner, plan: Plan, *, seconds: float) -> Obser
         run: the reference; an exception from it means that it does not admit the case.
         plan: the cases, from `modelport.samples`.
         seconds: the budget of the whole proof.
+        stateless: whether the reference is known to keep nothing between calls; it is asked again only once then.
     """
     seen = Observations(reference)
     start = time.perf_counter()
@@ -70,7 +67,7 @@ def observe(reference: str, run: Runner, plan: Plan, *, seconds: float) -> Obser
     if plan.search and seen.answers and time.perf_counter() - start < seconds / 4:
         for case in plan.search(run, seen.answers):
             _answer(case, run, seen)
-    _ask_again(seen, run, time.perf_counter() - start)
+    _ask_again(seen, run, 0 if stateless else _CALLS, seconds / 4)
     seen.notes += plan.notes  # written while the cases were made
     return seen
 
@@ -167,7 +164,8 @@ def _answer(case: Case, run: Runner, seen: Observations, *, listed: bool = True)
     try:
         seen.answers.append((case, run(case.inputs)))
     except ModelportError as error:
-        if error.exit_status in (6, 7) or isinstance(error, BrokenHook):
+        # it keeps state, is not installed, is unsafe or broken: no matter of these inputs
+        if error.exit_status in (5, 6, 7) or isinstance(error, BrokenHook):
             raise
         seen.refused += [f"{case.label}: {error.what}"] if listed else []
         return False
@@ -177,15 +175,15 @@ def _answer(case: Case, run: Runner, seen: Observations, *, listed: bool = True)
     return True
 
 
-def _ask_again(seen: Observations, run: Runner, spent: float) -> None:
+def _ask_again(seen: Observations, run: Runner, calls: int, seconds: float) -> None:
     """Ask the reference again: a small case repeatedly, then what it was asked first; note what changed."""
     if not seen.answers:
         return
     filled = [answer for answer in seen.answers if not answer[0].empty]
     small = min(filled or seen.answers, key=lambda answer: sum(array.size for array in answer[0].inputs.values()))
     start = time.perf_counter()
-    for _ in range(_CALLS):
-        if seen.repeats and time.perf_counter() - start > max(_CALL_SECONDS, _CALL_SHARE * spent):
+    for _ in range(calls):
+        if time.perf_counter() - start > seconds:
             break
         if not _steady(seen, run, small):
             return

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from modelport.domains import Domain, domains_of
+from modelport.domains import Domains, domains_of
 from modelport.errors import SignatureNeeded
 from modelport.graphs import bytes_of
 from modelport.memory import require
@@ -50,9 +50,9 @@ class OpenModel:
         return values
 
     @property
-    def domains(self) -> dict[str, Domain]:
+    def domains(self) -> Domains:
         """What the graph admits at each input, where the model is an ONNX file."""
-        return domains_of(self.path) if self.plugin.key == HUB and self.path else {}
+        return domains_of(self.path) if self.plugin.key == HUB and self.path else Domains()
 
     def samples(self, seed: int) -> Any:
         """Return the plugin's own samples for a seed, or None."""

@@ -133,6 +133,10 @@ class Plugin:
             remedy=f"report it to the authors of {self.distribution}; `modelport plugins` lists what is installed",
         )
 
+    def is_stateless(self, model: Any) -> bool:
+        """Whether the plugin knows that the model keeps nothing between calls."""
+        return self.has("stateless") and bool(self.call("stateless", model=model))
+
     def run_in_double(self, model: Any, signature: Any, inputs: Mapping[str, Any], options: Any) -> Mapping[str, Any]:
         """Run a model in float64 by its hook, else by giving it float64 inputs; any exception means that it cannot."""
         import numpy as np

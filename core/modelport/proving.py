@@ -21,7 +21,13 @@ def observe(job: Job, path: Path) -> None:
         user = user_samples(job)
         cases = samples.plan(job.signature, domains_of(path), user=user, plugin=_plugin_samples(job))
         source = OpenModel(job.source, job.model, job.signature, job.options, None)
-        job.observed = equivalence.observe(job.source.title, source.run, cases, seconds=job.request["seconds"])
+        job.observed = equivalence.observe(
+            job.source.title,
+            source.run,
+            cases,
+            seconds=job.request["seconds"],
+            stateless=job.source.is_stateless(job.model),
+        )
 
 
 def user_samples(job: Job) -> dict[str, Any] | None:
@@ -84,7 +90,7 @@ def hub_answers(job: Job, opened: session.Session) -> equivalence.Observations |
 def prove_hub(job: Job, opened: session.Session, evaluations: OtherEvaluations) -> None:
     """Judge the ONNX file against the source."""
     own = evaluations.runners if job.source.key == HUB else ()
-    recourse = equivalence.Recourse(_double(job), evaluations.tied, evaluations.runners, own)
+    recourse = equivalence.Recourse(_double(job), evaluations.tied, evaluations.in_double, evaluations.runners, own)
     _judge(job, f"ONNX ({opened.engine})", opened.run, recourse)
 
 
@@ -93,6 +99,6 @@ def prove_target(job: Job, target: OpenModel, hub: equivalence.Observations, eva
     others = evaluations.runners
     from_hub = equivalence.Recourse(evaluations.in_double, evaluations.tied, references=others)
     own = others if job.source.key == HUB else ()
-    from_source = equivalence.Recourse(_double(job), evaluations.tied, references=own)
+    from_source = equivalence.Recourse(_double(job), evaluations.tied, evaluations.in_double, references=own)
     _judge(job, target.plugin.title, target.run, from_hub, hub)
     _judge(job, target.plugin.title, target.run, from_source)

@@ -7,14 +7,15 @@ the reference refuses one of them, at three sizes that it admits). Further cases
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from modelport.domains import Domain
 from modelport.errors import InvalidSignature
-from modelport.proof.drawing import stretch
+from modelport.proof.drawing import sizes_in, stretch
 from modelport.proof.further import Further
 from modelport.proof.plan import Arrays, Case, Plan, Slot
 from modelport.signature import Signature
@@ -57,9 +58,11 @@ def plan(
     first = next(drawn, None)
     maker = _Maker(signature, domains, first.inputs if first else None, extremes)
     if plugin is None or first is None:
-        return Plan(maker.slots("normal"), maker.further(), maker.notes)
+        return Plan(maker.slots("normal"), maker.further(), maker.notes, maker.search)
     again = itertools.chain(drawn, *(_plugin_cases(signature, plugin, seed) for seed in (1, 2)))
-    return Plan(maker.slots("samples of the plugin"), itertools.chain(again, maker.further()), maker.notes)
+    return Plan(
+        maker.slots("samples of the plugin"), itertools.chain(again, maker.further()), maker.notes, maker.search
+    )
 
 
 def require_known(signature: Signature) -> None:
@@ -126,8 +129,15 @@ class _Maker:
 
     def further(self) -> Iterator[Case]:
         """Yield cases beyond the minimum."""
-        further = Further(self.signature, self.domains, self.sizes, self.base, self.notes, extremes=self.extremes)
-        yield from further.cases()
+        yield from self._further().cases()
+
+    def search(self, run: Callable[[Arrays], Mapping[str, Any]], answers: list[Any]) -> Iterable[Case]:
+        """Yield cases found by asking the reference."""
+        search = self._further().search
+        return search(run, answers) if search else ()
+
+    def _further(self) -> Further:
+        return Further(self.signature, self.domains, self.sizes, self.base, self.notes, extremes=self.extremes)
 
     def _at_example(self, label: str) -> Iterator[Case]:
         yield self.sized(label, dict(self.sizes))
@@ -198,13 +208,3 @@ def inputs_at(
     """
     maker = _Maker(signature, domains, base)
     return maker.sized("", {**maker.sizes, **sizes}).inputs
-
-
-def sizes_in(signature: Signature, arrays: Arrays) -> dict[str, int]:
-    """Return the size that each symbolic dimension has in a set of arrays."""
-    return {
-        dim: int(size)
-        for spec in signature.inputs
-        for dim, size in zip(spec.shape or (), arrays[spec.name].shape, strict=True)
-        if isinstance(dim, str)
-    }

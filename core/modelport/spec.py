@@ -260,6 +260,14 @@ class Hooks:
         raise NotImplementedError
 
     @hookspec(firstresult=True)
+    def stateless(self, model: Model) -> bool:
+        """Say whether the model is known to keep nothing between calls: all of its parts are the framework's own. Optional.
+
+        A proof asks other models thirty times more, to see whether they answer the same. Without this hook nothing is known.
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
     def run_in_float64(self, model: Model, signature: Signature, inputs: Arrays, options: Options) -> Values:
         """Run the model with every weight and every operation in float64. Optional.
 

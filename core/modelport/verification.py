@@ -76,7 +76,8 @@ def _verify(
     to_left = match_outputs(left.signature, right.signature, notes)
     plan = _plan(left, right, to_right, user)
     plan.notes.extend(notes)
-    seen = equivalence.observe(left.title, left.run, plan, seconds=seconds)
+    steady = left.plugin.is_stateless(left.model)
+    seen = equivalence.observe(left.title, left.run, plan, seconds=seconds, stateless=steady)
 
     def candidate(arrays: Mapping[str, Any]) -> Mapping[str, Any]:
         return to_left(right.run({to_right[name]: array for name, array in arrays.items()}))
@@ -91,18 +92,28 @@ def _recourse(
 ) -> equivalence.Recourse:
     """Return what decides in doubt: the reference in float64, and other evaluations of the side that is an ONNX file."""
     mine, theirs = (_evaluations(side) for side in (left, right))
-
-    def renamed(run: equivalence.Runner) -> equivalence.Runner:
-        return lambda arrays: to_left(run({to_right[name]: array for name, array in arrays.items()}))
+    if mine:
+        return equivalence.Recourse(mine.in_double, mine.tied, references=mine.runners)
 
     def double(arrays: Mapping[str, Any]) -> Mapping[str, Any]:
         return left.plugin.run_in_double(left.model, left.signature, arrays, left.options)
 
+    if theirs is None:
+        return equivalence.Recourse(double)
+
+    def renamed(arrays: Mapping[str, Any]) -> dict[str, Any]:
+        return {to_right[name]: array for name, array in arrays.items()}
+
+    def running(run: equivalence.Runner) -> equivalence.Runner:
+        return lambda arrays: to_left(run(renamed(arrays)))
+
+    names = to_left({spec.name: spec.name for spec in right.signature.outputs})
+    evaluations = theirs
     return equivalence.Recourse(
-        mine.in_double if mine else double,
-        mine.tied if mine else None,
-        [(title, renamed(run)) for title, run in theirs.runners] if theirs else (),
-        mine.runners if mine else (),
+        double,
+        lambda arrays, output, *answers: evaluations.tied(renamed(arrays), names.get(output, output), *answers),
+        running(theirs.in_double),
+        [(title, running(run)) for title, run in theirs.runners],
     )
 
 
@@ -113,7 +124,7 @@ def _evaluations(side: OpenModel) -> OtherEvaluations | None:
 def _plan(
     left: OpenModel, right: OpenModel, to_right: Mapping[str, str], user: sample_files.Samples | None
 ) -> samples.Plan:
-    domains = left.domains or {name: found for name, other in to_right.items() if (found := right.domains.get(other))}
+    domains = left.domains or right.domains.renamed({theirs: mine for mine, theirs in to_right.items()})
     signature = _common(left.signature, right.signature, to_right)
     fitted = sample_files.fit(user, signature) if user else None
     return samples.plan(signature, domains, user=fitted, plugin=left.samples)

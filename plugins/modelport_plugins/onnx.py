@@ -144,6 +144,12 @@ def run(model: OnnxFile | ir.Model | onnx.ModelProto, inputs: Mapping[str, Any])
 
 
 @hookimpl
+def stateless() -> bool:
+    """Say that a graph keeps nothing between runs."""
+    return True
+
+
+@hookimpl
 def save(model: ir.Model | onnx.ModelProto, path: Path) -> Sequence[Path]:
     """Write the model, large weights beside it."""
     from modelport.artifact import write_onnx

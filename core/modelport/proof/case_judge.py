@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelport.errors import BrokenHook
-from modelport.proof.compare import STRICT, Allowance, compare, is_float
+from modelport.proof.compare import ROUNDINGS, STRICT, Allowance, compare, dtype_of, is_float, scale_of
 from modelport.proof.spread import spread_of
-from modelport.proof.tolerance import Tolerance
+from modelport.proof.tolerance import Tolerance, epsilon
 from modelport.report import CaseResult, Figures
 from modelport.samples import Case
 
@@ -52,6 +52,7 @@ class Recourse:
         in_double: the reference computed in float64, whose distance from its usual answer is its rounding error.
         tied: for an output of indices or labels, where the candidate's choice is among equals: arguments are the case's inputs,
             the output's name, the reference's values and the candidate's.
+        exact: the candidate's graph computed in float64.
         others: other evaluations of the candidate's graph, each with a title; they decide on extreme cases, where a runtime's
             kernels and fusions may depart from ONNX's definition.
         references: the same for a reference that is a graph.
@@ -59,6 +60,7 @@ class Recourse:
 
     in_double: Runner | None = None
     tied: Callable[[Mapping[str, NDArray[Any]], str, Any, Any], NDArray[Any] | None] | None = None
+    exact: Runner | None = None
     others: Sequence[tuple[str, Runner]] = ()
     references: Sequence[tuple[str, Runner]] = ()
 
@@ -72,7 +74,17 @@ class CaseJudge:
         self.seen, self.candidate, self.run = seen, candidate, run
         self.tolerance, self.recourse = tolerance, recourse
         self.spreads = spread_of([values for case, values in seen.answers if case.required])
-        self.notes: list[str] = []
+        self._notes: list[str] = []
+        self._errors: dict[str, float] = {}
+
+    @property
+    def notes(self) -> list[str]:
+        """What decided where a difference was in doubt."""
+        errors = [
+            f"rounding error of {self.seen.reference} in {name}: up to {error:.2g}"
+            for name, error in self._errors.items()
+        ]
+        return [*self._notes, *errors]
 
     def case(self, case: Case, expected: Values) -> CaseResult:
         """Run the candidate on one case and compare every output."""
@@ -104,7 +116,7 @@ class CaseJudge:
     def _cannot_run(self, case: Case, expected: Values, error: Exception) -> list[Figures]:
         """Judge an exception: a failure, except of a batch without rows, where an error misleads nobody."""
         if case.empty:
-            self.notes.append(f"{self.candidate} does not run {case.label}: {brief(error)}")
+            self._note(f"{self.candidate} does not run {case.label}: {brief(error)}")
             return [Figures(name, 0) for name in expected]
         reason = f"it cannot run what the reference can: {type(error).__name__}: {brief(error)}"
         decided = self._by_others(case, expected, dict.fromkeys(expected, STRICT)) if case.extreme else None
@@ -140,38 +152,75 @@ class CaseJudge:
     ) -> dict[str, Allowance]:
         """Measure what is not known of the outputs that differ."""
         known = {}
-        double = self._double(case) if any(is_float(np.asarray(expected[name])) for name in failing) else {}
+        double = _attempt(self.recourse.in_double, case.inputs)
         for name in failing:
-            value, other = expected[name], got[name]
-            if isinstance(value, list | dict) or np.shape(value) != np.shape(other):
+            value, other = np.asarray(expected[name]), np.asarray(got[name])
+            if isinstance(expected[name], list | dict) or value.shape != other.shape:
                 continue
-            value = np.asarray(value)
-            if is_float(value) and name in double and np.shape(double[name]) == value.shape:
-                noise = _distance(value, double[name])
-                known[name] = replace(allowances[name], noise=noise)
-                largest = float(np.max(noise, initial=0.0))
-                self.notes.append(f"{name} ({case.label}): rounding error of {self.seen.reference} up to {largest:.2g}")
-            elif not is_float(value) and self.recourse.tied:
-                tied = self.recourse.tied(case.inputs, name, value, np.asarray(other))
-                if tied is not None and tied.any():
-                    known[name] = replace(allowances[name], tied=tied)
-                    self.notes.append(f"{name} ({case.label}): {np.count_nonzero(tied)} choices among equal values")
+            found = np.asarray(double.get(name))
+            wide = found if found.shape == value.shape and found.dtype != object else None
+            if is_float(value):
+                known[name] = self._rounding(case, name, value, other, wide, allowances[name])
+            else:
+                known[name] = self._choices(case, name, value, other, wide, allowances[name])
         return known
 
-    def _double(self, case: Case) -> Values:
-        if self.recourse.in_double is None:
-            return {}
-        try:
-            return self.recourse.in_double(case.inputs)
-        except Exception:  # no float64 here: nothing is known of the rounding error, and nothing is allowed for it
-            return {}
+    def _rounding(
+        self,
+        case: Case,
+        name: str,
+        value: NDArray[Any],
+        other: NDArray[Any],
+        double: NDArray[Any] | None,
+        allowance: Allowance,
+    ) -> Allowance:
+        """Return what rounding allows: the reference's own error and, for a graph that is right in float64, the runtime's."""
+        noise = None if double is None else _distance(value, double)
+        if noise is not None:
+            self._note(
+                f"rounding error of {self.seen.reference} in {name}: up to {float(np.max(noise, initial=0.0)):.2g}"
+            )
+        exact = np.asarray(_attempt(self.recourse.exact, case.inputs).get(name))
+        if exact.shape == value.shape and exact.dtype.kind == "f":
+            rounded = exact.astype(value.dtype)
+            if compare(name, value, rounded, self.tolerance, replace(allowance, noise=noise)).passed:
+                self._note(f"{name} is right in float64; {self.candidate} may round it otherwise")
+                slack = ROUNDINGS * epsilon(dtype_of(value)) * scale_of(value, by_column=False)
+                slack = np.broadcast_to(slack, value.shape)
+                noise = slack if noise is None else np.maximum(noise, slack)
+        return replace(allowance, noise=noise)
+
+    def _choices(
+        self,
+        case: Case,
+        name: str,
+        value: NDArray[Any],
+        other: NDArray[Any],
+        double: NDArray[Any] | None,
+        allowance: Allowance,
+    ) -> Allowance:
+        """Return where the reference might have chosen otherwise: among equal scores, or by its own rounding."""
+        tied = np.zeros(value.shape, bool) if double is None else np.asarray(double != value)
+        if self.recourse.tied:
+            try:
+                found = self.recourse.tied(case.inputs, name, value, other)
+            except Exception:  # what it chooses from cannot be computed: nothing is known, nothing allowed
+                found = None
+            tied = tied if found is None else tied | found
+        if tied.any():
+            self._note(f"{name}: choices among equal values ({case.label})")
+        return replace(allowance, tied=tied)
+
+    def _note(self, text: str) -> None:
+        if text not in self._notes:
+            self._notes.append(text)
 
     def _by_others(self, case: Case, expected: Values, allowances: Mapping[str, Allowance]) -> list[Figures] | None:
         """Return the figures of another evaluation of the candidate's graph that agrees with the reference, if there is one."""
         for title, other in self.recourse.others:
             figures = self._agreeing(expected, partial(other, case.inputs), allowances)
             if figures:
-                self.notes.append(f"{case.label}: {self.candidate} departs from ONNX's definition, {title} does not")
+                self._note(f"{case.label}: {self.candidate} departs from ONNX's definition, {title} does not")
                 return figures
         return None
 
@@ -183,9 +232,7 @@ class CaseJudge:
                 continue
             figures = self._agreeing(expected, lambda: got, allowances)
             if figures:
-                self.notes.append(
-                    f"{case.label}: {self.seen.reference} departs from ONNX's definition, {title} does not"
-                )
+                self._note(f"{case.label}: {self.seen.reference} departs from ONNX's definition, {title} does not")
                 return figures
         return None
 
@@ -197,6 +244,14 @@ class CaseJudge:
         except Exception:
             return None
         return figures if all(each.passed for each in figures) else None
+
+
+def _attempt(run: Runner | None, inputs: Mapping[str, NDArray[Any]]) -> Values:
+    """Run what may not be able to; nothing is known then, and nothing is allowed for it."""
+    try:
+        return run(inputs) if run else {}
+    except Exception:
+        return {}
 
 
 @np.errstate(invalid="ignore", over="ignore")

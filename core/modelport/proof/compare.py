@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from modelport.proof.tolerance import Tolerance, epsilon
 from modelport.report import RATIO_EDGES, Figures
 
-_ROUNDINGS = 16
+ROUNDINGS = 16
 """Machine epsilons of an output's magnitude that two right answers may always be apart, however little it varies."""
 
 _NOISE = 4
@@ -154,16 +154,16 @@ def _allowed(
     allowed = tolerated
     if allowance.spread is not None:
         share, floor = tolerance.of_spread(dtype)
-        rounding = _ROUNDINGS * epsilon(dtype) * _scale(want, by_column=np.ndim(allowance.spread) > 0)
+        rounding = ROUNDINGS * epsilon(dtype) * scale_of(want, by_column=np.ndim(allowance.spread) > 0)
         limit = np.maximum(np.maximum(share * np.asarray(allowance.spread), floor), rounding)
         allowed = np.minimum(allowed, np.broadcast_to(limit, want.shape)[finite])
     if allowance.noise is not None:
-        noise = np.broadcast_to(_NOISE * _scale(allowance.noise, by_column=False), want.shape)
+        noise = np.broadcast_to(_NOISE * scale_of(allowance.noise, by_column=False), want.shape)
         allowed = np.maximum(allowed, noise[finite])
     return allowed
 
 
-def _scale(values: NDArray[Any], *, by_column: bool) -> NDArray[Any]:
+def scale_of(values: NDArray[Any], *, by_column: bool) -> NDArray[Any]:
     """Return the largest finite magnitude of each column, or of each row (the first axis), shaped to be broadcast."""
     magnitude = np.where(np.isfinite(values), np.abs(values), 0.0)
     if by_column or magnitude.ndim < 2:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelport.domains import Domain
-from modelport.signature import TensorSpec
+from modelport.signature import Signature, TensorSpec
 
 _WORDS = ("modelport", "alpha", "beta", "gamma", "delta", "")
 _UNKNOWN = "\u2603 not in any vocabulary"
@@ -32,6 +32,16 @@ _BEYOND_FLOAT32 = (2**24 + 1, -(2**24) - 1, 2**31 - 1, 2**31 + 1, -(2**31) + 1, 
 def shape_at(spec: TensorSpec, sizes: Mapping[str, int]) -> tuple[int, ...]:
     """Return the shape of an input at these sizes of its symbolic dimensions."""
     return tuple(sizes[dim] if isinstance(dim, str) else dim for dim in spec.shape or ())
+
+
+def sizes_in(signature: Signature, arrays: Mapping[str, NDArray[Any]]) -> dict[str, int]:
+    """Return the size that each symbolic dimension has in a set of arrays."""
+    return {
+        dim: int(size)
+        for spec in signature.inputs
+        for dim, size in zip(spec.shape or (), arrays[spec.name].shape, strict=True)
+        if isinstance(dim, str)
+    }
 
 
 def stretch(array: NDArray[Any], spec: TensorSpec, sizes: Mapping[str, int]) -> NDArray[Any]:

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelport.domains import Domain, Domains
-from modelport.proof.drawing import draw, shape_at, stretch
-from modelport.proof.plan import Arrays, Case
+from modelport.proof.branches import tried
+from modelport.proof.drawing import draw, shape_at, sizes_in, stretch
+from modelport.proof.labels import LabelSearch
+from modelport.proof.plan import Arrays, Case, Search
 from modelport.proof.tree_leaves import in_leaves
 from modelport.proof.value_patterns import PATTERNS, SPECIALS, rows_at_named, rows_of, typed
 from modelport.signature import Signature, TensorSpec
@@ -83,6 +85,24 @@ class Further:
             yield self._patterned("not finite", list(SPECIALS), extreme=True, finite=False)
         if self.batch and self.domains.empty_batches:
             yield self.drawn(f"{self.batch}=0", {**self.sizes, self.batch: 0}, 0, "normal", extreme=True)
+
+        yield from self._branches()
+
+    @property
+    def search(self) -> Search | None:
+        """What looks for labels that no case has met; None where the inputs are no table of numbers."""
+        widths = {spec.name: spec.shape[1] for spec in self._floats() if spec.shape and len(spec.shape) == 2}
+        known = {name: width for name, width in widths.items() if isinstance(width, int)}
+        tabular = self._is_table() and len(known) == len(self.signature.inputs)
+        if not (self.extremes and self.domains.labels and tabular):
+            return None
+        dtypes = {spec.name: spec.dtype for spec in self.signature.inputs}
+
+        def make(columns: Mapping[str, NDArray[Any]]) -> Case:
+            arrays = {name: typed(values, dtypes[name]) for name, values in columns.items()}
+            return Case("rows that meet rare labels", sizes_in(self.signature, arrays), arrays)
+
+        return LabelSearch(self.domains.labels, make, known, self.notes)
 
     def drawn(
         self, label: str, sizes: Mapping[str, int], seed: int, distribution: str, *, extreme: bool = False
@@ -232,6 +252,27 @@ class Further:
             if spec.name in boxes and inputs[spec.name].ndim == 2:
                 inputs[spec.name] = in_leaves(boxes[spec.name], inputs[spec.name], spec.dtype)
         yield replace(case, inputs=inputs)
+
+    def _branches(self) -> Iterator[Case]:
+        """Yield a case for each branch of an If node that usual inputs do not take."""
+        if not self.domains.conditions:
+            return
+        rng = np.random.default_rng(29)
+        usual = {spec.name: self._usual(spec, self.sizes, rng) for spec in self.signature.inputs}
+        unmet = {(c, way) for c in self.domains.conditions for way in (True, False) if c.evaluate(usual) is not way}
+        shapes = {spec.name: usual[spec.name].shape for spec in self._floats()}
+        for values in zip(*(tried(shape, rng) for shape in shapes.values()), strict=True):
+            arrays = dict(usual)
+            for spec, array in zip(self._floats(), values, strict=True):
+                arrays[spec.name] = typed(array, spec.dtype)
+            met = {(condition, way) for condition, way in unmet if condition.evaluate(arrays) is way}
+            unmet -= met
+            for condition, way in sorted(met, key=lambda pair: pair[0].node):
+                yield Case(f"the {'then' if way else 'else'} branch of {condition.node}", dict(self.sizes), arrays)
+        for condition, way in sorted(unmet, key=lambda pair: pair[0].node):
+            self.notes.append(
+                f"no input was found that takes the {'then' if way else 'else'} branch of {condition.node}"
+            )
 
     def _integers(self) -> Iterator[Case]:
         if not any("int" in dtype for dtype in self.dtypes):

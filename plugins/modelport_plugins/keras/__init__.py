@@ -93,6 +93,24 @@ def run(model: Any, signature: Signature, inputs: Arrays, options: Options) -> V
 
 
 @hookimpl
+def stateless(model: Any) -> bool:
+    """Say whether all layers are Keras's own and none keeps states between calls."""
+    layers = model._flatten_layers()
+    return all(
+        type(layer).__module__.startswith("keras.src.") and not getattr(layer, "stateful", False) for layer in layers
+    )
+
+
+@hookimpl
+def run_in_float64(model: Any, signature: Signature, inputs: Arrays, options: Options) -> Values:
+    """Call a copy of the model in float64."""
+    from modelport_plugins.keras.interface import interface
+    from modelport_plugins.keras.precision import run_in_float64
+
+    return run_in_float64(interface(model, options), signature, inputs)
+
+
+@hookimpl
 def runner(model: Any, signature: Signature, inputs: Arrays, options: Options, variant: str) -> Callable[[], object]:
     """Time a call of the model, op by op, or compiled to a graph (tf.function); TensorFlow's threads are the process's."""
     from modelport_plugins.keras import backends

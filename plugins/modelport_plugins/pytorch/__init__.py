@@ -87,6 +87,22 @@ def run(model: Any, signature: Signature, inputs: Arrays) -> Arrays:
 
 
 @hookimpl
+def stateless(model: Any) -> bool:
+    """Say whether an exported program changes none of its buffers; of other modules nothing is known."""
+    from modelport_plugins.pytorch.calling import is_program
+
+    return is_program(model) and not model.graph_signature.buffers_to_mutate
+
+
+@hookimpl
+def run_in_float64(model: Any, signature: Signature, inputs: Arrays) -> Arrays:
+    """Run a copy of the model in float64."""
+    from modelport_plugins.pytorch import precision
+
+    return precision.run_in_float64(model, signature, inputs)
+
+
+@hookimpl
 def runner(model: Any, signature: Signature, inputs: Arrays, variant: str, threads: int) -> Callable[[], object]:
     """Time the module as it is, or compiled for exactly these sizes."""
     from modelport_plugins.pytorch import timing

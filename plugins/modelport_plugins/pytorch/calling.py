@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from inspect import Parameter
 from typing import TYPE_CHECKING, Any
 
-from modelport.errors import CannotConvert
+from modelport.errors import CannotConvert, NotEquivalent
 from modelport_plugins.pytorch.explicit import explicit
 
 if TYPE_CHECKING:
     import torch
 
 _programs: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+_steady: weakref.WeakSet[Any] = weakref.WeakSet()
+"""Modules whose buffers change in a call without changing what later calls answer: caches."""
+
+_CALLS = 30
 
 
 def is_program(model: object) -> bool:
@@ -136,8 +140,41 @@ def positional(model: Any, names: Sequence[str]) -> torch.nn.Module:
 def results(model: Any, names: Sequence[str], tensors: Sequence[Any]) -> list[tuple[tuple[str | int, ...], Any]]:
     """Run a model on the named inputs' tensors in evaluation mode; returns what `named_tensors` makes of the result."""
     args, kwargs = arguments_for(model, names)(tensors)
+    module = module_of(model)
     with evaluating(model):
-        return list(named_tensors(module_of(model)(*args, **kwargs)))
+        versions = _versions(module)
+        found = list(named_tensors(module(*args, **kwargs)))
+        if module not in _steady and _versions(module) != versions:
+            _require_steady(module, found, lambda: list(named_tensors(module(*args, **kwargs))))
+        return found
+
+
+def _versions(module: torch.nn.Module) -> list[tuple[int, int]]:
+    return [(id(buffer), buffer._version) for buffer in module.buffers()]
+
+
+def _require_steady(module: torch.nn.Module, first: Sequence[Any], call: Callable[[], Sequence[Any]]) -> None:
+    """Call a model whose buffers a call has changed again and again; raises NotEquivalent unless it answers the same.
+
+    Buffers are restored after every call of ours, so that nobody else would see what they do to the next answer.
+    """
+    for _ in range(_CALLS):
+        for (path, before), (_, after) in zip(first, call(), strict=False):
+            if not _alike(before, after):
+                raise NotEquivalent(
+                    "the model keeps state in its buffers: called again with the same inputs, it answers otherwise",
+                    where=f"output {'.'.join(map(str, path)) or '0'} of {type(module).__name__}",
+                    remedy="make the state an input and an output of forward: an ONNX model keeps none between calls",
+                )
+    _steady.add(module)
+
+
+def _alike(before: torch.Tensor, after: torch.Tensor) -> bool:
+    import torch
+
+    if before.shape != after.shape or not before.is_floating_point():
+        return bool(torch.equal(before, after))
+    return bool(torch.allclose(before, after, 1e-5, 1e-6, equal_nan=True))
 
 
 def _program_arguments(program: Any) -> Callable[[Sequence[Any]], tuple[tuple[Any, ...], dict[str, Any]]]:

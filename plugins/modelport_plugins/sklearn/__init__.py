@@ -83,6 +83,15 @@ def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> o
 
 
 @hookimpl
+def stateless(model: Any) -> bool:
+    """Say whether everything that the estimator consists of comes from scikit-learn, whose predictions keep nothing."""
+    from .steps import held
+
+    roots = {getattr(part, "__module__", type(part).__module__).partition(".")[0] for part in held(model)}
+    return roots <= {"sklearn", "numpy", "scipy", "builtins"}
+
+
+@hookimpl
 def run(
     model: Any, signature: Signature, inputs: dict[str, NDArray[np.generic]], options: Options
 ) -> dict[str, NDArray[Any] | list[Any]]:

@@ -135,7 +135,8 @@ def _observe(
         reference = session.open_session(job.source)
         fitted = sample_files.fit(user, opened.signature) if user else None
         cases = samples.plan(opened.signature, opened.domains, user=fitted)
-        seen = equivalence.observe(f"{opened.title}, {reference.engine}", reference.run, cases, seconds=seconds)
+        title = f"{opened.title}, {reference.engine}"
+        seen = equivalence.observe(title, reference.run, cases, seconds=seconds, stateless=True)
     if not seen.answers:  # before anything is done in vain
         equivalence.require(
             equivalence.judge(seen, "the optimised model", reference.run, equivalence.Tolerance(), seconds=seconds),

@@ -1,0 +1,171 @@
+"""The labels that a graph can answer, and a search for inputs that the source answers with the rarest of them.
+
+The search climbs on the source's own scores: from the rows that come nearest to a label, in random steps and away from the mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto, numpy_helper
+
+from modelport.proof.graph_index import GraphIndex
+from modelport.proof.plan import Arrays, Case
+
+Answers = list[tuple[Case, Mapping[str, Any]]]
+
+_PASS_ON = ("Cast", "Identity", "Squeeze", "Unsqueeze", "Reshape", "Flatten")
+_ATTRIBUTES = ("classlabels_strings", "classlabels_int64s", "classlabels_ints", "values_strings", "values_int64s")
+_MOST_LABELS = 1000
+_ROUNDS = 6
+_ROWS = 256
+_PARENTS = 8
+_STEPS = (0.3, 1.0, 3.0)
+_STRETCHES = (1.5, 3.0, 6.0)
+
+
+def labels_of(index: GraphIndex, outputs: list[str]) -> dict[str, tuple[Any, ...]]:
+    """Return every label that an output may hold, for outputs that are labels by the graph."""
+    found = {}
+    for output in outputs:
+        name = output
+        while (node := index.producers.get(name)) is not None and node.op_type in _PASS_ON:
+            name = node.input[0]
+        labels = _labels(index, node) if node is not None else ()
+        if 1 < len(labels) <= _MOST_LABELS:
+            found[output] = labels
+    return found
+
+
+def _labels(index: GraphIndex, node: NodeProto) -> tuple[Any, ...]:
+    if node.op_type in ("Gather", "ArrayFeatureExtractor") and node.input[0] in index.constants:
+        table = numpy_helper.to_array(index.constants[node.input[0]]).reshape(-1)
+        return tuple(dict.fromkeys(_plain(entry) for entry in table.tolist())) if table.dtype.kind in "iuOSU" else ()
+    for attribute in node.attribute:
+        if attribute.name in _ATTRIBUTES:
+            return tuple(dict.fromkeys(_plain(entry) for entry in [*attribute.strings, *attribute.ints]))
+    return ()
+
+
+def _plain(entry: Any) -> Any:
+    return entry.decode("utf-8", "replace") if isinstance(entry, bytes) else entry
+
+
+class LabelSearch:
+    """Looks for rows that the source answers with labels which no case has met.
+
+    Args:
+        labels: every label of each output that has labels.
+        make: returns the case of a table from its float columns: arrays [rows, columns] by input.
+        widths: the columns of each floating-point input, all of them two-dimensional.
+        notes: gets the labels that were not met.
+    """
+
+    def __init__(
+        self,
+        labels: Mapping[str, tuple[Any, ...]],
+        make: Callable[[Mapping[str, NDArray[Any]]], Case],
+        widths: Mapping[str, int],
+        notes: list[str],
+    ) -> None:
+        self.labels, self.make, self.widths, self.notes = labels, make, widths, notes
+        self.random = np.random.default_rng(17)
+
+    def __call__(self, run: Callable[[Arrays], Mapping[str, Any]], answers: Answers) -> list[Case]:
+        """Return a case of the rows found; none where every label was met, or no further one was."""
+        missing = self._missing(answers)
+        if not any(missing.values()):
+            return []
+        rows, scores = self._pool(answers)
+        found: list[NDArray[Any]] = []
+        for _ in range(_ROUNDS if len(rows) else 0):
+            if not any(missing.values()):
+                break
+            tried = self._next(rows, scores, missing)
+            answer = self._asked(run, tried)
+            if answer is None:
+                break
+            found += self._met(answer, tried, missing)
+            better = _scores(answer, self.labels)
+            rows = np.concatenate([rows, tried])
+            scores = {output: np.concatenate([scores[output], better[output]]) for output in scores if output in better}
+        for output, labels in missing.items():
+            if labels:
+                named = ", ".join(map(str, sorted(labels, key=str)[:5]))
+                self.notes.append(f"no input was found that {output} answers with {named}")
+        return [self.make(self._columns(np.stack(found)))] if found else []
+
+    def _missing(self, answers: Answers) -> dict[str, set[Any]]:
+        met: dict[str, set[Any]] = {output: set() for output in self.labels}
+        for _, values in answers:
+            for output, seen in met.items():
+                if isinstance(values.get(output), np.ndarray):
+                    seen.update(values[output].reshape(-1).tolist())
+        return {output: set(self.labels[output]) - seen if seen else set() for output, seen in met.items()}
+
+    def _pool(self, answers: Answers) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
+        """Return the rows of all cases, and the scores that they were given, by output of labels."""
+        rows: list[NDArray[Any]] = []
+        scores: dict[str, list[NDArray[Any]]] = {}
+        for case, values in answers:
+            table = np.concatenate([case.inputs[name].astype(np.float64) for name in self.widths], axis=1)
+            if not case.finite or not len(table):
+                continue
+            rows.append(table)
+            for output, found in _scores(values, self.labels).items():
+                scores.setdefault(output, []).append(found)
+        joined = {output: np.concatenate(found) for output, found in scores.items()}
+        pool = np.concatenate(rows) if rows else np.empty((0, 0))
+        return pool, {output: found for output, found in joined.items() if len(found) == len(pool)}
+
+    def _next(
+        self, rows: NDArray[Any], scores: Mapping[str, NDArray[Any]], missing: Mapping[str, set[Any]]
+    ) -> NDArray[Any]:
+        """Return rows around those that come nearest to the missing labels."""
+        parents = []
+        for output, labels in missing.items():
+            for label in sorted(labels, key=str)[:_PARENTS]:
+                if output in scores:
+                    score = np.nan_to_num(scores[output][:, self.labels[output].index(label)], nan=-np.inf)
+                    parents.append(np.argsort(-score, kind="stable")[:_PARENTS])
+                else:
+                    parents.append(self.random.integers(0, len(rows), _PARENTS))
+        chosen = rows[np.resize(np.concatenate(parents), _ROWS)]
+        spread = np.nanstd(rows, axis=0) + 1e-3
+        step = self.random.choice(_STEPS, (_ROWS, 1)) * spread * self.random.standard_normal(chosen.shape)
+        moved = chosen + np.where(self.random.random(chosen.shape) < 0.5, step, 0.0)
+        centre = np.nanmean(rows, axis=0)
+        stretched = centre + self.random.choice(_STRETCHES, (_ROWS, 1)) * (chosen - centre)
+        return np.where(self.random.random((_ROWS, 1)) < 0.3, stretched, moved)
+
+    def _asked(self, run: Callable[[Arrays], Mapping[str, Any]], rows: NDArray[Any]) -> Mapping[str, Any] | None:
+        try:
+            return run(self.make(self._columns(rows)).inputs)
+        except Exception:  # the source does not admit such rows
+            return None
+
+    def _met(self, answer: Mapping[str, Any], rows: NDArray[Any], missing: dict[str, set[Any]]) -> list[NDArray[Any]]:
+        found = []
+        for output, labels in missing.items():
+            for place, label in enumerate(np.asarray(answer[output]).reshape(-1).tolist()[: len(rows)]):
+                if label in labels:
+                    labels.discard(label)
+                    found.append(rows[place])
+        return found
+
+    def _columns(self, rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        ends = np.cumsum(list(self.widths.values()))[:-1]
+        return dict(zip(self.widths, np.split(rows, ends, axis=1), strict=True))
+
+
+def _scores(values: Mapping[str, Any], labels: Mapping[str, tuple[Any, ...]]) -> dict[str, NDArray[Any]]:
+    """Return the scores [rows, labels] beside each output of labels, where an output has as many columns."""
+    found = {}
+    for output, known in labels.items():
+        for value in values.values():
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.shape[1:] == (len(known),):
+                found[output] = value.astype(np.float64)
+    return found

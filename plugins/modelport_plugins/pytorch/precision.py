@@ -1,0 +1,24 @@
+"""A model run with every weight and operation in float64: how far its usual answer is from rounding alone."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from modelport_plugins.pytorch.arrays import to_array, to_tensor
+from modelport_plugins.pytorch.calling import arguments_for, device_of, evaluating, module_of, named_tensors
+
+if TYPE_CHECKING:
+    from modelport import Signature
+    from modelport.spec import Arrays
+
+
+def run_in_float64(model: Any, signature: Signature, inputs: Arrays) -> Arrays:
+    """Run a copy of the model in float64; raises where some operation insists on another dtype."""
+    module = module_of(model)
+    names, device = [spec.name for spec in signature.inputs], device_of(module)
+    arguments, keywords = arguments_for(model, names)([to_tensor(inputs[name], device) for name in names])
+    with evaluating(model):
+        wide = copy.deepcopy(module).double()
+        outputs = list(named_tensors(wide(*arguments, **keywords)))
+    return {spec.name: to_array(tensor) for spec, (_, tensor) in zip(signature.outputs, outputs, strict=True)}
