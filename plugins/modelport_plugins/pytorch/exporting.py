@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelport.errors import CannotConvert
-from modelport_plugins.pytorch import attention
+from modelport_plugins.pytorch import arithmetic, attention
 from modelport_plugins.pytorch.calling import device_of, evaluating, is_program, module_of, positional
 from modelport_plugins.pytorch.describing import example, traced_sizes
 from modelport_plugins.pytorch.explicit import PADDED, STATELESS
@@ -97,7 +97,7 @@ def _dynamo(model: Any, signature: Signature, opset: int, *, may_warn: bool) -> 
         "opset_version": min(opset, newest),
         "dynamo": True,
         "verbose": False,
-        "custom_translation_table": attention.translations(opset),
+        "custom_translation_table": {**arithmetic.translations(), **attention.translations(opset)},
     }
     try:
         if is_program(model):
