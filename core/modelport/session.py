@@ -13,7 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from modelport.errors import CheckFailed
+from modelport.errors import BadInput, CheckFailed
 
 OLDEST_OPSET = 7
 """The oldest opset that ONNX Runtime promises to run."""
@@ -22,6 +22,8 @@ _FIRST_UNKNOWN_OPSET = 128
 CPU = "CPUExecutionProvider"
 
 _FATAL_ONLY = 4
+_ABORTING = ("LSTM", "GRU")
+"""Operators whose kernels call std::terminate on an input without elements."""
 _NO_KERNEL = ("NOT_IMPLEMENTED", "NotImplemented")
 
 
@@ -59,6 +61,7 @@ class _OrtSession(Session):
         optimised: bool,
         outputs: Sequence[str],
     ) -> None:
+        self._path = path
         options = onnxruntime.SessionOptions()
         if not optimised:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -83,7 +86,24 @@ class _OrtSession(Session):
         """Return every output by name."""
         if self._has_bfloat16(inputs):
             return self._run_bfloat16(inputs)
+        if any(array.size == 0 for array in inputs.values()):
+            self._check_recurrent()
         return dict(zip(self.output_names, self._session.run(None, dict(inputs)), strict=True))
+
+    def _check_recurrent(self) -> None:
+        """Refuse empty inputs to recurrent operators, for which ONNX Runtime ends the whole process."""
+        import onnx
+
+        from modelport.graphs import nodes_of
+
+        model = onnx.load(str(self._path), load_external_data=False)
+        found = next((node.op_type for node in nodes_of(model) if node.op_type in _ABORTING), None)
+        if found:
+            raise BadInput(
+                f"ONNX Runtime cannot run {found} on an empty batch or sequence",
+                where=str(self._path),
+                remedy="pass one row at least",
+            )
 
     def prepared(self, inputs: Mapping[str, NDArray[Any]]) -> Callable[[], Any]:
         """Return a call that runs the model once on these inputs with nothing around it."""

@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 from fakes import graph
 
-from modelport.errors import CheckFailed
+from modelport.errors import BadInput, CheckFailed
 from modelport.session import OLDEST_OPSET, Session, newest_opset, open_session
 
 
@@ -91,3 +91,16 @@ def test_the_newest_opset_is_the_one_that_onnx_runtime_still_opens() -> None:
     assert newest > OLDEST_OPSET
     assert opens(newest)
     assert newest == onnx.defs.onnx_opset_version() or not opens(newest + 1)
+
+
+@pytest.mark.parametrize(("operator", "gates"), [("LSTM", 4), ("GRU", 3)])
+def test_an_empty_batch_of_a_recurrent_operator_is_refused_as_it_would_end_the_process(
+    operator: str, gates: int, tmp_path: Path
+) -> None:
+    weights = {"w": np.ones((1, gates * 2, 3), np.float32), "r": np.ones((1, gates * 2, 2), np.float32)}
+    body = f"(float[T,N,3] x) => (float[1,N,2] y) {{ _, y = {operator}<hidden_size: int = 2>(x, w, r) }}"
+    session = opened(graph(body, **weights), tmp_path)
+    for shape in ((5, 0, 3), (0, 2, 3)):
+        with pytest.raises(BadInput, match=f"cannot run {operator} on an empty batch"):
+            session.run({"x": np.zeros(shape, np.float32)})
+    assert session.run({"x": np.zeros((5, 1, 3), np.float32)})["y"].shape == (1, 1, 2)
