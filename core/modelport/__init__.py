@@ -1,14 +1,15 @@
 """modelport: convert machine-learning models between frameworks through ONNX, and prove every conversion.
 
-Every public name is loaded on first use, so that ``import modelport`` costs nothing.
+Every public name is loaded on first use, so that ``import modelport`` costs nothing; not even the standard library's modules
+are imported before.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from modelport.pipeline import Conversion, convert
     from modelport.planning import plan
     from modelport.signature import Signature, TensorSpec
@@ -48,10 +49,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
     if name == "errors":
-        return importlib.import_module("modelport.errors")
+        return import_module("modelport.errors")
     if name in _HOMES:
-        return getattr(importlib.import_module(f"modelport.{_HOMES[name]}"), name)
+        return getattr(import_module(f"modelport.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'modelport' has no attribute {name!r}")
 
 

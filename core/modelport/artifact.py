@@ -55,9 +55,12 @@ def write_onnx(model: ir.Model | onnx.ModelProto, path: Path, external: External
         if not outside:  # else the file would refer to the source's own external data
             model = ir.external_data.load_to_model(model)
         ir.save(model, path, external_data=data.name if outside else None)
-        if data.exists() and data.stat().st_size == 0:  # no single weight was large enough to go there
-            data.unlink()
-    return [path, data] if data.exists() else [path]
+        if not outside or not data.exists():
+            return [path]
+        if data.stat().st_size > 0:
+            return [path, data]
+        data.unlink()  # no single weight was large enough to go there
+    return [path]
 
 
 def provenance_of(record: Report) -> dict[str, str]:
@@ -70,7 +73,7 @@ def provenance_of(record: Report) -> dict[str, str]:
         "versions": ", ".join(f"{name} {number}" for name, number in record.versions.items()),
     }
     if record.source_sha256:
-        facts["source"] = Path(record.source).name
+        facts["source"] = Path(record.source).name.encode("utf-8", "backslashreplace").decode()
         facts["source_sha256"] = record.source_sha256
     if record.proofs:
         facts["max_abs_difference"] = repr(max(proof.max_abs for proof in record.proofs))

@@ -19,7 +19,9 @@ status meaning
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import errno
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "ModelportError",
     "NotEquivalent",
     "OpsetNotReachable",
+    "OutOfMemory",
     "OutputNotWritable",
     "PluginFailed",
     "PluginNotLoadable",
@@ -51,6 +54,7 @@ __all__ = [
     "UnsafeSource",
     "UnsupportedOps",
     "nearest",
+    "out_of_memory",
 ]
 
 
@@ -237,6 +241,53 @@ class PluginFailed(CannotConvert):
 
 class BrokenHook(PluginFailed):
     """A hook returned what the specification does not allow, or tried to end the program."""
+
+
+class OutOfMemory(CannotConvert):
+    """The system, or a limit of the process, gave no more memory.
+
+    Cannot be converted (3), here and now: the source and the request may be right (2), and it is no bug of ours (1).
+    """
+
+    def __init__(self, what: str = "out of memory", *, where: str | None = None) -> None:
+        remedy = (
+            "free memory, raise the limit of this process (ulimit -v), or use a machine with more; smaller sizes in --input "
+            "and fewer --samples need less"
+        )
+        super().__init__(what, where=where, remedy=remedy)
+
+
+_NO_MEMORY = re.compile(
+    r"bad[_ ]?alloc|out of memory|not enough memory|insufficient memory|\boom when allocating|resource[_ ]?exhausted"
+    r"|(can't|cannot|could not|couldn't|failed to|unable to) allocate|failed to map segment|can't start new thread"
+    r"|failed to serialize proto",
+    re.IGNORECASE,
+)
+"""How they say it: C++, PyTorch, TensorFlow, ONNX Runtime, NumPy, the loader of libraries, Python's threads, protobuf."""
+
+
+def out_of_memory(error: BaseException) -> OutOfMemory | None:
+    """Return an error as OutOfMemory where it is one, or comes of one, under whatever name; else None."""
+    if isinstance(error, OutOfMemory) or not isinstance(error, Exception):
+        return error if isinstance(error, OutOfMemory) else None
+    for cause in _chain(error):
+        if isinstance(cause, MemoryError) or getattr(cause, "errno", None) == errno.ENOMEM:
+            break
+        if not isinstance(cause, ModelportError) and _NO_MEMORY.search(str(cause)):
+            break
+    else:
+        return None
+    return OutOfMemory(where=getattr(error, "where", None))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it comes of."""
+    seen: set[int] = set()
+    following: BaseException | None = error
+    while following is not None and id(following) not in seen:
+        seen.add(id(following))
+        yield following
+        following = following.__cause__ or following.__context__
 
 
 # --- 4 and 5: the core's verdicts ----------------------------------------------------------------

@@ -98,6 +98,17 @@ def machine_bytes() -> int:
     return min(_physical(), *_cgroup_limits(), *_address_space())
 
 
+def has_room_for(file: Path) -> bool:
+    """Whether there is memory for a file and what becomes of it: without, protobuf calls a file corrupt."""
+    try:
+        bytearray(2 * file.stat().st_size)
+    except MemoryError:
+        return False
+    except OSError:  # there is none
+        return True
+    return True
+
+
 def _physical() -> int:
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

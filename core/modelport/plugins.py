@@ -27,6 +27,7 @@ from modelport.errors import (
     DirectionNotSupported,
     FrameworkNotInstalled,
     ModelportError,
+    OutOfMemory,
     OutputNotWritable,
     PluginFailed,
     PluginNotLoadable,
@@ -35,8 +36,11 @@ from modelport.errors import (
     UnknownFormat,
     UnknownFramework,
     UnsafeSource,
+    out_of_memory,
 )
+from modelport.memory import has_room_for
 from modelport.spec import GROUP, PROJECT, Detection, Framework, Hooks
+from modelport.targets import is_utf8
 
 _NEED_NO_FRAMEWORK = frozenset({"framework", "detect", "conversion_finished"})
 _TRANSLATED: Mapping[str, type[ModelportError]] = {
@@ -112,12 +116,11 @@ class Plugin:
         try:
             with contextlib.redirect_stdout(sys.stderr):
                 result = caller(**arguments)
-        except ModelportError:
-            raise
-        except ModuleNotFoundError as error:
-            raise self._module_not_found(hook, error) from error
         except Exception as error:
-            raise self._translated(hook, error, arguments.get("source")) from error
+            named = self._named(hook, error, arguments.get("source"))
+            if named is error:
+                raise
+            raise named from error
         except BaseException as error:
             if _interrupts(error):
                 raise
@@ -125,13 +128,6 @@ class Plugin:
         if wrong := hook_results.fault(hook, result, arguments):
             raise self._broken(hook, f"returned {wrong}; the specification asks for {hook_results.ASKED[hook]}")
         return result
-
-    def _broken(self, hook: str, what: str) -> BrokenHook:
-        return BrokenHook(
-            f"the {self.key} plugin is at fault, not modelport: its hook {hook!r} {what}",
-            where=f"{self.distribution} {self.version}".strip(),
-            remedy=f"report it to the authors of {self.distribution}; `modelport plugins` lists what is installed",
-        )
 
     def is_stateless(self, model: Any) -> bool:
         """Whether the plugin knows that the model keeps nothing between calls."""
@@ -145,6 +141,22 @@ class Plugin:
         hook = "run_in_float64" if self.has("run_in_float64") else "run"
         values: Mapping[str, Any] = self.call(hook, model=model, signature=signature, inputs=wide, options=options)
         return values
+
+    def _broken(self, hook: str, what: str) -> BrokenHook:
+        return BrokenHook(
+            f"the {self.key} plugin is at fault, not modelport: its hook {hook!r} {what}",
+            where=f"{self.distribution} {self.version}".strip(),
+            remedy=f"report it to the authors of {self.distribution}; `modelport plugins` lists what is installed",
+        )
+
+    def _named(self, hook: str, error: Exception, source: Path | None) -> ModelportError:
+        if out_of_memory(error) or (hook == "load" and source and not has_room_for(source)):
+            return OutOfMemory(where=str(source) if source else None)
+        if isinstance(error, ModelportError):
+            return error
+        if isinstance(error, ModuleNotFoundError):
+            return self._module_not_found(hook, error)
+        return self._translated(hook, error, source)
 
     def _module_not_found(self, hook: str, error: ModuleNotFoundError) -> ModelportError:
         root = (error.name or "").partition(".")[0]
@@ -347,7 +359,7 @@ def registry() -> Registry:
 
 
 def check_readable(source: Path) -> None:
-    """Raise SourceNotFound for a missing path and SourceUnreadable for an empty file or folder."""
+    """Raise SourceNotFound for a missing path, SourceUnreadable for an empty file or folder and a path that is not UTF-8."""
     try:
         exists = source.exists()
     except OSError as error:
@@ -356,6 +368,12 @@ def check_readable(source: Path) -> None:
         ) from error
     if not exists:
         raise SourceNotFound("there is no such file", where=str(source), remedy="check the path")
+    if not is_utf8(source):
+        raise SourceUnreadable(
+            "its path cannot be read as UTF-8, as frameworks read it",
+            where=str(source),
+            remedy="rename it; under an ASCII locale, set PYTHONUTF8=1",
+        )
     if source.is_dir():
         if not any(source.iterdir()):
             raise SourceUnreadable(

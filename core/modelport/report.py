@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from modelport.errors import ModelportError
+from modelport.errors import ModelportError, out_of_memory
 
 Verdict = Literal["proven", "failed", "incomplete", "unproven"]
 Status = Literal["delivered", "failed"]
@@ -159,6 +159,7 @@ class Report(msgspec.Struct):
 
 def failure(error: BaseException) -> Failure:
     """Describe an error as a record."""
+    error = out_of_memory(error) or error
     if isinstance(error, ModelportError):
         return Failure(type(error).__name__, error.exit_status, error.what, error.where, error.remedy)
     status = 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_status", 1)

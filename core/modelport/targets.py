@@ -81,6 +81,11 @@ def require_replaceable(where: Path, *, folder: bool, force: bool = False, shown
         refuse(shown, "it is a file, and the result is a folder", _FORCE)
 
 
+def is_utf8(path: Path) -> bool:
+    """Whether a path is text: frameworks take paths as UTF-8, and ONNX stores the names of external data so."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in str(path))
+
+
 def require_parent(where: Path) -> None:
     """Raise OSError where the folder of a target is missing or not writable."""
     if not where.parent.is_dir():
@@ -107,10 +112,7 @@ def writing(target: Path | None) -> Iterator[None]:
 
 
 def _require_utf8(where: Path) -> None:
-    """Refuse a path that is no text: frameworks take paths as UTF-8, and ONNX stores names of external data so."""
-    try:
-        str(where.absolute()).encode()
-    except UnicodeEncodeError:
+    if not is_utf8(where):
         remedy = f"{_ELSEWHERE} whose path is UTF-8; under an ASCII locale, set PYTHONUTF8=1"
         refuse(where, "its path cannot be written as UTF-8", remedy)
 

@@ -59,7 +59,8 @@ def modelport(capfd: pytest.CaptureFixture[str]) -> Iterator[Command]:
 
 def _command(main: Callable[[list[str]], None], capfd: pytest.CaptureFixture[str]) -> Iterator[Command]:
     """Call a command's entry; afterwards undo what it sets for the whole process."""
-    handler, disabled = signal.getsignal(signal.SIGTERM), logging.root.manager.disable
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    disabled = logging.root.manager.disable
     thresholds = gc.get_threshold()
 
     def run(*words: object) -> Outcome:
@@ -72,7 +73,8 @@ def _command(main: Callable[[list[str]], None], capfd: pytest.CaptureFixture[str
     yield run
     gc.set_threshold(*thresholds)
     gc.unfreeze()
-    signal.signal(signal.SIGTERM, handler)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
     logging.disable(disabled)
 
 

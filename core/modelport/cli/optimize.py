@@ -91,6 +91,8 @@ def _print(record: OptimizeReport) -> None:
             f"time: {1e3 * speed.before_seconds:.3f} ms before, {1e3 * speed.after_seconds:.3f} ms after, {interval} "
             f"on {plain(', '.join(speed.inputs))}{'; [yellow]slower[/]' if speed.slower else ''}"
         )
+    for path in record.replaced:
+        console.print(f"replaced: {path}", markup=False)
     for note in record.notes:
         console.print(f"note: {note}", markup=False)
     if not record.portable:

@@ -60,9 +60,24 @@ class Progress:
 
 
 def print_json(record: Any) -> None:
-    """Print a record on stdout as JSON."""
-    text = msgspec.json.format(msgspec.json.encode(record), indent=2)
-    sys.stdout.write(visible_json(text.decode()) + "\n")
+    """Print a record on stdout as JSON, in UTF-8 whatever the locale; what is no text in a path is escaped."""
+    try:
+        text = msgspec.json.encode(record)
+    except UnicodeEncodeError:
+        text = msgspec.json.encode(_as_text(msgspec.to_builtins(record)))
+    sys.stdout.flush()
+    shown = visible_json(msgspec.json.format(text, indent=2).decode())
+    sys.stdout.buffer.write(shown.encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _as_text(value: Any) -> Any:
+    """Return a record's parts with the bytes of paths that are not UTF-8 escaped."""
+    if isinstance(value, dict):
+        return {_as_text(key): _as_text(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_text(item) for item in value]
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def print_report(report: Report) -> None:

@@ -110,6 +110,8 @@ def _print(report: QuantizeReport) -> None:
                 f"  {name}: accuracy {output.accuracy_before:.2f} % before, {output.accuracy_after:.2f} % after",
                 markup=False,
             )
+    for path in report.replaced:
+        console.print(f"replaced: {path}", markup=False)
     for note in (*report.notes, *report.warnings):
         console.print(f"note: {note}", markup=False)
     for title, names in (("excluded", report.excluded), ("left in float by --auto", report.left_by_auto)):

@@ -9,6 +9,8 @@ import os
 import shlex
 import signal
 import sys
+import threading
+import time
 import warnings
 from collections.abc import Sequence
 from types import FrameType
@@ -17,18 +19,78 @@ from typing import Any, NoReturn
 import click
 
 from modelport.cli.escapes import visible
-from modelport.errors import ModelportError
+from modelport.cli.streams import guarded
+from modelport.errors import ModelportError, out_of_memory
 
 INTERRUPTED = 130
 _BUG = 1
 _COLLECT_SELDOM = (100_000, 50, 100)
 """A command lives for seconds and builds graphs of many small objects: an export takes a seventh less time with this."""
+_AGAIN_SECONDS = 0.02
 
 
 class _Terminated(BaseException):
     """SIGTERM came: everything is cleaned up on the way out, as on Ctrl-C."""
 
     exit_status = 143
+
+
+class _Signals:
+    """Ctrl-C and SIGTERM as exceptions, which count even where other code swallows or disguises them.
+
+    A signal waits for the end of an import, as native modules die of an exception in the middle of their initialization; a
+    second one does not.
+
+    Attributes:
+        came: the exception that the first signal became.
+    """
+
+    def __init__(self) -> None:
+        self.came: type[BaseException] | None = None
+        self._waiting = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as in the background of a shell
+                signal.signal(number, self._receive)
+        sys.unraisablehook = self._unraisable
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if _importing(frame) and not self._waiting:
+            self._waiting = True
+            self._send_again(number)
+            return
+        self.came = KeyboardInterrupt if number == signal.SIGINT else _Terminated
+        raise self.came
+
+    def _send_again(self, number: int) -> None:
+        """Send a signal to ourselves in a moment, or in the next one where modules are still imported then."""
+
+        def send() -> None:
+            while _importing(sys._current_frames().get(threading.main_thread().ident or 0)):
+                time.sleep(_AGAIN_SECONDS)
+            signal.raise_signal(number)
+
+        threading.Timer(_AGAIN_SECONDS, send).start()
+
+    def _unraisable(self, lost: sys.UnraisableHookArgs) -> None:
+        """Send a signal again whose exception came in a destructor or a callback, which cannot pass it on."""
+        if isinstance(lost.exc_value, KeyboardInterrupt | _Terminated):
+            self._send_again(signal.SIGINT if isinstance(lost.exc_value, KeyboardInterrupt) else signal.SIGTERM)
+        else:
+            sys.__unraisablehook__(lost)
+
+    def leave(self, status: int) -> None:
+        """From here on a signal only ends the process sooner, with the status that it has earned."""
+        sys.unraisablehook = sys.__unraisablehook__
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, lambda number, frame: os._exit(status))
+
+
+def _importing(frame: FrameType | None) -> bool:
+    """Whether a module is being imported in a frame or in one that called it."""
+    while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return frame is not None
 
 
 def run(command: click.Command, name: str, arguments: Sequence[str] | None) -> NoReturn:
@@ -38,39 +100,52 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None) -> N
     if not debug:
         warnings.simplefilter("ignore")
         logging.disable(logging.WARNING)
-    signal.signal(signal.SIGTERM, _terminate)
+    signals = _Signals()
     gc.set_threshold(*_COLLECT_SELDOM)
-    try:
-        left = command.main(words, prog_name=name, standalone_mode=False, obj=shlex.join([name, *words]))
-        # click returns the status that a command has left with through Context.exit
-        status = left if isinstance(left, int) else 0
-    except click.ClickException as error:
-        shown = io.StringIO()
-        error.show(shown)
-        echo(shown.getvalue().rstrip("\n"))
-        status = error.exit_code
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        echo("interrupted: nothing was written")
-        status = INTERRUPTED
-    except _Terminated as error:
-        echo("terminated: nothing was written")
-        status = error.exit_status
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
-    except ModelportError as error:
-        if debug:
-            raise
-        echo(f"error: {error}")
-        status = error.exit_status
-    except Exception as error:
-        if debug:
-            raise
-        echo(f"error: a bug of modelport: {type(error).__name__}: {error}")
-        echo("  what to do: run it again with --debug and report the traceback, with the output of `modelport plugins`")
-        status = _BUG
+    with guarded():
+        try:
+            left = command.main(words, prog_name=name, standalone_mode=False, obj=shlex.join([name, *words]))
+            # click returns the status that a command has left with through Context.exit
+            status = left if isinstance(left, int) else 0
+        except click.ClickException as error:
+            shown = io.StringIO()
+            error.show(shown)
+            echo(shown.getvalue().rstrip("\n"))
+            status = error.exit_code
+        except BaseException as error:
+            cause = error.__cause__ or error if isinstance(error, click.exceptions.Abort) else error
+            if signals.came is not None:  # native code and importing turn a signal's exception into others
+                cause = signals.came()
+            elif debug and isinstance(cause, Exception):
+                raise
+            status = _explain(cause)
     gc.freeze()  # or leaving would first search all that the frameworks have built for garbage, for a second or more
+    signals.leave(status)
     sys.exit(status)
+
+
+def _explain(error: BaseException) -> int:
+    """Say on stderr why a command failed; returns its exit status."""
+    error = out_of_memory(error) or error
+    if isinstance(error, KeyboardInterrupt):
+        echo(f"interrupted: {_delivered()}")
+        return INTERRUPTED
+    if isinstance(error, _Terminated):
+        echo(f"terminated: {_delivered()}")
+        return error.exit_status
+    if isinstance(error, ModelportError):
+        echo(f"error: {error}")
+        return error.exit_status
+    echo(f"error: a bug of modelport: {type(error).__name__}: {error}")
+    echo("  what to do: run it again with --debug and report the traceback, with the output of `modelport plugins`")
+    return _BUG
+
+
+def _delivered() -> str:
+    """Say what had been written when a signal came."""
+    delivery = sys.modules.get("modelport.delivery")
+    paths = delivery.delivered if delivery else []
+    return f"{', '.join(map(str, paths))} had been written" if paths else "nothing was written"
 
 
 def echo(text: str) -> None:
@@ -94,7 +169,3 @@ def complete_framework(context: click.Context, parameter: click.Parameter, incom
     from modelport.plugins import registry
 
     return [key for key in registry().keys if key.startswith(incomplete)]
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise _Terminated

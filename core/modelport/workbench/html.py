@@ -9,7 +9,7 @@ from typing import Any
 
 from modelport.delivery import Workspace
 from modelport.errors import BadInput, FrameworkNotInstalled, OutputNotWritable
-from modelport.targets import check_target
+from modelport.targets import check_target, writing
 from modelport.workbench.page import Code, Page, Section
 
 _SUFFIXES = (".html", ".htm")
@@ -59,10 +59,10 @@ def write(record: Any, path: Path, *, command: str = "") -> None:
     """
     text = render(record, command=command)
     try:
-        with Workspace(path, path.name) as workspace:
-            workspace.path.write_text(text, encoding="utf-8")
+        with Workspace(path, path.name) as workspace, writing(path):
+            workspace.path.write_text(text, encoding="utf-8", errors="backslashreplace")
             workspace.deliver([workspace.path])
-    except (OutputNotWritable, OSError) as error:
+    except OutputNotWritable as error:
         raise _not_writable(path, error) from error
 
 
@@ -93,8 +93,7 @@ def _environment() -> Any:
     )
 
 
-def _not_writable(path: Path, error: Exception) -> OutputNotWritable:
-    reason = error.what if isinstance(error, OutputNotWritable) else str(error)
+def _not_writable(path: Path, error: OutputNotWritable) -> OutputNotWritable:
     return OutputNotWritable(
-        reason.replace("the target", "the report"), where=str(path), remedy="choose another path with --report"
+        error.what.replace("the target", "the report"), where=str(path), remedy="choose another path with --report"
     )

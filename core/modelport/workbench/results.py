@@ -66,7 +66,7 @@ def save(outputs: Sequence[Mapping[str, Any]], target: Path, notes: list[str]) -
 def write_text(target: Path, text: str) -> None:
     """Write a text file; raises OutputNotWritable with nothing left behind."""
     with Workspace(target, target.name) as workspace, targets.writing(target):
-        workspace.path.write_text(text, encoding="utf-8")
+        workspace.path.write_text(text, encoding="utf-8", errors="backslashreplace")
         workspace.deliver([workspace.path])
 
 

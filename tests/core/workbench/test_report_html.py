@@ -301,7 +301,7 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path, monkeypatc
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(OutputNotWritable, match="No space left"):
+    with pytest.raises(OutputNotWritable, match="no space left"):
         html.write(conversion(), path)
     assert path.read_bytes() == b"before"
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]

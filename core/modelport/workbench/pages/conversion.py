@@ -84,5 +84,6 @@ def _facts(report: Report) -> list[tuple[str, str | None]]:
         ("outputs", "\n".join(report.outputs)),
         ("opset", str(report.opset) if report.opset else None),
         ("delivered", "\n".join(report.files) or ("in memory" if report.status == "delivered" else "nothing")),
+        ("replaced", "\n".join(report.replaced)),
         ("bytes", count(report.size_bytes).text if report.size_bytes is not None else None),
     ]
