@@ -13,6 +13,7 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import skops.io
 from hostile import REFUSED, Nest, assert_refused
@@ -396,6 +397,11 @@ def with_categories():
     )
 
 
+def with_text():
+    table = pd.DataFrame({"kind": pd.Categorical(np.where(Y, "a", "b")), "size": X[:, 0]})
+    return HistGradientBoostingClassifier(max_iter=2, early_stopping=False, categorical_features=["kind"]).fit(table, Y)
+
+
 def words():
     return make_pipeline(CountVectorizer(), LogisticRegression()).fit(
         ["a good day", "a bad night", "good night"], [0, 1, 1]
@@ -480,6 +486,16 @@ ASTRAY = {
     "categories in fewer columns": changed(
         lambda: make_pipeline(OneHotEncoder(), LogisticRegression()).fit(np.round(X), Y),
         lambda model: setattr(model[0], "_n_features_outs", [1, 1, 1, 1]),
+    ),
+    "a dropped category that is none": changed(
+        lambda: OneHotEncoder(drop="first").fit(np.round(X)),
+        lambda model: setattr(model, "_drop_idx_after_grouping", np.array([2**30] * 4, object)),
+    ),
+    "points of another width": changed(
+        neighbours("brute"), lambda model: setattr(model, "_fit_X", model._fit_X[:, :1].copy())
+    ),
+    "histograms whose columns are taken away first": changed(
+        with_text, lambda model: setattr(model._preprocessor, "transformers_", model._preprocessor.transformers_[:1])
     ),
     "a spline with knots alone": changed(
         lambda: SplineTransformer().fit(X), lambda model: setattr(model.bsplines_[0], "c", model.bsplines_[0].c[:1])

@@ -8,13 +8,10 @@ native code of one kind of object relies on.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import trees
 from .steps import held
-
-if TYPE_CHECKING:
-    pass
 
 _BITSET = 256
 """Categories that boosting on histograms tells apart."""
@@ -26,12 +23,14 @@ def check(model: Any) -> None:
     from scipy import interpolate, sparse
     from sklearn import cluster, decomposition, ensemble, feature_extraction, neighbors, preprocessing, svm
     from sklearn.ensemble._hist_gradient_boosting.gradient_boosting import BaseHistGradientBoosting
+    from sklearn.neighbors._base import NeighborsBase
     from sklearn.tree._tree import Tree
 
     checks: tuple[tuple[Any, Callable[[Any], None]], ...] = (
         (Tree, trees.check_nodes),
         (BaseHistGradientBoosting, _check_histograms),
         ((neighbors.KDTree, neighbors.BallTree), _check_ball_or_box),
+        (NeighborsBase, _check_points),
         ((neighbors.KNeighborsClassifier, neighbors.RadiusNeighborsClassifier), _check_votes),
         ((svm.SVC, svm.NuSVC, svm.SVR, svm.NuSVR, svm.OneClassSVM), _check_support_vectors),
         ((cluster.KMeans, cluster.MiniBatchKMeans, cluster.BisectingKMeans), _check_centres),
@@ -94,10 +93,31 @@ def _check_histograms(model: Any) -> None:
     for feature in np.flatnonzero(categorical):
         values = np.asarray(model._bin_mapper.bin_thresholds_[feature])
         _require(np.all((values >= 0) & (values < _BITSET)), "a category is too large for its set")
-    seen = model.n_features_in_ if model._preprocessor is None else width
+    seen = model.n_features_in_ if model._preprocessor is None else _columns_after(model._preprocessor)
     _require(seen == width, "the boosting has other features than bins")
     for predictor in (one for rounds in model._predictors for one in rounds):
         trees.check_predictor(predictor, width, categorical)
+
+
+def _columns_after(preprocessor: Any) -> int:
+    """Return how many columns come out of what boosting numbers categories with: as many as go in."""
+    from functools import partial
+
+    import numpy as np
+    from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
+    from sklearn.utils import check_array
+
+    count = 0
+    for _, step, columns in preprocessor.transformers_:
+        if step == "drop":
+            continue
+        function = getattr(step, "func", None)
+        same = function.func if isinstance(function, partial) else function
+        _require(
+            type(step) in (OrdinalEncoder, FunctionTransformer) and same in (None, check_array), "columns are made"
+        )
+        count += int(np.count_nonzero(columns)) if np.asarray(columns).dtype == bool else len(columns)
+    return count
 
 
 # --- neighbours, support vectors, clusters, factors -----------------------------------------------------------------------
@@ -141,6 +161,13 @@ def _check_metric(metric: Any, width: int) -> None:
         _require(width == 2, "distances on the sphere are of two angles")
 
 
+def _check_points(model: Any) -> None:
+    points = getattr(model, "_fit_X", None)
+    _require(
+        points is None or points.shape == (model.n_samples_fit_, model.n_features_in_), "the points have another shape"
+    )
+
+
 def _check_votes(model: Any) -> None:
     """Labels are numbers of classes, one for each point."""
     if not hasattr(model, "_y"):
@@ -172,9 +199,8 @@ def _check_support_vectors(model: Any) -> None:
         and (int(by_class.sum()) == count or not classified)
         and coefficients.shape == (classes - 1, count)
         and model._intercept_.shape == (pairs,)
-        and len(model._probA) in (0, 1, pairs)
-        and len(model._probB) in (0, 1, pairs)
         and len(model._probA) == len(model._probB)
+        and len(model._probA) in (0, pairs)
         and bool(model._sparse) == sparse.issparse(vectors) == sparse.issparse(coefficients),
         "the support vectors do not fit their coefficients",
     )
@@ -221,9 +247,11 @@ def _check_one_hot(encoder: Any) -> None:
         list(encoder._n_features_outs) == list(encoder._compute_n_features_outs()),
         "columns and categories differ in number",
     )
-    for mapping, count in zip(
-        getattr(encoder, "_default_to_infrequent_mappings", ()), encoder._n_features_outs, strict=False
-    ):
+    dropped = () if encoder._drop_idx_after_grouping is None else encoder._drop_idx_after_grouping
+    for place, values in zip(dropped, encoder.categories_, strict=False):
+        _require(place is None or _within(place, 0, len(values)), "the category that is dropped is none")
+    grouped = getattr(encoder, "_default_to_infrequent_mappings", ())
+    for mapping, count in zip(grouped, encoder._n_features_outs, strict=False):
         _require(mapping is None or _within(np.asarray(mapping), 0, int(count) + 1), "a category has no column")
 
 

@@ -136,7 +136,7 @@ HELD_IN_NATIVE_CODE = (
     "GridSearchCV",
     "HistGradientBoostingClassifier[categories]",
     "IsolationForest",
-    "IterativeImputer[random_state=0,max_iter=2,empty column]",
+    "IterativeImputer[random_state=0,max_iter=3,add_indicator=True,skip_complete=True]",
     "KNeighborsClassifier",
     "KNeighborsClassifier[algorithm=ball_tree,leaf_size=5] equally distant",
     "KNeighborsClassifier[metric=mahalanobis,metric_params=VI]",
