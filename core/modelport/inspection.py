@@ -9,7 +9,7 @@ import msgspec
 import onnx
 
 from modelport import artifact
-from modelport.errors import ModelportError, UnsafeSource
+from modelport.errors import ModelportError, SourceUnreadable, TooLarge, UnsafeSource
 from modelport.models import signature_of
 from modelport.options import parse_options
 from modelport.plugins import registry
@@ -65,8 +65,8 @@ def inspect(
         trust_types, inputs, factory: as for `modelport.convert`, for models that do not say their inputs.
 
     Raises:
-        ModelportError: when the file is missing, empty or of no known format. A file that is known but cannot be loaded is
-            described without its signature.
+        ModelportError: when the file is missing, empty, damaged, beyond the memory limit or of no known format. A file that
+            is refused as unsafe, or that does not say its inputs, is described without its signature.
     """
     source = Path(path)
     plugin, claim = registry().detect(source) if from_ is None else (registry().get(from_), None)
@@ -87,7 +87,7 @@ def inspect(
         found.inputs = [str(spec) for spec in signature.inputs]
         found.outputs = [str(spec) for spec in signature.outputs]
     except ModelportError as error:
-        if plugin.key == HUB:
+        if plugin.key == HUB or isinstance(error, (SourceUnreadable, TooLarge)):
             raise
         found.unsafe = isinstance(error, UnsafeSource)
         found.unread = f"{error.what} ({error.remedy})" if error.remedy else error.what

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -68,15 +70,15 @@ class Branches(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList([nn.Linear(3, 3) for _ in range(3)])
         self.parts = nn.ModuleDict({"first-part": nn.Tanh(), "set": nn.ReLU()})
-        self.names = torch.jit.Attribute({"double": 2, "triple": 3}, dict[str, int])
         self.seed = 7
         self.register_buffer("steps", torch.arange(4))
 
     def save(self, x: torch.Tensor, how: str) -> torch.Tensor:
         """A method that is called like an operator which writes files."""
-        if how not in self.names:
-            raise ValueError(f"no {how.upper()} among {len(self.names)}")
-        return x * self.names[how] + self.seed
+        names = {"double": 2, "triple": 3}
+        if how not in names:
+            raise ValueError(f"no {how.upper()} among {len(names)}")
+        return x * names[how] + self.seed
 
     def forward(self, x: torch.Tensor, factor: float = 0.5) -> torch.Tensor:
         kept: list[torch.Tensor] = []
@@ -133,7 +135,7 @@ class Long(nn.Module):
     """So many operations in a row that PyTorch breaks the expression up."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        for step in range(600):
+        for step in range(200):
             x = torch.tanh(x + 0.01 * step)
         return x
 
@@ -193,7 +195,7 @@ CASES: dict[str, Case] = {
     "named tuple": Case(Returns, (rand(2, 3),), ("script", "trace")),
     "dictionary": Case(Maps, (rand(2, 3),), ("script", "export")),
     "functions": Case(Functions, (rand(2, 3),), ("script", "trace", "export")),
-    "long": Case(Long, (rand(2, 3),), ALL),
+    "long": Case(Long, (rand(2, 3),), ALL[:3]),
     "attention": Case(Attention, (rand(2, 5, 8),), ALL),
     "spectral": Case(Spectral, (rand(2, 32),), ALL[:3]),
     "conditional": Case(Conditional, (rand(2, 3),), ("export", "dynamic")),
@@ -207,3 +209,18 @@ CASES: dict[str, Case] = {
         lambda: nn.Sequential(nn.Conv3d(1, 2, 2), nn.BatchNorm3d(2), nn.PReLU()), (rand(2, 1, 4, 4, 4),), ALL
     ),
 }
+
+
+def save(case: Case, module: nn.Module, way: str, path: Path) -> None:
+    """Export a module in one of the ways: scripted, traced, as a program of fixed sizes or of dynamic ones."""
+    if way in ("script", "trace"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if way == "script":
+                torch.jit.script(module).save(str(path))
+            else:
+                torch.jit.trace(module, case.inputs, strict=False, check_trace=False).save(str(path))
+        return
+    sizes = tuple({0: torch.export.Dim.AUTO, x.dim() - 1: torch.export.Dim.AUTO} for x in case.inputs)
+    program = torch.export.export(module, case.inputs, dynamic_shapes=sizes if way == "dynamic" else None)
+    torch.export.save(program, path)

@@ -12,7 +12,6 @@ import math
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from modelport.memory import require
 from modelport_plugins.pytorch import exported_program
 from modelport_plugins.pytorch.archive import Archive, unsafe
 
@@ -65,15 +64,15 @@ def _dangers(archive: Archive, name: str) -> Iterator[str]:
 
 
 def _payload_dangers(archive: Archive, name: str) -> Iterator[str]:
-    """The list of the weights, or of the constants; an empty record stands for zeros of any size."""
+    """The list of the weights, or of the constants; PyTorch takes an empty record for zeros of any size."""
     folder = name.rpartition("/")[0]
     for key, payload in json.loads(archive.read(name))["config"].items():
         if payload.get("use_pickle"):
             yield f"it names the pickled tensor {payload.get('path_name')}"
         yield from exported_program.strings(key)
         sizes = [size.get("as_int", 0) for size in (payload.get("tensor_meta") or {}).get("sizes", ())]
-        if archive.sizes.get(f"{folder}/{payload.get('path_name')}") == 0 and all(size >= 0 for size in sizes):
-            require(16 * math.prod(sizes), f"the tensor {key}", where=f"{archive.source}: {name}")
+        if archive.sizes.get(f"{folder}/{payload.get('path_name')}") == 0 and math.prod(sizes):
+            raise ValueError(f"the record of {key} is empty")
 
 
 def _pickle_dangers(data: bytes) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import re
 import warnings
@@ -72,6 +73,12 @@ def _torchscript(source: Path, options: Options) -> torch.jit.ScriptModule:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*torch.jit.load.* is deprecated", category=DeprecationWarning)
         module = torch.jit.load(str(source), map_location="cpu")
+    if not hasattr(module, "forward"):
+        raise SourceUnreadable(
+            "this TorchScript program has no method forward",
+            where=str(source),
+            remedy="script or trace a module that has one, and save it again (torch.jit.save)",
+        )
     return module.eval()
 
 
@@ -126,11 +133,12 @@ def _foreign_classes(source: Path, is_zip: bool, error: pickle.UnpicklingError) 
     """Name the classes that a weights-only load refuses; an empty text when the file is merely damaged."""
     import torch
 
-    found = torch.serialization.get_unsafe_globals_in_checkpoint(source) if is_zip else []
-    if found:
-        return ", ".join(sorted(found))
+    if is_zip:
+        with contextlib.suppress(pickle.UnpicklingError):
+            found = torch.serialization.get_unsafe_globals_in_checkpoint(source)
+            return ", ".join(sorted(found))
     named = re.search(r"GLOBAL ([\w.]+)", str(error))
-    return named[1] if named else "classes other than tensors" if "Unsupported" in str(error) else ""
+    return named[1] if named else "more than a reader of weights knows" if "Unsupported" in str(error) else ""
 
 
 def _reason(error: BaseException) -> str:

@@ -5,9 +5,11 @@ Loading it runs the `__setstate__` of its classes, and using it runs their other
 
 from __future__ import annotations
 
+import io
+import pickle
 import pickletools
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modelport_plugins.pytorch import script_source
 from modelport_plugins.pytorch.archive import Archive, unsafe
@@ -25,6 +27,19 @@ _GLOBALS = re.compile(
 )
 """What the pickles of an archive may name. The objects of its own classes are made by its own sources."""
 
+_WITH_TENSORS = ("data.pkl", "constants.pkl")
+
+_ITEM_BYTES = {
+    f"{kind}Storage": size
+    for size, kinds in {
+        1: "Untyped Bool Byte Char QInt8 QUInt8",
+        2: "Half BFloat16 Short",
+        4: "Float Int QInt32",
+        8: "Double Long ComplexFloat",
+        16: "ComplexDouble",
+    }.items()
+    for kind in kinds.split()
+}
 _REMEDY = "export the model again as .pt2 (torch.export.save), which holds no code of its own"
 
 
@@ -32,7 +47,7 @@ def check(source: Path) -> None:
     """Raise UnsafeSource when loading or running a TorchScript archive would do more than compute.
 
     Raises:
-        RuntimeError, ValueError: when the archive is damaged.
+        RuntimeError, LookupError, ValueError, pickle.UnpicklingError: when the archive is damaged.
         TooLarge: when its contents are beyond the memory limit.
     """
     archive = Archive(source)
@@ -44,10 +59,13 @@ def check(source: Path) -> None:
             raise _unsafe(source, danger.reason, f"{name}{line}") from danger
         except UnicodeDecodeError as error:
             raise _unsafe(source, "its code is not as TorchScript writes it", name) from error
-    for name in (name for name in archive.names if name.endswith(("pkl", ".debug_pkl"))):
-        for named in _globals(archive.read(name)):
+    for name in archive.ending("pkl"):
+        data = archive.read(name)
+        for named in _globals(data):
             if not _GLOBALS.fullmatch(named) and not OBJECTS.fullmatch(named):
                 raise _unsafe(source, f"it unpickles {named}", name)
+        if name in _WITH_TENSORS:
+            _check_storages(archive, name.removesuffix(".pkl"), data)
 
 
 def _globals(data: bytes) -> list[str]:
@@ -61,6 +79,49 @@ def _globals(data: bytes) -> list[str]:
         elif "PUT" in code.name and int(str(argument)) > (position or 0):
             raise ValueError(f"the pickle numbers an object {argument} at its byte {position}")  # memory for as many
     return found
+
+
+class _Inert:
+    """Stands for every class and function of a pickle; takes whatever is done to it, and does nothing."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __setitem__(self, key: object, value: object) -> None:
+        pass
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
+    def append(self, value: object) -> None:
+        """Take an element."""
+
+    extend = append
+
+
+class _Storages(pickle.Unpickler):
+    """Lists the storages that a pickle names: their types, records and numbers of elements."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(io.BytesIO(data))
+        self.found: list[tuple[str, str, int]] = []
+
+    def find_class(self, module: str, name: str) -> Any:
+        return type(name, (_Inert,), {})
+
+    def persistent_load(self, pid: Any) -> _Inert:
+        _, kind, key, _, elements = pid
+        self.found.append((kind.__name__, str(key), int(elements)))
+        return _Inert()
+
+
+def _check_storages(archive: Archive, folder: str, data: bytes) -> None:
+    """Compare the storages of a pickle with their records, which PyTorch reads as far as the pickle says; raises ValueError."""
+    reader = _Storages(data)
+    reader.load()
+    for kind, key, elements in reader.found:
+        if not 0 <= elements * _ITEM_BYTES[kind] <= archive.sizes[f"{folder}/{key}"]:
+            raise ValueError(f"the record {folder}/{key} is shorter than its {elements} elements")
 
 
 def _unsafe(source: Path, reason: str, where: str) -> UnsafeSource:

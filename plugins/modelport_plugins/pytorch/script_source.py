@@ -58,7 +58,7 @@ def check(source: str) -> None:
         raise Danger("its code is not as TorchScript writes it", plain.count("\n", 0, found.start()) + 1)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
+            warnings.simplefilter("ignore")
             tree = ast.parse(source)
         _Checker().visit(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

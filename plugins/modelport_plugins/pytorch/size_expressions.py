@@ -1,19 +1,26 @@
 """The size expressions of exported programs: a bounded grammar, checked before PyTorch has sympy evaluate them.
 
 ``Add(FloorDiv(Symbol('s16', positive=True, integer=True), Integer(2)), Integer(1))`` is what torch.export writes, ``s16//2 + 1``
-what it wrote before version 2.6. Numbers are computed while they are read, so that ``9**9**9**9`` never ends: the digits that an
-expression can come to are bounded before.
+what it wrote before version 2.6. Numbers are computed while they are read, so that ``9**9**9**9`` never ends: what an
+expression can come to is bounded before.
 """
 
 from __future__ import annotations
 
 import ast
+import math
 import re
+from typing import NamedTuple
 
-_LONGEST, _DEEPEST, _MOST_NODES, _MOST_BITS = 50_000, 50, 3_000, 4_096
-"""Characters, levels, nodes of an expression, and bits of a number that it may come to."""
+_LONGEST, _DEEPEST, _MOST_NODES, _MOST_BITS, _MOST_TERMS = 50_000, 50, 3_000, 4_096, 512
+"""Characters, levels and nodes of an expression; bits of a number and terms of a polynomial that it may come to.
+
+sympy evaluates every expression within these bounds in less than a second; common divisors of larger polynomials take hours.
+"""
 
 _LARGEST_EXPONENT = 64
+_PRECISION = 53
+"""Bits of a float's mantissa; more would be computed to that many."""
 
 _FUNCTIONS = frozenset({
     "Add", "Mul", "Max", "Min", "Mod", "Abs", "Not", "And", "Or", "Eq", "Ne", "Lt", "Le", "Gt", "Ge", "Equality",
@@ -32,6 +39,16 @@ _DECIMAL = re.compile(r"-?\d{1,40}(?:\.\d{0,40})?(?:e[-+]?\d{1,3})?")
 _SUMS = (ast.Add, ast.Sub, ast.Div, ast.FloorDiv, ast.Mod, ast.BitAnd, ast.BitOr)
 
 
+class _Extent(NamedTuple):
+    """How large an expression can become: the bits of its numbers, the terms of it when multiplied out."""
+
+    bits: int
+    terms: int
+
+
+_SYMBOLIC = _Extent(64, 1)
+
+
 class NoSize(ValueError):
     """An expression that torch.export does not write, or that would take too long to evaluate."""
 
@@ -46,7 +63,7 @@ def check(expression: str) -> None:
         raise NoSize("it does not parse") from error
     if sum(1 for _ in ast.walk(tree)) > _MOST_NODES:
         raise NoSize("it has too many parts")
-    _bits(tree.body, 0)
+    _extent(tree.body, 0)
 
 
 def is_symbol(name: str) -> bool:
@@ -54,86 +71,102 @@ def is_symbol(name: str) -> bool:
     return bool(_SYMBOL.fullmatch(name))
 
 
-def _bits(node: ast.expr, depth: int) -> int:
-    """Return the bits that the numbers in an expression can come to at most, symbols counted as 64; raises NoSize."""
+def _extent(node: ast.expr, depth: int) -> _Extent:
+    """Return what an expression can come to at most; raises NoSize for what is outside the grammar or its bounds."""
     if depth > _DEEPEST:
         raise NoSize("it is nested too deeply")
     match node:
         case ast.Constant(value=bool() | float()):
-            bits = 64
+            extent = _SYMBOLIC
         case ast.Constant(value=int() as value):
-            bits = value.bit_length()
+            extent = _Extent(value.bit_length(), 1)
         case ast.Name(id=name) if _NAMED.fullmatch(name):
-            bits = 64
+            extent = _SYMBOLIC
         case ast.UnaryOp(operand=operand):
-            bits = _bits(operand, depth + 1)
+            extent = _extent(operand, depth + 1)
         case ast.BinOp(left=base, op=ast.Pow() | ast.LShift() | ast.RShift(), right=exponent):
-            bits = _power(base, exponent, depth)
+            extent = _power(base, exponent, depth)
         case ast.BinOp(left=left, op=ast.Mult(), right=right):
-            bits = _bits(left, depth + 1) + _bits(right, depth + 1)
+            extent = _product([left, right], depth)
         case ast.BinOp(left=left, op=op, right=right) if isinstance(op, _SUMS):
-            bits = _largest([left, right], depth)
+            extent = _sum([left, right], depth)
         case ast.Compare(left=left, comparators=others):
-            bits = _largest([left, *others], depth)
+            extent = _sum([left, *others], depth)
         case ast.BoolOp(values=values) | ast.Tuple(elts=values):
-            bits = _largest(values, depth)
+            extent = _sum(values, depth)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
-            bits = _call(name, args, keywords, depth)
+            extent = _call(name, args, keywords, depth)
         case _:
             raise NoSize(f"{ast.unparse(node)[:40]!r} is no arithmetic on sizes")
-    if bits > _MOST_BITS:
-        raise NoSize("its numbers grow too large")
-    return bits
+    if extent.bits > _MOST_BITS or extent.terms > _MOST_TERMS:
+        raise NoSize("it grows too large")
+    return extent
 
 
-def _call(name: str, args: list[ast.expr], keywords: list[ast.keyword], depth: int) -> int:
-    if name in _NUMBERS and all(isinstance(part.value, ast.Constant) for part in keywords):
+def _call(name: str, args: list[ast.expr], keywords: list[ast.keyword], depth: int) -> _Extent:
+    if name in _NUMBERS and all(_is_assumption(part) for part in keywords):
         return _number(name, args, depth)
     if keywords:
-        raise NoSize(f"{name} takes no keywords")
+        raise NoSize(f"{name[:40]} takes no such keywords")
     if name in _POWERS and len(args) == 2:
         return _power(args[0], args[1], depth)
     if name == "Mul":
-        return sum(_bits(arg, depth + 1) for arg in args)
+        return _product(args, depth)
     if name in _FUNCTIONS or _UNARY.fullmatch(name):
-        return _largest(args, depth)
+        return _sum(args, depth)
     raise NoSize(f"{name[:40]!r} is no function of sizes")
 
 
-def _number(name: str, args: list[ast.expr], depth: int) -> int:
+def _is_assumption(part: ast.keyword) -> bool:
+    """Whether a keyword is a symbol's (positive=True) or the precision of a float as PyTorch has it."""
+    return isinstance(part.value, ast.Constant) and (
+        isinstance(part.value.value, bool) or part.value.value == _PRECISION
+    )
+
+
+def _number(name: str, args: list[ast.expr], depth: int) -> _Extent:
     """Numbers and symbols in sympy's long form: Integer(2), Rational(1, 2), Float('0.5', precision=53), Symbol('s0')."""
     match args:
         case [ast.Constant(value=str() as text)] if (_SYMBOL if name == "Symbol" else _DECIMAL).fullmatch(text):
-            return 64
-        case [_, *_] if name in ("Integer", "Rational", "Float") and len(args) <= 2:
-            return _largest([arg for arg in args if _exact(arg) is not None or isinstance(arg, ast.Constant)], depth)
+            return _SYMBOLIC
+        case [_, *_] if name != "Symbol" and all(_exact(arg) is not None for arg in args):
+            return _sum(args, depth)
     raise NoSize(f"it holds no {name} that could be read")
 
 
-def _power(base: ast.expr, exponent: ast.expr, depth: int) -> int:
+def _power(base: ast.expr, exponent: ast.expr, depth: int) -> _Extent:
     power = _exact(exponent)
     if power is None or abs(power) > _LARGEST_EXPONENT:
         raise NoSize("it raises to a power that is no small number")
-    return _bits(base, depth + 1) * max(1, abs(power)) + _LARGEST_EXPONENT
+    inner = _extent(base, depth + 1)
+    return _Extent(inner.bits * max(1, abs(power)) + _LARGEST_EXPONENT, inner.terms ** max(1, abs(power)))
 
 
 def _exact(node: ast.expr) -> int | None:
     """Return a number that is written out, a fraction rounded up; None for anything else."""
     match node:
-        case ast.Constant(value=int() | float() as value) if abs(value) < 2**62:
-            return round(value) + 1 if isinstance(value, float) else value
+        case ast.Constant(value=int() as value):
+            return value
+        case ast.Constant(value=float() as value) if abs(value) < _LARGEST_EXPONENT:
+            return math.ceil(value)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             inner = _exact(operand)
             return None if inner is None else -inner
-        case ast.Call(func=ast.Name(id="Integer"), args=[inner_node]):
-            return _exact(inner_node)
+        case ast.Call(func=ast.Name(id="Integer"), args=[whole]):
+            return _exact(whole)
         case ast.Call(func=ast.Name(id="Rational"), args=[over, under]):
-            parts = _exact(over), _exact(under)
-            return None if parts[0] is None or not parts[1] else -(-parts[0] // parts[1])
+            numerator, denominator = _exact(over), _exact(under)
+            return None if numerator is None or not denominator else math.ceil(numerator / denominator)
         case ast.Call(func=ast.Name(id="Float"), args=[ast.Constant(value=str() as text)]) if _DECIMAL.fullmatch(text):
-            return round(float(text)) + 1 if abs(float(text)) < 2**62 else None
+            return math.ceil(float(text)) if abs(float(text)) < _LARGEST_EXPONENT else None
     return None
 
 
-def _largest(nodes: list[ast.expr], depth: int) -> int:
-    return max((_bits(node, depth + 1) for node in nodes), default=0) + len(nodes)
+def _sum(nodes: list[ast.expr], depth: int) -> _Extent:
+    parts = [_extent(node, depth + 1) for node in nodes]
+    return _Extent(max((part.bits for part in parts), default=0) + len(parts), sum(part.terms for part in parts))
+
+
+def _product(nodes: list[ast.expr], depth: int) -> _Extent:
+    parts = [_extent(node, depth + 1) for node in nodes]
+    return _Extent(sum(part.bits for part in parts), math.prod(part.terms for part in parts))
