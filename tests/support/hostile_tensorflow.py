@@ -122,9 +122,7 @@ def listed(x: Any, nest: Nest) -> Any:
 
 
 def mapped(x: Any, nest: Nest) -> Any:
-    return tf.cast(
-        raw.ImmutableConst(dtype=tf.uint8, shape=(1,), memory_region_name=str(nest.secret)), tf.float32
-    )[0]
+    return tf.cast(raw.ImmutableConst(dtype=tf.uint8, shape=(1,), memory_region_name=str(nest.secret)), tf.float32)[0]
 
 
 def vocabulary(x: Any, nest: Nest) -> Any:
@@ -387,9 +385,13 @@ FILES = {
     "an asset that is a link": Hostile(asset_linked, "reads"),
     "variables behind a link": Hostile(variables_linked, ""),  # reads numbers, which are the model's own here
     "a file written by a session's initializer": Hostile(lambda *args: session(*args, initial=True)),
-    "a session that holds such an operator": Hostile(lambda *args: session(*args, initial=False), ""),  # which nothing runs
+    "a session that holds such an operator": Hostile(
+        lambda *args: session(*args, initial=False), ""
+    ),  # which nothing runs
     "a checkpoint saved when one is restored": Hostile(restored(saving_when_restored)),
-    "another checkpoint restored": Hostile(restored(restoring_another), ""),  # fails on the secret, which is no checkpoint
+    "another checkpoint restored": Hostile(
+        restored(restoring_another), ""
+    ),  # fails on the secret, which is no checkpoint
     "a graph that writes": Hostile(frozen(lambda x, nest: write(nest))),
     "a graph in text that writes": Hostile(frozen(lambda x, nest: write(nest), ".pbtxt")),
     "a graph that reads": Hostile(frozen(read), "reads"),
