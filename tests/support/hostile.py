@@ -83,6 +83,11 @@ def assert_refused(nest: Nest, words: list[str], capfd: pytest.CaptureFixture[st
     return said
 
 
+def statuses(words: list[str], status: int) -> tuple[int, ...]:
+    """Return the statuses that a command may end with: `inspect` describes a damaged file as far as that goes."""
+    return (0, status) if words[0] == "inspect" and status == 2 else (status,)
+
+
 @contextmanager
 def _process_kept() -> Iterator[None]:
     """Undo what a command sets for the whole process."""
