@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelport.errors import BrokenHook
-from modelport.proof.compare import ROUNDINGS, STRICT, Allowance, compare, dtype_of, is_float, scale_of
+from modelport.proof.compare import NOISE, ROUNDINGS, STRICT, Allowance, compare, dtype_of, is_float, scale_of
 from modelport.proof.spread import spread_of
 from modelport.proof.tolerance import Tolerance, epsilon
 from modelport.report import CaseResult, Figures
@@ -185,7 +185,7 @@ class CaseJudge:
             rounded = exact.astype(value.dtype)
             if compare(name, value, rounded, self.tolerance, replace(allowance, noise=noise)).passed:
                 self._note(f"{name} is right in float64; {self.candidate} may round it otherwise")
-                slack = ROUNDINGS * epsilon(dtype_of(value)) * scale_of(value, by_column=False)
+                slack = ROUNDINGS / NOISE * epsilon(dtype_of(value)) * scale_of(value)
                 slack = np.broadcast_to(slack, value.shape)
                 noise = slack if noise is None else np.maximum(noise, slack)
         return replace(allowance, noise=noise)

@@ -16,13 +16,26 @@ from numpy.typing import NDArray
 from modelport.proof.tolerance import Tolerance, epsilon
 from modelport.report import RATIO_EDGES, Figures
 
-ROUNDINGS = 16
+ROUNDINGS = 64
 """Machine epsilons of an output's magnitude that two right answers may always be apart, however little it varies."""
 
-_NOISE = 4
+NOISE = 4
 """How many times its own rounding error a reference's answer may be away from another right one."""
 
 _NARROW = ("float16", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How an output varies over the cases.
+
+    Attributes:
+        deviation: its standard deviation: of the whole output, or of each column, infinite where it does not bind.
+        magnitude: its largest magnitude.
+    """
+
+    deviation: float | NDArray[Any]
+    magnitude: float
 
 
 @dataclass(frozen=True)
@@ -30,12 +43,12 @@ class Allowance:
     """What is known of a reference's output beside its values.
 
     Attributes:
-        spread: its standard deviation over the cases, of the whole output or of each column; None where it does not bind.
+        spread: how it varies over the cases; None where that does not bind.
         noise: the rounding error of each value, from the same computation in float64; None where it was not measured.
         tied: where the reference might as well have answered what the candidate did, as the values chosen from are equal.
     """
 
-    spread: float | NDArray[Any] | None = None
+    spread: Spread | None = None
     noise: NDArray[Any] | None = None
     tied: NDArray[Any] | None = None
 
@@ -154,20 +167,20 @@ def _allowed(
     allowed = tolerated
     if allowance.spread is not None:
         share, floor = tolerance.of_spread(dtype)
-        rounding = ROUNDINGS * epsilon(dtype) * scale_of(want, by_column=np.ndim(allowance.spread) > 0)
-        limit = np.maximum(np.maximum(share * np.asarray(allowance.spread), floor), rounding)
+        rounding = ROUNDINGS * epsilon(dtype) * np.maximum(scale_of(want), allowance.spread.magnitude)
+        limit = np.maximum(np.maximum(share * np.asarray(allowance.spread.deviation), floor), rounding)
         allowed = np.minimum(allowed, np.broadcast_to(limit, want.shape)[finite])
     if allowance.noise is not None:
-        noise = np.broadcast_to(_NOISE * scale_of(allowance.noise, by_column=False), want.shape)
+        noise = np.broadcast_to(NOISE * scale_of(allowance.noise), want.shape)
         allowed = np.maximum(allowed, noise[finite])
     return allowed
 
 
-def scale_of(values: NDArray[Any], *, by_column: bool) -> NDArray[Any]:
-    """Return the largest finite magnitude of each column, or of each row (the first axis), shaped to be broadcast."""
+def scale_of(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the largest finite magnitude of each row (the first axis), shaped to be broadcast."""
     magnitude = np.where(np.isfinite(values), np.abs(values), 0.0)
-    if by_column or magnitude.ndim < 2:
-        return np.asarray(magnitude.max(axis=0, initial=0.0))
+    if magnitude.ndim < 2:
+        return np.asarray(magnitude.max(initial=0.0))
     return np.asarray(magnitude.max(axis=tuple(range(1, magnitude.ndim)), keepdims=True, initial=0.0))
 
 

@@ -11,21 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelport.proof.compare import dtype_of, is_float
+from modelport.proof.compare import Spread, dtype_of, is_float
 from modelport.proof.tolerance import epsilon
 
 _FEWEST = 4
 """Rows without which the variation of a column, and values without which that of an output, says nothing."""
 
-_ROUNDINGS = 64
+_ROUNDINGS = 512
 """Machine epsilons of its magnitude by which an output varies from rounding alone."""
 
 
-def spread_of(answers: Sequence[Mapping[str, Any]]) -> dict[str, float | NDArray[Any]]:
-    """Return the standard deviation of each floating-point output over the answers to usual inputs.
+def spread_of(answers: Sequence[Mapping[str, Any]]) -> dict[str, Spread]:
+    """Return the spread of each floating-point output over the answers to usual inputs.
 
-    Of a table [N, k] it is that of each column, infinite for columns that do not vary; of anything else one number. Outputs that
-    do not vary beyond rounding are left out.
+    Of a table [N, k] the deviation is that of each column, infinite for columns that do not vary beyond the rounding of the largest; of
+    anything else one number. Outputs that do not vary beyond rounding are left out.
     """
     found = {}
     for name in dict.fromkeys(name for values in answers for name in values):
@@ -41,18 +41,19 @@ def _is_array(value: Any) -> bool:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _spread(arrays: Sequence[NDArray[Any]]) -> float | NDArray[Any] | None:
+def _spread(arrays: Sequence[NDArray[Any]]) -> Spread | None:
     rounding = _ROUNDINGS * epsilon(dtype_of(arrays[0]))
     if all(array.ndim == 2 for array in arrays) and len({array.shape[1] for array in arrays}) == 1:
         table = np.concatenate(arrays).astype(np.float64)
         table = table[np.isfinite(table).all(axis=1)]
         if len(table) >= _FEWEST:
             deviation = table.std(axis=0)
-            binds = deviation > rounding * np.abs(table).max(axis=0)
-            return np.where(binds & np.isfinite(deviation), deviation, np.inf)
+            magnitude = float(np.abs(table).max())
+            binds = np.isfinite(deviation) & (deviation > rounding * magnitude)
+            return Spread(np.where(binds, deviation, np.inf), magnitude)
     values = np.concatenate([array.reshape(-1).astype(np.float64) for array in arrays])
     values = values[np.isfinite(values)]
     if len(values) < _FEWEST:
         return None
-    deviation = float(values.std())
-    return deviation if np.isfinite(deviation) and deviation > rounding * np.abs(values).max() else None
+    spread = Spread(float(values.std()), float(np.abs(values).max()))
+    return spread if np.isfinite(spread.deviation) and spread.deviation > rounding * spread.magnitude else None

@@ -53,10 +53,10 @@ class Tolerance:
     def of_spread(self, dtype: str) -> tuple[float, float]:
         """Return the share of an output's spread that a difference may take, and the difference that may always remain.
 
-        The share grows with rtol; an atol above the default is the user's word for what does not matter.
+        The share grows with an rtol above the default; an atol above it is the user's word for what does not matter.
         """
         rtol, atol = self.of(dtype)
-        return SPREAD * rtol / RTOL, atol if self.atol > ATOL or dtype in _NARROW else 0.0
+        return SPREAD * max(rtol / RTOL, 1.0), atol if self.atol > ATOL or dtype in _NARROW else 0.0
 
 
 def tolerance_for(rtol: float | None, atol: float | None, dtypes: tuple[str, ...]) -> Tolerance:

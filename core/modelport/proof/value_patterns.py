@@ -32,6 +32,7 @@ PATTERNS: Mapping[str, Callable[[Array, Generator], Array]] = {
     "times 10": lambda usual, rng: usual * 10,
     "times 100": lambda usual, rng: usual * 100,
     "times 1e-8": lambda usual, rng: usual * 1e-8,
+    "all magnitudes": lambda usual, rng: np.sign(usual) * 10.0 ** rng.uniform(-8, 3, usual.shape),
     "zeros": lambda usual, rng: np.zeros(usual.shape),
     "minus zeros": lambda usual, rng: np.full(usual.shape, -0.0),
     "constant": lambda usual, rng: _constant_rows(usual),
