@@ -24,8 +24,8 @@ _ROUNDINGS = 512
 def spread_of(answers: Sequence[Mapping[str, Any]]) -> dict[str, Spread]:
     """Return the spread of each floating-point output over the answers to usual inputs.
 
-    Of a table [N, k] the deviation is that of each column, infinite for columns that do not vary beyond the rounding of the largest; of
-    anything else one number. Outputs that do not vary beyond rounding are left out.
+    Of a table [N, k] the deviation is that of each column, infinite for columns that do not vary beyond the rounding of the
+    largest; of anything else one number. Outputs that do not vary beyond rounding are left out.
     """
     found = {}
     for name in dict.fromkeys(name for values in answers for name in values):

@@ -207,6 +207,7 @@ def _numbers(step: Any, width: int, generator: Generator) -> Array | None:
             widths = np.atleast_2d(getattr(step, spread))
             pick = generator.integers(0, len(centres), ROWS)
             widths = np.broadcast_to(np.sqrt(widths) if spread == "var_" else widths, centres.shape)
+            widths = np.where(widths > 0, widths, 1.0)  # what was left of a variance may be nothing
             return np.asarray(centres[pick] + noise * widths[pick])
     return None
 
