@@ -337,9 +337,7 @@ class Registry:
             return Framework(key, key, (), (), "")
         described = plugin.framework()
         if wrong := hook_results.framework_fault(described, key):
-            raise TypeError(
-                f"framework() returned {wrong}; the specification asks for a Framework with the key {key!r}"
-            )
+            raise TypeError(f"framework() must return a Framework with the key {key!r}, and returned {wrong}")
         return described  # type: ignore[no-any-return]
 
     def _not_loadable(self, key: str, error: BaseException) -> PluginNotLoadable:

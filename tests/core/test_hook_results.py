@@ -214,7 +214,7 @@ def test_a_description_of_wrong_types_is_not_loaded(fields: dict[str, Any], regi
             right = {"key": "faulty", "title": "F", "suffixes": (".f",), "requires": (), "install": "pip install f"}
             return Framework(**{**right, **fields})
 
-    with pytest.raises(errors.PluginNotLoadable, match="the specification asks for a Framework"):
+    with pytest.raises(errors.PluginNotLoadable, match="must return a Framework"):
         registry.register("faulty", Described())
 
 
