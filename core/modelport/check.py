@@ -7,11 +7,13 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import onnx
+import onnx_ir as ir
 from onnx.checker import ValidationError
 
 from modelport.errors import CheckFailed, ModelportError, SourceUnreadable
 from modelport.external_data import check_external_data
-from modelport.graphs import called_functions, graphs_of, nodes_of, tensor_types, title_of, values_of
+from modelport.graphs import called_functions, graphs_of, nodes_of, tensor_types, tensors_of, title_of, values_of
+from modelport.opset import yields_maps
 from modelport.signature import Signature, TensorSpec
 from modelport.static_sizes import require_sizes
 
@@ -36,7 +38,7 @@ def check_model(path: Path, *, opset: int, signature: Signature) -> None:
     _check_signature(model, signature, path)
     _check_harmless(model, path)
     del model
-    _run_checker(path, "nothing was delivered; report it with the source model: the export is invalid", full=True)
+    _run_checker(path, path, "nothing was delivered; report it with the source model: the export is invalid", full=True)
 
 
 def check_source(model: onnx.ModelProto, path: Path) -> None:
@@ -52,6 +54,17 @@ def check_source(model: onnx.ModelProto, path: Path) -> None:
         UnsafeSource, TooLarge: for external data outside its folder, and for tensors beyond the memory limit.
     """
     _check_harmless(model, path, missing=SourceUnreadable)
+    if yields_maps(model):  # for which onnx_ir has no type
+        return
+    try:
+        ir.from_proto(model)
+    except Exception as error:
+        reason = error.__cause__ or error
+        raise CheckFailed(
+            f"onnx_ir cannot read the model: {type(reason).__name__}: {' '.join(str(reason).split())[:400]}",
+            where=str(path),
+            remedy="export the model again",
+        ) from error
 
 
 def _check_harmless(model: onnx.ModelProto, path: Path, missing: type[ModelportError] = CheckFailed) -> None:
@@ -60,13 +73,37 @@ def _check_harmless(model: onnx.ModelProto, path: Path, missing: type[ModelportE
     _check_types(model, path)
     _check_functions(model, path)
     _check_loops(model, path)
-    _run_checker(path, "export the model again, or repair what the checker names")
+    _run_checker(
+        path if _has_shapes(model) else _with_shapes(model),
+        path,
+        "export the model again, or repair what the checker names",
+    )
     require_sizes(model, path)
 
 
-def _run_checker(path: Path, remedy: str, *, full: bool = False) -> None:
+def _has_shapes(model: onnx.ModelProto) -> bool:
+    values = [value for graph in graphs_of(model.graph) for value in values_of(graph)]
+    return all(kind.HasField("shape") for value in values for kind in tensor_types(value.type))
+
+
+def _with_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy for the checker, which demands a shape even of values whose rank nobody knows, and the data of weights."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for value in [value for graph in graphs_of(copy.graph) for value in values_of(graph)]:
+        for kind in tensor_types(value.type):
+            kind.shape.SetInParent()
+    for tensor in tensors_of(copy):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            tensor.ClearField("data_location")
+            del tensor.external_data[:]
+            tensor.dims[:] = [0]
+    return copy
+
+
+def _run_checker(model: Path | onnx.ModelProto, path: Path, remedy: str, *, full: bool = False) -> None:
     try:
-        onnx.checker.check_model(str(path), full_check=full)
+        onnx.checker.check_model(str(model) if isinstance(model, Path) else model, full_check=full)
     except (ValidationError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
         text = " ".join(str(error).split())
         raise CheckFailed(
