@@ -12,7 +12,17 @@ from onnx.checker import ValidationError
 
 from modelport.errors import CheckFailed, ModelportError, SourceUnreadable
 from modelport.external_data import check_external_data
-from modelport.graphs import called_functions, graphs_of, nodes_of, tensor_types, tensors_of, title_of, values_of
+from modelport.graphs import (
+    bytes_of,
+    called_functions,
+    dtype_name,
+    graphs_of,
+    nodes_of,
+    tensor_types,
+    tensors_of,
+    title_of,
+    values_of,
+)
 from modelport.opset import yields_maps
 from modelport.signature import Signature, TensorSpec
 from modelport.static_sizes import require_sizes
@@ -71,6 +81,7 @@ def _check_harmless(model: onnx.ModelProto, path: Path, missing: type[ModelportE
     """Check what a library must not be given: each of these goes before the first that would fall over it."""
     check_external_data(model, path, missing)
     _check_types(model, path)
+    _check_bytes(model, path)
     _check_functions(model, path)
     _check_loops(model, path)
     _run_checker(
@@ -127,6 +138,19 @@ def _check_types(model: onnx.ModelProto, path: Path) -> None:
                     where=str(path),
                     remedy="give a dimension of any size a name instead: dim_param",
                 )
+
+
+def _check_bytes(model: onnx.ModelProto, path: Path) -> None:
+    """Refuse tensors whose bytes are more or fewer than their dimensions take."""
+    for tensor in tensors_of(model):
+        needed = bytes_of(dtype_name(tensor.data_type), tensor.dims)
+        if tensor.HasField("raw_data") and len(tensor.raw_data) != needed and dtype_name(tensor.data_type):
+            raise CheckFailed(
+                f"the tensor {tensor.name!r} of dimensions {list(tensor.dims)} holds {len(tensor.raw_data):,} bytes, "
+                f"not {needed:,}",
+                where=str(path),
+                remedy="export the model again",
+            )
 
 
 def _check_functions(model: onnx.ModelProto, path: Path) -> None:

@@ -143,11 +143,13 @@ def _light_constant(node: NodeProto) -> NodeProto:
 
 def _evaluate(graph: GraphProto, outer: Constants, shapes: Shapes, opsets: dict[str, int]) -> bool:
     """Replace, in place, every node whose few results follow from constants; tell whether there was any."""
-    own = {value.name for value in graph.input}
+    own = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
     constants = {name: value for name, value in outer.items() if name not in own}
     shapes = {**shapes, **_shapes(graph)}
+    handed = {name for node in graph.node for name in node.input if name in constants}  # inference sees no outer values
+    graph.initializer.extend(numpy_helper.from_array(constants[name], name) for name in sorted(handed))
     constants.update((tensor.name, value) for tensor in graph.initializer if (value := _few(tensor)) is not None)
-    kept, found = [], False
+    kept, found = [], bool(handed)
     for node in graph.node:
         for attribute in node.attribute:
             for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
