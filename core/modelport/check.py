@@ -17,6 +17,7 @@ from modelport.graphs import (
     called_functions,
     dtype_name,
     graphs_of,
+    names_of,
     nodes_of,
     tensor_types,
     tensors_of,
@@ -80,6 +81,7 @@ def check_source(model: onnx.ModelProto, path: Path) -> None:
 def _check_harmless(model: onnx.ModelProto, path: Path, missing: type[ModelportError] = CheckFailed) -> None:
     """Check what a library must not be given: each of these goes before the first that would fall over it."""
     check_external_data(model, path, missing)
+    _check_names_are_text(model, path)
     _check_types(model, path)
     _check_bytes(model, path)
     _check_functions(model, path)
@@ -120,6 +122,15 @@ def _run_checker(model: Path | onnx.ModelProto, path: Path, remedy: str, *, full
         raise CheckFailed(
             f"the ONNX checker refuses the model: {text[:800]}", where=str(path), remedy=remedy
         ) from error
+
+
+def _check_names_are_text(model: onnx.ModelProto, path: Path) -> None:
+    """Refuse names that are no UTF-8: protobuf hands them out as bytes, which no library expects."""
+    for name in names_of(model):
+        if not isinstance(name, str):
+            raise CheckFailed(
+                f"a name in the model is no UTF-8 text: {name!r}", where=str(path), remedy="export the model again"
+            )
 
 
 def _check_types(model: onnx.ModelProto, path: Path) -> None:

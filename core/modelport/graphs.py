@@ -74,6 +74,25 @@ def values_of(graph: GraphProto) -> Iterator[ValueInfoProto]:
     yield from (*graph.input, *graph.value_info, *graph.output)
 
 
+def names_of(model: ModelProto) -> Iterator[object]:
+    """Yield the names in a model: of what made it, its metadata, graphs, nodes, attributes, values, dimensions and weights.
+
+    They are str, or bytes where they are no UTF-8.
+    """
+    yield from (model.producer_name, model.producer_version, model.doc_string)
+    yield from (text for entry in model.metadata_props for text in (entry.key, entry.value))
+    yield from (entry.domain for entry in model.opset_import)
+    for graph in _all_graphs(model):
+        yield graph.name
+        for value in values_of(graph):
+            yield value.name
+            yield from (dim.dim_param for kind in tensor_types(value.type) for dim in kind.shape.dim)
+    for node in nodes_of(model):
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (attribute.name for attribute in node.attribute)
+    yield from (tensor.name for tensor in tensors_of(model))
+
+
 def called_functions(
     nodes: Iterable[NodeProto], functions: Container[tuple[str, str, str]]
 ) -> list[tuple[str, str, str]]:
