@@ -352,3 +352,8 @@ def test_help_is_printed(words: tuple[str, ...], modelport: Any) -> None:
 
     assert outcome.status == 0
     assert outcome.out.startswith("Usage: modelport")
+
+
+@pytest.mark.parametrize("command", ["convert", "verify", "inspect", "plan", "bench", "compare", "run"])
+def test_the_help_of_a_command_says_that_its_model_option_runs_code(command: str, modelport: Any) -> None:
+    assert "Runs this code of yours" in " ".join(modelport(command, "--help").out.split())

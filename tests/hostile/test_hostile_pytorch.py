@@ -225,6 +225,17 @@ def test_an_archive_that_two_readers_read_differently_is_checked_by_the_reader_t
     assert_refused(nest, ["inspect", str(joined)], capfd, REFUSED)
 
 
+def test_an_archive_with_two_members_of_one_name_is_unreadable(
+    nest: Nest, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Which of them a reader takes is its own affair."""
+    hostile = EXPORTED["a pickle as example inputs"].make(tmp_path, nest)
+    pickled = next(name for name in zipfile.ZipFile(hostile).namelist() if name.endswith("sample_inputs/model.pt"))
+    member = {"data/sample_inputs/MODEL.PT": zipfile.ZipFile(hostile).read(pickled)}
+    path = rewritten(exported(tmp_path), tmp_path / "twice.pt2", {}, member)
+    assert "one name" in assert_refused(nest, ["inspect", str(path)], capfd, (2,))
+
+
 def test_a_deflated_checkpoint_is_no_shorter_than_its_tensors(
     nest: Nest, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

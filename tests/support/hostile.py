@@ -109,9 +109,10 @@ def rewritten(
     target: Path,
     changes: Mapping[str, Callable[[bytes], bytes]],
     added: Mapping[str, bytes] | None = None,
+    renamed: Mapping[str, str] | None = None,
     **how: Any,
 ) -> Path:
-    """Copy a zip archive with some members changed (by the ends of their names) or added (in its folder).
+    """Copy a zip archive with some members changed or renamed (by the ends of their names) or added (in its folder).
 
     `how` is what `zipfile.ZipFile` takes, such as the compression.
     """
@@ -123,6 +124,8 @@ def rewritten(
             for end in (end for end in changes if name.endswith(end)):
                 data = changes[end](data)
                 used.add(end)
+            for end, new in (renamed or {}).items():
+                name = name.removesuffix(end) + new if name.endswith(end) else name
             out.writestr(name, data)
         for name, data in (added or {}).items():
             out.writestr(f"{folder}/{name}", data)

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from hostile import Nest, rewritten
-from hostile_torch import Hostile, Net, Writes
+from hostile_torch import Hostile, Net, Writes, renaming
 from torch import nn
 
 Program = dict[str, Any]
@@ -153,16 +153,39 @@ def archive_with(member: str, data: bytes) -> Hostile:
     return Hostile(make, fires="")
 
 
-def opaque(folder: Path, nest: Nest) -> Path:
-    def listed(config: bytes) -> bytes:
-        entry = {"path_name": "opaque_obj_0", "is_param": False, "use_pickle": True, "tensor_meta": None}
-        return json.dumps({"config": {"c": entry}}).encode()
+def opaque(record: str, use_pickle: bool) -> Hostile:
+    """An exported program with a pickled object among its constants."""
 
-    changes, added = (
-        {"model_constants_config.json": listed},
-        {"data/constants/opaque_obj_0": pickle.dumps(Writes(nest.canary))},
-    )
-    return rewritten(exported(folder), folder / "model.pt2", changes, added)
+    def make(folder: Path, nest: Nest) -> Path:
+        def listed(config: bytes) -> bytes:
+            entry = {"path_name": record, "is_param": False, "use_pickle": use_pickle, "tensor_meta": None}
+            return json.dumps({"config": {"c": entry}}).encode()
+
+        if not use_pickle:  # PyTorch reads the description of what is no pickle before it sees that it is none
+            tensor = {"dtype": 7, "sizes": [], "strides": [], "requires_grad": False, "storage_offset": {"as_int": 0}}
+            tensor |= {"device": {"type": "cpu", "index": None}, "layout": 7}
+            listed = with_meta(listed, tensor)
+        changes = {"model_constants_config.json": listed}
+        added = {f"data/constants/{record}": padded(pickle.dumps(Writes(nest.canary)))}
+        return rewritten(exported(folder), folder / "model.pt2", changes, added)
+
+    return Hostile(make)
+
+
+def with_meta(listed: Callable[[bytes], bytes], tensor: Program) -> Callable[[bytes], bytes]:
+    """The same list of constants, with a description of a tensor."""
+
+    def described(config: bytes) -> bytes:
+        content = json.loads(listed(config))
+        content["config"]["c"]["tensor_meta"] = tensor
+        return json.dumps(content).encode()
+
+    return described
+
+
+def padded(data: bytes) -> bytes:
+    """Bytes behind the end of a pickle, so that they make whole floats."""
+    return data + b"\0" * (-len(data) % 4)
 
 
 def hostile_inputs(folder: Path, nest: Nest) -> Path:
@@ -244,9 +267,12 @@ EXPORTED: dict[str, Hostile] = {
     ),
     "a context that imports": tree("builtins.dict", json.dumps([{"__enum__": True, "fqn": "this:s", "name": "x"}])),
     "a pickled object": archive_with("data/constants/custom_obj_0", b"a ScriptObject"),
-    "an opaque object": Hostile(opaque),
+    "an opaque object": opaque("opaque_obj_0", True),
+    "an opaque object that says it is a tensor": opaque("opaque_obj_0", False),
+    "an opaque object in a folder": opaque("opaque_obj_/x", False),
     "compiled code": archive_with("data/aotinductor/model/a.so", b"\x7fELF"),
     "a pickle as example inputs": Hostile(hostile_inputs),
+    "a pickle as example inputs, in capital letters": renaming(Hostile(hostile_inputs), "model.pt", "model.PT"),
     "a pickle as a weight": Hostile(pickled_weight),
     "an archive from before 2.7": Hostile(before_2_7, fires=""),
     "a weight of no bytes and 2**46 elements": Hostile(endless_zeros, fires="", status=2),

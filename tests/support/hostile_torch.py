@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hostile import Nest
+from hostile import Nest, rewritten
 from torch import nn
 
 
@@ -47,3 +47,13 @@ class Writes:
 
     def __reduce__(self) -> Any:
         return open, (self.path, "w")
+
+
+def renaming(hostile: Hostile, old: str, new: str) -> Hostile:
+    """The same hostile archive with a member under another name, which PyTorch may find all the same."""
+
+    def make(folder: Path, nest: Nest) -> Path:
+        source = hostile.make(folder, nest)
+        return rewritten(source, source.with_stem("renamed"), {}, renamed={old: new})
+
+    return Hostile(make, hostile.fires, hostile.status)

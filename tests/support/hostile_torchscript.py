@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from hostile import Nest, rewritten
-from hostile_torch import Hostile, Net
+from hostile_torch import Hostile, Net, renaming
 from torch import nn
 
 
@@ -100,6 +100,8 @@ TORCHSCRIPT: dict[str, Hostile] = {
         'def g(s: Tensor) -> Tensor:\n      torch.save(s, "{canary}")\n      return s', fires=""
     ),
     "save behind a comment": in_code('s = "#"; torch.save(x, "{canary}") # "', fires=""),
+    "save in a source of capital letters": renaming(in_code(SAVE), ".py", ".PY"),
+    "a source before 1.4": renaming(in_code("pass", fires=""), ".data/serialization_id", "model.json"),
     "save as an argument": in_code('u = torch.add(x, x, alpha=len([torch.save(x, "{canary}")]))'),
     "save in a traced program": in_code(SAVE, "trace"),
     "save for the lite interpreter": in_code(SAVE, "lite"),

@@ -67,7 +67,12 @@ def _leave_interrupted(command: Callable[..., BenchReport]) -> Callable[..., Non
 @click.option("--warmup", type=int, default=3, show_default=True, help="Unmeasured calls of each variant.")
 @click.option("--no-memory", is_flag=True, help="Do not measure peak memory.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the result to this .png or .svg file.")
-@click.option("--model", "factory", metavar="MODULE:FACTORY", help="Builds the model that weights are loaded into.")
+@click.option(
+    "--model",
+    "factory",
+    metavar="MODULE:FACTORY",
+    help="Runs this code of yours to build the model that weights are loaded into.",
+)
 @click.option(
     "-O", "options", multiple=True, metavar="KEY=VALUE", callback=split_options, help="A plugin's option; repeatable."
 )

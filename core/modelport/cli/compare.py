@@ -33,7 +33,12 @@ from modelport.cli.trusting import trust_options
 @click.option(
     "--input", "inputs", multiple=True, metavar="NAME:DTYPE[DIMS]", help="For models that do not say their inputs."
 )
-@click.option("--model", "factory", metavar="MODULE:FACTORY", help="Builds the model that weights are loaded into.")
+@click.option(
+    "--model",
+    "factory",
+    metavar="MODULE:FACTORY",
+    help="Runs this code of yours to build the model that weights are loaded into.",
+)
 @trust_options("inside the models")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")

@@ -29,7 +29,12 @@ from modelport.cli.trusting import trust_options
     "--samples", type=click.Path(path_type=Path), help="Prove with these: .npz, .npy, .csv or a folder of images."
 )
 @click.option("--opset", type=int, help="ONNX opset of the result; 20 by default.")
-@click.option("--model", "factory", metavar="MODULE:FACTORY", help="Builds the model that weights are loaded into.")
+@click.option(
+    "--model",
+    "factory",
+    metavar="MODULE:FACTORY",
+    help="Runs this code of yours to build the model that weights are loaded into.",
+)
 @click.option(
     "-O", "options", multiple=True, metavar="KEY=VALUE", callback=split_options, help="A plugin's option; repeatable."
 )

@@ -19,7 +19,12 @@ from modelport.cli.trusting import trust_options
 @click.option(
     "--input", "inputs", multiple=True, metavar="NAME:DTYPE[DIMS]", help="For models that do not say their inputs."
 )
-@click.option("--model", "factory", metavar="MODULE:FACTORY", help="Builds the model that weights are loaded into.")
+@click.option(
+    "--model",
+    "factory",
+    metavar="MODULE:FACTORY",
+    help="Runs this code of yours to build the model that weights are loaded into.",
+)
 @click.option(
     "-O", "options", multiple=True, metavar="KEY=VALUE", callback=split_options, help="A plugin's option; repeatable."
 )

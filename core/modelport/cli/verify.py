@@ -22,7 +22,12 @@ from modelport.cli.trusting import trust_options
 @click.option(
     "--samples", type=click.Path(path_type=Path), help="Compare on these: .npz, .npy, .csv or a folder of images."
 )
-@click.option("--model", "factory", metavar="MODULE:FACTORY", help="Builds the model that weights are loaded into.")
+@click.option(
+    "--model",
+    "factory",
+    metavar="MODULE:FACTORY",
+    help="Runs this code of yours to build the model that weights are loaded into.",
+)
 @click.option("--rtol", type=float, help="Relative tolerance; 1e-3, or 1e-7 for models in float64.")
 @click.option("--atol", type=float, help="Absolute tolerance; 1e-5, or 1e-9 for models in float64.")
 @click.option(

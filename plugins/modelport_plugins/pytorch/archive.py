@@ -20,20 +20,26 @@ _LARGEST_TEXT = 256 * 2**20
 
 
 class Archive:
-    """The members of a zip file that PyTorch wrote, by their names within its folder."""
+    """The members of a zip file that PyTorch wrote, by their names within its folder, in small letters.
+
+    PyTorch finds a member whatever the case of its letters: what is stored as ``model.PT`` is read as ``model.pt``.
+    """
 
     def __init__(self, source: Path) -> None:
         """Open the archive and put the size of its contents to the memory limit.
 
         Raises:
             RuntimeError: when PyTorch cannot read it.
+            ValueError: when two members have one name.
             TooLarge: when its contents are beyond the memory limit.
         """
         import torch
 
         self._reader = torch._C.PyTorchFileReader(str(source))
         self.source = source
-        self.names: list[str] = self._reader.get_all_records()
+        self.names: list[str] = [name.lower() for name in self._reader.get_all_records()]
+        if len(set(self.names)) < len(self.names):
+            raise ValueError("two of its members have one name")
         self.sizes = {name: int(self._reader.get_record_size(name)) for name in self.names}
         require(sum(self.sizes.values()), "the content of this archive", where=str(source))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 _REMEDY = (
     "export it again with plain tensors as weights, constants and example inputs, and with PyTorch's own operators"
 )
+_TENSOR_RECORD = re.compile(r"(?:weight|tensor)_\w+", re.ASCII)
+"""Names of records that hold bytes of a tensor; PyTorch unpickles some of the others, by how they begin."""
+
 _BEFORE = "serialized_exported_program.json"
 """The program's member in archives of PyTorch before version 2.7, which torch.export.load reads by another reader."""
 
@@ -51,14 +55,14 @@ def check(source: Path) -> None:
 
 def _dangers(archive: Archive, name: str) -> Iterator[str]:
     base = name.rpartition("/")[2]
-    if name.startswith("data/aotinductor/"):
+    if name.startswith("models/"):
+        yield from exported_program.dangers(json.loads(archive.read(name)))
+    elif name.startswith("data/aotinductor/"):
         yield "it is compiled code"
     elif base.startswith(("custom_obj_", "opaque_obj_")):
         yield "it is a pickled object"
     elif base.endswith(".pt"):
         yield from _pickle_dangers(archive.read(name))
-    elif name.startswith("models/"):
-        yield from exported_program.dangers(json.loads(archive.read(name)))
     elif base.endswith("_config.json"):
         yield from _payload_dangers(archive, name)
 
@@ -67,11 +71,12 @@ def _payload_dangers(archive: Archive, name: str) -> Iterator[str]:
     """The list of the weights, or of the constants; PyTorch takes an empty record for zeros of any size."""
     folder = name.rpartition("/")[0]
     for key, payload in json.loads(archive.read(name))["config"].items():
-        if payload.get("use_pickle"):
-            yield f"it names the pickled tensor {payload.get('path_name')}"
+        record = str(payload.get("path_name"))
+        if payload.get("use_pickle") or not _TENSOR_RECORD.fullmatch(record):
+            yield f"it names {record}, which is no plain tensor"
         yield from exported_program.strings(key)
         sizes = [size.get("as_int", 0) for size in (payload.get("tensor_meta") or {}).get("sizes", ())]
-        if archive.sizes.get(f"{folder}/{payload.get('path_name')}") == 0 and math.prod(sizes):
+        if archive.sizes.get(f"{folder}/{record}".lower()) == 0 and math.prod(sizes):
             raise ValueError(f"the record of {key} is empty")
 
 

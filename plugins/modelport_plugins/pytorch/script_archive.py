@@ -51,6 +51,10 @@ def check(source: Path) -> None:
         TooLarge: when its contents are beyond the memory limit.
     """
     archive = Archive(source)
+    if "model.json" in archive.names:
+        raise _unsafe(
+            source, "it was written by a version of PyTorch before 1.4, whose archives cannot be checked", "model.json"
+        )
     for name in archive.ending(".py"):
         try:
             script_source.check(archive.read(name).decode("ascii", "strict"))
