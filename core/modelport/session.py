@@ -22,6 +22,9 @@ _FIRST_UNKNOWN_OPSET = 128
 CPU = "CPUExecutionProvider"
 
 _FATAL_ONLY = 4
+_EXTERNAL_SHAPE = "Cannot parse data from external tensors"
+"""What ONNX Runtime says of a shape that lies outside the file: it reads none while it infers shapes."""
+_SHAPE_BYTES = 1024
 _ABORTING = ("LSTM", "GRU")
 """Operators whose kernels call std::terminate on an input without elements."""
 _NO_KERNEL = ("NOT_IMPLEMENTED", "NotImplemented")
@@ -71,11 +74,7 @@ class _OrtSession(Session):
             options.add_session_config_entry("session.x64quantprecision", "1")
         if rest:
             options.add_session_config_entry("session.force_spinning_stop", "1")
-        source: str | bytes = str(path)
-        if outputs:
-            source = _with_outputs(path, outputs)
-            options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path.parent))
-        self._session = onnxruntime.InferenceSession(source, options, providers=list(providers))
+        self._session = _session(path, options, providers, outputs)
         self.providers = tuple(self._session.get_providers())
         self.engine = f"ONNX Runtime {onnxruntime.__version__}"
         self._types = {value.name: value.type for value in self._session.get_inputs()}
@@ -183,11 +182,30 @@ def open_reference(path: Path) -> Session:
     return _ReferenceSession(path)
 
 
+def _session(path: Path, options: Any, providers: Sequence[str], outputs: Sequence[str]) -> Any:
+    """Open a file as it is; with further outputs, or with shape tensors outside the file, a copy of it in memory."""
+    if not outputs:
+        try:
+            return onnxruntime.InferenceSession(str(path), options, providers=list(providers))
+        except Exception as error:
+            if _EXTERNAL_SHAPE not in str(error):
+                raise
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path.parent))
+    return onnxruntime.InferenceSession(_with_outputs(path, outputs), options, providers=list(providers))
+
+
 def _with_outputs(path: Path, outputs: Sequence[str]) -> bytes:
-    """Return a model without its external data, with more of its values as outputs."""
+    """Return a model without its large external data, with more of its values as outputs."""
     import onnx
+    from onnx.external_data_helper import load_external_data_for_tensor
+
+    from modelport.graphs import bytes_of, dtype_name, tensors_of
 
     model = onnx.load(str(path), load_external_data=False)
+    for tensor in tensors_of(model):
+        outside = tensor.data_location == TensorProto.EXTERNAL
+        if outside and bytes_of(dtype_name(tensor.data_type), tensor.dims) <= _SHAPE_BYTES:
+            load_external_data_for_tensor(tensor, str(path.parent))
     present = {value.name for value in model.graph.output}
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in dict.fromkeys(outputs) if name not in present)
     return model.SerializeToString()

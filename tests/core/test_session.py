@@ -104,3 +104,11 @@ def test_an_empty_batch_of_a_recurrent_operator_is_refused_as_it_would_end_the_p
         with pytest.raises(BadInput, match=f"cannot run {operator} on an empty batch"):
             session.run({"x": np.zeros(shape, np.float32)})
     assert session.run({"x": np.zeros((5, 1, 3), np.float32)})["y"].shape == (1, 1, 2)
+
+
+def test_a_shape_that_lies_outside_the_file_is_read(tmp_path: Path) -> None:
+    model = graph("(float[N,4] x) => (float[M,2] y) { y = Reshape(x, s) }", s=np.array([-1, 2]))
+    path = tmp_path / "model.onnx"
+    onnx.save(model, path, save_as_external_data=True, location="s.data", size_threshold=0)
+    x = np.arange(8, dtype=np.float32).reshape(2, 4)
+    np.testing.assert_array_equal(open_session(path).run({"x": x})["y"], x.reshape(-1, 2))
