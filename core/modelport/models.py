@@ -12,8 +12,9 @@ from modelport.errors import SignatureNeeded
 from modelport.graphs import bytes_of
 from modelport.memory import require
 from modelport.options import parse_options
-from modelport.plugins import Plugin, check_readable, registry
+from modelport.plugins import Plugin, registry
 from modelport.signature import Signature
+from modelport.sources import check_readable
 from modelport.spec import HUB, Options
 
 

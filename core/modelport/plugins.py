@@ -31,7 +31,6 @@ from modelport.errors import (
     OutputNotWritable,
     PluginFailed,
     PluginNotLoadable,
-    SourceNotFound,
     SourceUnreadable,
     UnknownFormat,
     UnknownFramework,
@@ -39,8 +38,8 @@ from modelport.errors import (
     out_of_memory,
 )
 from modelport.memory import has_room_for
+from modelport.sources import check_readable
 from modelport.spec import GROUP, PROJECT, Detection, Framework, Hooks
-from modelport.targets import is_utf8
 
 _NEED_NO_FRAMEWORK = frozenset({"framework", "detect", "conversion_finished"})
 _TRANSLATED: Mapping[str, type[ModelportError]] = {
@@ -354,31 +353,6 @@ class Registry:
 def registry() -> Registry:
     """Return the registry of this process, reading entry points on first use."""
     return Registry()
-
-
-def check_readable(source: Path) -> None:
-    """Raise SourceNotFound for a missing path, SourceUnreadable for an empty file or folder and a path that is not UTF-8."""
-    try:
-        exists = source.exists()
-    except OSError as error:
-        raise SourceNotFound(
-            f"cannot look for the file: {error.strerror}", where=str(source), remedy="check the path"
-        ) from error
-    if not exists:
-        raise SourceNotFound("there is no such file", where=str(source), remedy="check the path")
-    if not is_utf8(source):
-        raise SourceUnreadable(
-            "its path cannot be read as UTF-8, as frameworks read it",
-            where=str(source),
-            remedy="rename it; under an ASCII locale, set PYTHONUTF8=1",
-        )
-    if source.is_dir():
-        if not any(source.iterdir()):
-            raise SourceUnreadable(
-                "the folder is empty", where=str(source), remedy="pass the folder that holds the model"
-            )
-    elif source.stat().st_size == 0:
-        raise SourceUnreadable("the file is empty", where=str(source), remedy="save the model again")
 
 
 def _claim(plugin: Plugin, source: Path, silent: list[ModelportError]) -> Detection | None:

@@ -125,7 +125,7 @@ def _bare(model: ModelProto) -> ModelProto:
 
 
 def _light(tensor: TensorProto) -> TensorProto:
-    if tensor.ByteSize() <= _KEPT_BYTES:
+    if bytes_of(dtype_name(tensor.data_type), tensor.dims) <= _KEPT_BYTES:
         return tensor
     return TensorProto(
         name=tensor.name, data_type=tensor.data_type, dims=tensor.dims, data_location=TensorProto.EXTERNAL
@@ -133,9 +133,9 @@ def _light(tensor: TensorProto) -> TensorProto:
 
 
 def _light_constant(node: NodeProto) -> NodeProto:
-    if node.op_type != "Constant" or node.ByteSize() <= _KEPT_BYTES:
-        return node
     tensors = [(attribute.name, _light(attribute.t)) for attribute in node.attribute if attribute.HasField("t")]
+    if node.op_type != "Constant" or all(tensor.data_location == TensorProto.DEFAULT for _, tensor in tensors):
+        return node
     light = NodeProto(op_type=node.op_type, name=node.name, output=node.output)
     light.attribute.extend(AttributeProto(name=name, type=AttributeProto.TENSOR, t=tensor) for name, tensor in tensors)
     return light
