@@ -199,8 +199,9 @@ def _lengths(index: GraphIndex) -> tuple[int, ...]:
     """Return the rows of constants that are cut or looked up by position: at indices that are computed, not given."""
     found = set()
     for node in index.nodes():
-        data = node.input[0] if node.op_type in ("Gather", "Slice") and node.input else ""
-        if data in index.constants and node.input[1] not in index.constants:
+        place = {"Gather": 1, "Slice": 2}.get(node.op_type, 0)
+        data = node.input[0] if place and len(node.input) > place else ""
+        if data in index.constants and node.input[place] not in index.constants:
             dims = [size for size in index.constants[data].dims[:2] if _POSITIONS[0] <= size <= _POSITIONS[1]]
             found.update(dims[:1] if node.op_type == "Gather" else dims)
     return tuple(sorted(found)[:3])

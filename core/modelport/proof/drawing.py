@@ -86,7 +86,7 @@ def _draw_integers(
 ) -> NDArray[Any]:
     info = np.iinfo(dtype)
     if distribution == "ends of tables" and domain.low is not None and domain.high is not None:
-        ends = [domain.low, domain.low + 1, domain.high - 2, domain.high - 1]
+        ends = [domain.high - 1, domain.low, domain.high - 2, domain.low + 1]
         return np.resize(np.clip(ends, domain.low, domain.high - 1), shape).astype(dtype)
     if distribution == "negative indices" and domain.indexed and info.min < 0:
         return np.resize(np.asarray([-1, 0]), shape).astype(dtype)

@@ -85,7 +85,7 @@ def named_values(index: GraphIndex, name: str) -> tuple[NamedValues, list[Box], 
             continue
         for values in _named_by(index, node, position):
             exact &= not path.moved
-            by_column = _by_column(values, width) if path.first is not None else None
+            by_column = _by_column(values, width, last=path.first is not None)
             if by_column is not None:
                 for column, few in by_column.items():
                     columns.setdefault(column, []).append(path.back(few, column))
@@ -183,11 +183,14 @@ def _unreached(index: GraphIndex) -> Iterator[Array]:
                     yield values.reshape(-1).astype(np.float64)
 
 
-def _by_column(values: Array, width: int | None) -> dict[int, Array] | None:
-    """Return the values of a constant by the column that they are compared with; None where they have none of their own."""
+def _by_column(values: Array, width: int | None, *, last: bool) -> dict[int, Array] | None:
+    """Return the values of a constant by the column that they are compared with; None where they have none of their own.
+
+    Columns are the last axis, or the one before it where an axis was added (bins); `last` says whether the former is known.
+    """
     if width is None or values.size < 2 or values.ndim == 0:
         return None
-    if values.shape[-1] == width and width > 1:
+    if last and values.shape[-1] == width and width > 1:
         return {column: values.reshape(-1, width)[:, column].astype(np.float64) for column in range(width)}
     if values.ndim > 1 and values.shape[-2] == width:
         rows = np.moveaxis(values, -2, 0).reshape(width, -1)

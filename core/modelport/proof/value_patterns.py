@@ -18,9 +18,12 @@ from modelport.proof.named_values import NamedValues
 Array = NDArray[Any]
 Generator = np.random.Generator
 
-_NEIGHBOURS = {True: np.asarray([0.0, 1.0, -1.0, 1e4, -1e4]), False: np.asarray([1e4, -1e4])}
-"""Where the values that a graph names are probed, in spacings of the dtype: at them and beside them where the graph compares the
-input itself, well beside them where rounding errors lie between."""
+_NEIGHBOURS = {True: ("at", "above", "below", "far above", "far below"), False: ("far above", "far below")}
+"""Where the values that a graph names are probed: at them and beside them where the graph compares the input itself, only well
+beside them where rounding errors lie between."""
+
+_FAR = 1e4
+"""In spacings of the dtype."""
 
 PATTERNS: Mapping[str, Callable[[Array, Generator], Array]] = {
     "normal": lambda usual, rng: rng.standard_normal(usual.shape),
@@ -80,9 +83,18 @@ def rows_at_named(named: NamedValues, usual: Array, dtype: str, rng: Generator) 
 
 
 def _beside(values: Array, exact: bool, dtype: str, rng: Generator) -> Array:
-    single = values.astype(np.float64 if dtype == "float64" else np.float32)
-    steps = rng.choice(_NEIGHBOURS[exact], values.shape)
-    return np.asarray(single + steps * np.abs(np.spacing(single)), np.float64)
+    kind = np.float64 if dtype == "float64" else np.float32
+    at = values.astype(kind)
+    far = kind(_FAR) * np.abs(np.spacing(at))
+    moved = {
+        "at": at,
+        "above": np.nextafter(at, kind(np.inf)),
+        "below": np.nextafter(at, kind(-np.inf)),
+        "far above": at + far,
+        "far below": at - far,
+    }
+    choices = [moved[name] for name in _NEIGHBOURS[exact]]
+    return np.choose(rng.integers(0, len(choices), values.shape), choices).astype(np.float64)
 
 
 def typed(values: Array, dtype: str) -> Array:
