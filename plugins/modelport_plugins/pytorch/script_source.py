@@ -61,8 +61,15 @@ def check(source: str) -> None:
             warnings.simplefilter("ignore")
             tree = ast.parse(source)
         _Checker().visit(tree)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise Danger("its code is not as TorchScript writes it", getattr(error, "lineno", 0) or 0) from error
+        return
+    except (
+        SyntaxError,
+        ValueError,
+        RecursionError,
+        MemoryError,
+    ) as error:  # Python's parser calls nesting a lack of memory
+        line = getattr(error, "lineno", 0) or 0
+    raise Danger("its code is not as TorchScript writes it", line)
 
 
 class _Checker(ast.NodeVisitor):
