@@ -21,6 +21,9 @@ from modelport_converters.onnx_graph.tree_lists import put_back, set_aside
 if TYPE_CHECKING:
     from modelport_converters.onnx_graph.registry import Registry
 
+_LONG = 2**20
+"""Elements of a vector: onnx propagates the data of sums of any length, at 200 bytes an element."""
+
 _SMALL = 1024
 """Initializers up to this many bytes stay in the model while it is upgraded: adapters read axes, shapes and scales from them."""
 
@@ -114,10 +117,19 @@ def _upgraded(model: ir.Model, registry: Registry) -> ir.Model:
     proto = _newest(proto)
     if wanted := _functions(proto, registry):
         proto = onnx.inliner.inline_selected_functions(proto, wanted, inline_schema_functions=True)
-    result = ir.from_proto(onnx.shape_inference.infer_shapes(proto, data_prop=True))
+    result = ir.from_proto(_inferred(proto))
     _attach(result, weights)
     put_back(result, lists)
     return result
+
+
+def _inferred(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Infer shapes, with the values of shape tensors unless that costs more than it tells."""
+    inferred = onnx.shape_inference.infer_shapes(proto)
+    shapes = [value.type.tensor_type.shape.dim for value in (*inferred.graph.input, *inferred.graph.value_info)]
+    if any(len(dims) == 1 and dims[0].dim_value > _LONG for dims in shapes):
+        return inferred
+    return onnx.shape_inference.infer_shapes(proto, data_prop=True)
 
 
 def _newest(proto: onnx.ModelProto) -> onnx.ModelProto:
