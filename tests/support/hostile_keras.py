@@ -259,7 +259,9 @@ FILES = {
     "a process in HDF5": Hostile(
         configured(replaced("subprocess", "Popen", args="true"), ".h5"), "", 7, "subprocess.Popen"
     ),
-    "a module that is not named": Hostile(configured(activated("hostile", "rewritten")), "", 2, "hostile.rewritten"),
+    "a module that is not named": Hostile(
+        configured(activated("hostile", "rewritten")), "", 2, "'rewritten' of the module"
+    ),
     "numbers behind a link": Hostile(weights_changed(linked), "contents", 7, "a link to another file"),
     "numbers behind a link in HDF5": Hostile(weights_changed(linked, ".h5"), "contents", 7, "a link to another file"),
     "numbers in another file": Hostile(weights_changed(external), "contents", 7, "lie in another file"),

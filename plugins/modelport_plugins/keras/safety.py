@@ -96,7 +96,7 @@ def _check_module(item: Mapping[str, Any], named: str, source: Path) -> None:
         _refuse(f"{full}, which is no part of a model", source, _REGISTERED)
     else:
         raise BadInput(
-            f"the model uses a custom class that is not known: {full}",
+            f"the model uses a custom class that is not known: {named!r} of the module {module!r}",
             where=str(source),
             remedy="pass -O custom_objects=module, the module that defines it (looked up from the current folder too), or "
             "--model module:factory, a function that builds the whole model, to load the weights into it",
