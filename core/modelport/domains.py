@@ -17,6 +17,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import AttributeProto, NodeProto, numpy_helper
 
+from modelport.errors import CheckFailed
 from modelport.proof.branches import Condition, conditions_of
 from modelport.proof.graph_index import GraphIndex
 from modelport.proof.labels import labels_of
@@ -102,7 +103,14 @@ class Domains(dict[str, Domain]):
 
 def domains_of(path: Path) -> Domains:
     """Return the domain of each graph input of an ONNX file (weights kept outside the file are not read)."""
-    return domains_of_model(onnx.load(str(path), load_external_data=False))
+    try:
+        return domains_of_model(onnx.load(str(path), load_external_data=False))
+    except (ValueError, IndexError, KeyError, TypeError) as error:
+        raise CheckFailed(
+            f"attributes of the graph contradict one another: {' '.join(str(error).split())[:300]}",
+            where=str(path),
+            remedy="export the model again",
+        ) from error
 
 
 def domains_of_model(model: onnx.ModelProto) -> Domains:
