@@ -7,16 +7,16 @@ All failures are gathered before anything is raised. Where a difference is in do
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from modelport.errors import BrokenHook, ModelportError, NotEquivalent, ProofIncomplete
 from modelport.proof.case_judge import CaseJudge, Observations, Recourse, Runner, Values, brief
 from modelport.proof.compare import compare, dtype_of, is_float, merge
+from modelport.proof.plan import Arrays, Case, Plan
 from modelport.proof.tolerance import ATOL, RTOL, Tolerance
 from modelport.report import CaseResult, Figures, Proof, Verdict
-from modelport.samples import Case, Plan
 
 __all__ = [
     "ATOL",
@@ -36,11 +36,18 @@ _WIDENED = ("float16", "bfloat16", "float64")
 _CALLS = 30
 """How often the reference is asked again on a small case, to see whether it keeps state."""
 
+Stateless = Callable[[Arrays], bool]
+
 _STEADY = Tolerance(rtol=1e-5, atol=1e-6)
 """How far two answers of one model to one question may be apart: threads that add up in another order."""
 
 
-def observe(reference: str, run: Runner, plan: Plan, *, seconds: float, stateless: bool = False) -> Observations:
+def unknown(arrays: Arrays) -> bool:
+    """Whether a model keeps nothing between calls, where nobody knows."""
+    return False
+
+
+def observe(reference: str, run: Runner, plan: Plan, *, seconds: float, stateless: Stateless = unknown) -> Observations:
     """Run the reference over a plan of cases.
 
     The plan's minimum always runs: every symbolic dimension at three sizes. Further cases run until half the budget is used. At
@@ -51,7 +58,8 @@ def observe(reference: str, run: Runner, plan: Plan, *, seconds: float, stateles
         run: the reference; an exception from it means that it does not admit the case.
         plan: the cases, from `modelport.samples`.
         seconds: the budget of the whole proof.
-        stateless: whether the reference is known to keep nothing between calls; it is asked again only once then.
+        stateless: whether the reference is known to keep nothing between calls, by inputs that it admits; it is asked again only
+            once then.
     """
     seen = Observations(reference)
     start = time.perf_counter()
@@ -67,7 +75,9 @@ def observe(reference: str, run: Runner, plan: Plan, *, seconds: float, stateles
     if plan.search and seen.answers and time.perf_counter() - start < seconds / 4:
         for case in plan.search(run, seen.answers):
             _answer(case, run, seen)
-    _ask_again(seen, run, 0 if stateless else _CALLS, seconds / 4)
+    if seen.answers:
+        known = stateless(seen.answers[0][0].inputs)
+        _ask_again(seen, run, 0 if known else _CALLS, seconds / 4)
     seen.notes += plan.notes  # written while the cases were made
     return seen
 
@@ -177,8 +187,6 @@ def _answer(case: Case, run: Runner, seen: Observations, *, listed: bool = True)
 
 def _ask_again(seen: Observations, run: Runner, calls: int, seconds: float) -> None:
     """Ask the reference again: a small case repeatedly, then what it was asked first; note what changed."""
-    if not seen.answers:
-        return
     filled = [answer for answer in seen.answers if not answer[0].empty]
     small = min(filled or seen.answers, key=lambda answer: sum(array.size for array in answer[0].inputs.values()))
     start = time.perf_counter()

@@ -50,6 +50,10 @@ class OpenModel:
         )
         return values
 
+    def is_stateless(self, arrays: Mapping[str, Any]) -> bool:
+        """Whether the model is known to keep nothing between calls; the arrays are inputs that it admits."""
+        return self.plugin.is_stateless(self.model, self.signature, arrays, self.options)
+
     @property
     def domains(self) -> Domains:
         """What the graph admits at each input, where the model is an ONNX file."""

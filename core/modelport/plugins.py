@@ -128,9 +128,10 @@ class Plugin:
             raise self._broken(hook, f"returned {wrong}; the specification asks for {hook_results.ASKED[hook]}")
         return result
 
-    def is_stateless(self, model: Any) -> bool:
+    def is_stateless(self, model: Any, signature: Any, inputs: Mapping[str, Any], options: Any) -> bool:
         """Whether the plugin knows that the model keeps nothing between calls."""
-        return self.has("stateless") and bool(self.call("stateless", model=model))
+        arguments = {"model": model, "signature": signature, "inputs": inputs, "options": options}
+        return self.has("stateless") and bool(self.call("stateless", **arguments))
 
     def run_in_double(self, model: Any, signature: Any, inputs: Mapping[str, Any], options: Any) -> Mapping[str, Any]:
         """Run a model in float64 by its hook, else by giving it float64 inputs; any exception means that it cannot."""

@@ -11,6 +11,7 @@ from modelport.domains import domains_of
 from modelport.job import Job
 from modelport.models import OpenModel
 from modelport.proof.other_evaluations import OtherEvaluations
+from modelport.proof.plan import Reach
 from modelport.proof.tolerance import tolerance_for
 from modelport.spec import HUB
 
@@ -19,14 +20,16 @@ def observe(job: Job, path: Path) -> None:
     """Run the source, untouched by the export, on every case."""
     with job.stage("reference"):
         user = user_samples(job)
-        cases = samples.plan(job.signature, domains_of(path), user=user, plugin=_plugin_samples(job))
+        finite = job.source.framework.finite_only or job.target.framework.finite_only
+        reach: Reach = "finite" if finite else "everything"
+        cases = samples.plan(job.signature, domains_of(path), user=user, plugin=_plugin_samples(job), reach=reach)
         source = OpenModel(job.source, job.model, job.signature, job.options, None)
         job.observed = equivalence.observe(
             job.source.title,
             source.run,
             cases,
             seconds=job.request["seconds"],
-            stateless=job.source.is_stateless(job.model),
+            stateless=source.is_stateless,
         )
 
 

@@ -17,7 +17,7 @@ from modelport.domains import Domain
 from modelport.errors import InvalidSignature
 from modelport.proof.drawing import sizes_in, stretch
 from modelport.proof.further import Further
-from modelport.proof.plan import Arrays, Case, Plan, Slot
+from modelport.proof.plan import Arrays, Case, Plan, Reach, Slot
 from modelport.signature import Signature
 
 __all__ = ["Arrays", "Case", "Plan", "Slot", "inputs_at", "plan", "require_known", "sizes_in"]
@@ -36,7 +36,7 @@ def plan(
     *,
     user: Arrays | None = None,
     plugin: Callable[[int], Arrays | None] | None = None,
-    extremes: bool = True,
+    reach: Reach = "everything",
 ) -> Plan:
     """Plan the cases of a proof.
 
@@ -45,18 +45,18 @@ def plan(
         domains: what the graph admits, by input (missing ones are free).
         user: the user's samples, fitted to the signature; where given, all cases are made of them.
         plugin: returns the plugin's samples for a seed, or None; where it has some, the minimum is made of them.
-        extremes: whether cases beyond the minimum go beyond usual values and sizes: not where a loss is measured, not judged.
+        reach: how far the cases beyond the minimum go.
 
     Raises:
         InvalidSignature: when an input's dtype or rank is unknown.
     """
     require_known(signature)
     if user is not None:
-        maker = _Maker(signature, domains, user, extremes)
+        maker = _Maker(signature, domains, user, reach)
         return Plan(maker.user_slots(user), iter(()), maker.notes)
     drawn = _plugin_cases(signature, plugin, 0) if plugin else iter(())
     first = next(drawn, None)
-    maker = _Maker(signature, domains, first.inputs if first else None, extremes)
+    maker = _Maker(signature, domains, first.inputs if first else None, reach)
     if plugin is None or first is None:
         return Plan(maker.slots("normal"), maker.further(), maker.notes, maker.search)
     again = itertools.chain(drawn, *(_plugin_cases(signature, plugin, seed) for seed in (1, 2)))
@@ -94,9 +94,9 @@ def _plugin_cases(signature: Signature, plugin: Callable[[int], Arrays | None], 
 
 class _Maker:
     def __init__(
-        self, signature: Signature, domains: Mapping[str, Domain], base: Arrays | None, extremes: bool = True
+        self, signature: Signature, domains: Mapping[str, Domain], base: Arrays | None, reach: Reach = "everything"
     ) -> None:
-        self.extremes = extremes
+        self.reach = reach
         self.signature = signature
         self.domains = domains
         self.base = base
@@ -137,7 +137,7 @@ class _Maker:
         return search(run, answers) if search else ()
 
     def _further(self) -> Further:
-        return Further(self.signature, self.domains, self.sizes, self.base, self.notes, extremes=self.extremes)
+        return Further(self.signature, self.domains, self.sizes, self.base, self.notes, reach=self.reach)
 
     def _at_example(self, label: str) -> Iterator[Case]:
         yield self.sized(label, dict(self.sizes))

@@ -92,6 +92,7 @@ class Framework:
         distributions: the packages whose versions a report names.
         folder: True when a saved model is a folder.
         variants: the ways in which `runner` runs a model ("eager", "compiled"), the usual one first; empty for one way.
+        finite_only: whether its kernels define no result for NaN, infinities and batches of no rows; proofs leave these out.
     """
 
     key: str
@@ -105,6 +106,7 @@ class Framework:
     distributions: tuple[str, ...] = ()
     folder: bool = False
     variants: tuple[str, ...] = ()
+    finite_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -260,10 +262,14 @@ class Hooks:
         raise NotImplementedError
 
     @hookspec(firstresult=True)
-    def stateless(self, model: Model) -> bool:
+    def stateless(self, model: Model, signature: Signature, inputs: Arrays, options: Options) -> bool:
         """Say whether the model is known to keep nothing between calls: all of its parts are the framework's own. Optional.
 
         A proof asks other models thirty times more, to see whether they answer the same. Without this hook nothing is known.
+        `inputs` are some that the model admits, for those who have to call it to know.
+
+        Raises:
+            NotEquivalent: when the model keeps state that `run` hides, by starting afresh in every call.
         """
         raise NotImplementedError
 

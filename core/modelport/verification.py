@@ -76,8 +76,7 @@ def _verify(
     to_left = match_outputs(left.signature, right.signature, notes)
     plan = _plan(left, right, to_right, user)
     plan.notes.extend(notes)
-    steady = left.plugin.is_stateless(left.model)
-    seen = equivalence.observe(left.title, left.run, plan, seconds=seconds, stateless=steady)
+    seen = equivalence.observe(left.title, left.run, plan, seconds=seconds, stateless=left.is_stateless)
 
     def candidate(arrays: Mapping[str, Any]) -> Mapping[str, Any]:
         return to_left(right.run({to_right[name]: array for name, array in arrays.items()}))
@@ -127,7 +126,10 @@ def _plan(
     domains = left.domains or right.domains.renamed({theirs: mine for mine, theirs in to_right.items()})
     signature = _common(left.signature, right.signature, to_right)
     fitted = sample_files.fit(user, signature) if user else None
-    return samples.plan(signature, domains, user=fitted, plugin=left.samples)
+    finite = left.plugin.framework.finite_only or right.plugin.framework.finite_only
+    return samples.plan(
+        signature, domains, user=fitted, plugin=left.samples, reach="finite" if finite else "everything"
+    )
 
 
 def _common(left: Signature, right: Signature, to_right: Mapping[str, str]) -> Signature:

@@ -15,7 +15,7 @@ from modelport.domains import Domain, Domains
 from modelport.proof.branches import tried
 from modelport.proof.drawing import draw, shape_at, sizes_in, stretch
 from modelport.proof.labels import LabelSearch
-from modelport.proof.plan import Arrays, Case, Search
+from modelport.proof.plan import Arrays, Case, Reach, Search
 from modelport.proof.tree_leaves import in_leaves
 from modelport.proof.value_patterns import PATTERNS, SPECIALS, rows_at_named, rows_of, typed
 from modelport.signature import Signature, TensorSpec
@@ -45,7 +45,7 @@ class Further:
         sizes: of the symbolic dimensions, at the example.
         base: usual inputs, where somebody has some; else they are drawn.
         notes: gets what was left out.
-        extremes: whether to go beyond usual values and sizes.
+        reach: how far beyond usual values and sizes to go.
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class Further:
         base: Arrays | None,
         notes: list[str],
         *,
-        extremes: bool = True,
+        reach: Reach = "everything",
     ) -> None:
-        self.signature, self.base, self.notes, self.extremes = signature, base, notes, extremes
+        self.signature, self.base, self.notes, self.reach = signature, base, notes, reach
         self.domains = domains if isinstance(domains, Domains) else Domains(domains)
         self.sizes = dict(sizes)
         self.dtypes = {spec.dtype for spec in signature.inputs}
@@ -70,7 +70,7 @@ class Further:
         """Yield the cases, those first that show most for what they cost."""
         if any(domain.thresholds for domain in self.domains.values()):
             yield self.drawn("at the thresholds of trees", self._tree_sizes(_TREE_ROWS), 7, "thresholds")
-        if not self.extremes:
+        if self.reach == "usual":
             for seed, distribution in enumerate(("normal", "uniform", "small", "sparse"), start=1):
                 yield self.drawn(f"{distribution}, seed {seed}", self._ample(), seed, distribution)
             return
@@ -81,6 +81,12 @@ class Further:
             yield self.drawn("strings outside the vocabulary", self._ample(), 21, "unknown")
             yield from self._vocabulary()
         yield from self._sizes()
+        if self.reach == "everything":
+            yield from self._undefined()
+        yield from self._branches()
+
+    def _undefined(self) -> Iterator[Case]:
+        """Yield what some frameworks define no result for: values that are not finite, and a batch of no rows."""
         if self._floats():
             yield self._patterned("not finite", list(SPECIALS), extreme=True, finite=False)
         if self.batch and self.domains.empty_batches:
@@ -94,7 +100,7 @@ class Further:
         widths = {spec.name: spec.shape[1] for spec in self._floats() if spec.shape and len(spec.shape) == 2}
         known = {name: width for name, width in widths.items() if isinstance(width, int)}
         tabular = self._is_table() and len(known) == len(self.signature.inputs)
-        if not (self.extremes and self.domains.labels and tabular):
+        if self.reach == "usual" or not self.domains.labels or not tabular:
             return None
         dtypes = {spec.name: spec.dtype for spec in self.signature.inputs}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from numpy.typing import NDArray
 
@@ -44,6 +44,10 @@ class Slot:
     alternatives: Iterable[Case]
     missing: str
 
+
+Reach = Literal["everything", "finite", "usual"]
+"""How far the cases beyond the minimum go: to NaN, infinities and empty batches; to what is finite; not beyond usual values and
+sizes, where a loss is measured and not judged."""
 
 Search = Callable[[Callable[[Arrays], Mapping[str, Any]], list[tuple[Case, Mapping[str, Any]]]], Iterable[Case]]
 """Finds further cases by asking the reference, from what it has answered so far."""

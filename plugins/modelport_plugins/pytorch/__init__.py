@@ -87,11 +87,16 @@ def run(model: Any, signature: Signature, inputs: Arrays) -> Arrays:
 
 
 @hookimpl
-def stateless(model: Any) -> bool:
-    """Say whether an exported program changes none of its buffers; of other modules nothing is known."""
-    from modelport_plugins.pytorch.calling import is_program
+def stateless(model: Any, signature: Signature, inputs: Arrays) -> bool:
+    """Say whether an exported program changes none of its buffers; of other modules nothing is known beyond their buffers."""
+    from modelport_plugins.pytorch.arrays import to_tensor
+    from modelport_plugins.pytorch.calling import device_of, is_program, module_of, require_steady
 
-    return is_program(model) and not model.graph_signature.buffers_to_mutate
+    if is_program(model) and not model.graph_signature.buffers_to_mutate:
+        return True
+    names, device = [spec.name for spec in signature.inputs], device_of(module_of(model))
+    require_steady(model, names, [to_tensor(inputs[name], device) for name in names])
+    return False
 
 
 @hookimpl

@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     import torch
 
 _programs: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
-_steady: weakref.WeakSet[Any] = weakref.WeakSet()
-"""Modules whose buffers change in a call without changing what later calls answer: caches."""
-
 _CALLS = 30
+"""How often a model whose buffers change is called again."""
 
 
 def is_program(model: object) -> bool:
@@ -140,33 +138,32 @@ def positional(model: Any, names: Sequence[str]) -> torch.nn.Module:
 def results(model: Any, names: Sequence[str], tensors: Sequence[Any]) -> list[tuple[tuple[str | int, ...], Any]]:
     """Run a model on the named inputs' tensors in evaluation mode; returns what `named_tensors` makes of the result."""
     args, kwargs = arguments_for(model, names)(tensors)
+    with evaluating(model):
+        return list(named_tensors(module_of(model)(*args, **kwargs)))
+
+
+def require_steady(model: Any, names: Sequence[str], tensors: Sequence[Any]) -> None:
+    """Call a model again and again, its buffers as the call before has left them; raises NotEquivalent if answers change.
+
+    Every other call of ours finds the buffers as they were at first, so that it would not show.
+    """
+    args, kwargs = arguments_for(model, names)(tensors)
     module = module_of(model)
     with evaluating(model):
-        versions = _versions(module)
-        found = list(named_tensors(module(*args, **kwargs)))
-        if module not in _steady and _versions(module) != versions:
-            _require_steady(module, found, lambda: list(named_tensors(module(*args, **kwargs))))
-        return found
+        before = _versions(module)
+        first = list(named_tensors(module(*args, **kwargs)))
+        for _ in range(_CALLS if _versions(module) != before else 0):
+            for (path, expected), (_, found) in zip(first, named_tensors(module(*args, **kwargs)), strict=False):
+                if not _alike(expected, found):
+                    raise NotEquivalent(
+                        "the model keeps state in its buffers: called again with the same inputs, it answers otherwise",
+                        where=f"output {'.'.join(map(str, path)) or '0'} of {type(module).__name__}",
+                        remedy="make the state an input and an output of forward: an ONNX model keeps none between calls",
+                    )
 
 
 def _versions(module: torch.nn.Module) -> list[tuple[int, int]]:
     return [(id(buffer), buffer._version) for buffer in module.buffers()]
-
-
-def _require_steady(module: torch.nn.Module, first: Sequence[Any], call: Callable[[], Sequence[Any]]) -> None:
-    """Call a model whose buffers a call has changed again and again; raises NotEquivalent unless it answers the same.
-
-    Buffers are restored after every call of ours, so that nobody else would see what they do to the next answer.
-    """
-    for _ in range(_CALLS):
-        for (path, before), (_, after) in zip(first, call(), strict=False):
-            if not _alike(before, after):
-                raise NotEquivalent(
-                    "the model keeps state in its buffers: called again with the same inputs, it answers otherwise",
-                    where=f"output {'.'.join(map(str, path)) or '0'} of {type(module).__name__}",
-                    remedy="make the state an input and an output of forward: an ONNX model keeps none between calls",
-                )
-    _steady.add(module)
 
 
 def _alike(before: torch.Tensor, after: torch.Tensor) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from inspect import Parameter
 from typing import TYPE_CHECKING, Any
 
-from modelport.errors import CannotConvert, InvalidSignature, NotEquivalent, SignatureNeeded, nearest
+from modelport.errors import CannotConvert, InvalidSignature, SignatureNeeded, nearest
 from modelport.signature import DTYPES, Dim, Signature, TensorSpec
 from modelport_plugins.pytorch.calling import (
     device_of,
@@ -89,7 +89,7 @@ def _with_outputs(model: Any, inputs: Signature) -> Signature:
         tensors = example(inputs, sizes, device_of(module_of(model)), fill)
         try:
             outputs = _outputs(model, names, tensors)
-        except (CannotConvert, NotEquivalent):
+        except CannotConvert:
             raise
         except Exception as error:
             failure = failure or error

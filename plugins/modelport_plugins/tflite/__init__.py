@@ -49,6 +49,7 @@ def framework() -> Framework:
             Option("inputs_layout", "str", "nchw", "the layout of image inputs in what is written", ("nchw", "nhwc")),
         ),
         distributions=("ai-edge-litert", "tensorflow", "tf2onnx"),
+        finite_only=True,
     )
 
 

@@ -136,7 +136,7 @@ def _observe(
         fitted = sample_files.fit(user, opened.signature) if user else None
         cases = samples.plan(opened.signature, opened.domains, user=fitted)
         title = f"{opened.title}, {reference.engine}"
-        seen = equivalence.observe(title, reference.run, cases, seconds=seconds, stateless=True)
+        seen = equivalence.observe(title, reference.run, cases, seconds=seconds, stateless=opened.is_stateless)
     if not seen.answers:  # before anything is done in vain
         equivalence.require(
             equivalence.judge(seen, "the optimised model", reference.run, equivalence.Tolerance(), seconds=seconds),

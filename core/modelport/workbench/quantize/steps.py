@@ -52,8 +52,8 @@ def observe(job: Job, opened: OpenModel, seconds: float, *, judge_drop: bool) ->
     """Run the float model on every case."""
     user = job.user
     with job.stage("reference"):
-        plan = samples.plan(job.signature, opened.domains, user=user.arrays if user else None, extremes=False)
-        seen = equivalence.observe(opened.title, opened.run, plan, seconds=seconds, stateless=True)
+        plan = samples.plan(job.signature, opened.domains, user=user.arrays if user else None, reach="usual")
+        seen = equivalence.observe(opened.title, opened.run, plan, seconds=seconds, stateless=opened.is_stateless)
     record = job.report
     record.reference = f"{opened.title}, {opened.model.session.engine}"
     record.refused, record.cases = seen.refused, len(seen.answers)
