@@ -38,6 +38,7 @@ def framework() -> Framework:
         ),
         distributions=("tensorflow", "tf2onnx"),
         folder=True,
+        finite_only=True,
     )
 
 
