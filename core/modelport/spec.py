@@ -90,7 +90,7 @@ class Framework:
         aliases: other names for the key.
         options: the options that its hooks understand.
         distributions: the packages whose versions a report names.
-        folder: True when a saved model is a folder.
+        folder: True when a saved model is a folder; one that exists and is no SavedModel is replaced with --force only.
         variants: the ways in which `runner` runs a model ("eager", "compiled"), the usual one first; empty for one way.
         finite_only: whether its kernels define no result for NaN, infinities and batches of no rows; proofs leave these out.
     """

@@ -141,6 +141,23 @@ def test_a_page_that_the_disk_has_no_room_for_costs_a_warning(
     assert [path.name for path in tmp_path.iterdir()] == ([] if fails else ["out.onnx"])
 
 
+def test_a_plot_that_the_disk_has_no_room_for_does_not_cost_what_was_measured(
+    python: Any, onnx_files: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("resource", reason="limits are POSIX's")
+    pytest.importorskip("matplotlib")
+    import_it = "import os; os.environ['MPLCONFIGDIR'] = '/nonexistent'; import matplotlib.font_manager"
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))"
+    words = ("--plot", "plot.svg", "--grid", "N=1", "--rounds", 2, "--warmup", 0, "--no-memory")
+
+    outcome = python("-c", f"{import_it}\n{limit}\n{MODELPORT}", "bench", onnx_files / "doubling.onnx", *words)
+
+    assert outcome.status == 0, outcome.err
+    assert "p50 ms" in outcome.out
+    assert "note: the plot was not written: cannot write the target: File too large" in outcome.out
+    assert not list(tmp_path.iterdir())
+
+
 # --- names and locales ---------------------------------------------------------------------------
 
 LOCALES: dict[str, dict[str, str]] = {

@@ -13,8 +13,8 @@ import threading
 import time
 import warnings
 from collections.abc import Sequence
-from types import FrameType
-from typing import Any, NoReturn
+from types import FrameType, TracebackType
+from typing import Any, NoReturn, Self
 
 import click
 
@@ -48,39 +48,50 @@ class _Signals:
     def __init__(self) -> None:
         self.came: type[BaseException] | None = None
         self._waiting = False
+        self._unraisable_before = sys.unraisablehook
+
+    def __enter__(self) -> Self:
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) is not signal.SIG_IGN:  # as in the background of a shell
                 signal.signal(number, self._receive)
         sys.unraisablehook = self._unraisable
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        sys.unraisablehook = self._unraisable_before
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if _importing(frame) and not self._waiting:
+        if _importing(frame) and not self._waiting and self._send_again(number):
             self._waiting = True
-            self._send_again(number)
             return
         self.came = KeyboardInterrupt if number == signal.SIGINT else _Terminated
         raise self.came
 
-    def _send_again(self, number: int) -> None:
-        """Send a signal to ourselves in a moment, or in the next one where modules are still imported then."""
+    def _send_again(self, number: int) -> bool:
+        """Send a signal to ourselves as soon as no module is imported; False where memory does not suffice for a thread."""
 
         def send() -> None:
             while _importing(sys._current_frames().get(threading.main_thread().ident or 0)):
                 time.sleep(_AGAIN_SECONDS)
             signal.raise_signal(number)
 
-        threading.Timer(_AGAIN_SECONDS, send).start()
+        try:
+            threading.Timer(_AGAIN_SECONDS, send).start()
+        except (RuntimeError, MemoryError):
+            return False
+        return True
 
     def _unraisable(self, lost: sys.UnraisableHookArgs) -> None:
         """Send a signal again whose exception came in a destructor or a callback, which cannot pass it on."""
         if isinstance(lost.exc_value, KeyboardInterrupt | _Terminated):
             self._send_again(signal.SIGINT if isinstance(lost.exc_value, KeyboardInterrupt) else signal.SIGTERM)
         else:
-            sys.__unraisablehook__(lost)
+            self._unraisable_before(lost)
 
     def leave(self, status: int) -> None:
         """From here on a signal only ends the process sooner, with the status that it has earned."""
-        sys.unraisablehook = sys.__unraisablehook__
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, lambda number, frame: os._exit(status))
@@ -100,9 +111,8 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None) -> N
     if not debug:
         warnings.simplefilter("ignore")
         logging.disable(logging.WARNING)
-    signals = _Signals()
     gc.set_threshold(*_COLLECT_SELDOM)
-    with guarded():
+    with _Signals() as signals, guarded():
         try:
             left = command.main(words, prog_name=name, standalone_mode=False, obj=shlex.join([name, *words]))
             # click returns the status that a command has left with through Context.exit

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from modelport import preprocessing, sample_files
-from modelport.errors import BadInput
+from modelport.errors import BadInput, OutputNotWritable
 from modelport.models import OpenModel, find_plugin, open_model
 from modelport.options import split_options
 from modelport.samples import Arrays, inputs_at, require_known, sizes_in
@@ -105,7 +105,8 @@ def bench(
     Raises:
         BadInput: for a provider or variant that is not there, a model that does not run, or a number out of range.
         InvalidSignature: for shapes that a model contradicts; nothing has been measured then.
-        OutputNotWritable: for a plot that cannot be written; nothing has been measured then.
+        OutputNotWritable: for a plot that could not be written; nothing has been measured then. One that cannot be written in
+            the end is a note in the report.
         ModelportError: when a model cannot be loaded.
     """
     _check_numbers(len(sources), rounds, seconds, warmup)
@@ -140,7 +141,10 @@ def bench(
             interrupted = True
     report = _report(work, interrupted, command)
     if target:
-        draw(report, target)
+        try:
+            draw(report, target)
+        except OutputNotWritable as error:  # what was measured stands without it
+            report.notes.append(f"the plot was not written: {error.what}")
     return report
 
 
