@@ -67,10 +67,13 @@ class Workspace:
                 self._folder = Path(tempfile.mkdtemp(prefix="modelport-"))
             else:
                 require_parent(self.target)
-                self._lock = _locked(self.target)
-                undo.callback(self._unlock)
-                _clear(Path(self._lock.lock_file).parent, self.target.parent)
-                self._folder = Path(tempfile.mkdtemp(dir=Path(self._lock.lock_file).parent))
+                folder = _folder_of(self.target)
+                self._lock = _lock_in(folder)
+                undo.callback(self._unlock)  # before it is held, so that an interrupt leaves nothing behind
+                _acquire(self._lock, self.target)
+                _clear(folder, self.target.parent)
+                undo.callback(_clear, folder, self.target.parent)
+                self._folder = Path(tempfile.mkdtemp(dir=folder))
             (self._folder / "made").mkdir()
             undo.pop_all()
         self.path = self._folder / "made" / (self.target.name if self.target else default_name)
@@ -120,24 +123,34 @@ class Workspace:
             return
         lock = Path(self._lock.lock_file)
         with contextlib.suppress(OSError):
-            if sum(1 for _ in lock.parent.iterdir()) == 1:
+            if self._lock.is_locked and sum(1 for _ in lock.parent.iterdir()) == 1:
                 lock.unlink()
         self._lock.release()
         with contextlib.suppress(OSError):  # another run is in it already, or something could not be put back
             lock.parent.rmdir()
 
 
-def _locked(target: Path) -> Any:
-    """Return a lock (`filelock.FileLock`) on a target, held; its file lies in the target's workspace.
+def _folder_of(target: Path) -> Path:
+    """Return the workspace of a target; its name is as long for every target, as the target's may be as long as can be."""
+    return target.parent / f".modelport-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}.partial"
+
+
+def _lock_in(folder: Path) -> Any:
+    """Return the lock (`filelock.FileLock`) of a workspace, not held yet.
 
     The system frees the lock of a process that dies, so that a locked workspace is a live one's.
     """
-    from filelock import FileLock, Timeout
+    from filelock import FileLock
 
-    folder = target.parent / f".modelport-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}.partial"
-    lock = FileLock(folder / "lock", timeout=PATIENCE, thread_local=False)
+    return FileLock(folder / "lock", timeout=PATIENCE, thread_local=False)
+
+
+def _acquire(lock: Any, target: Path) -> None:
+    """Hold a workspace's lock, made with its folder where there is none; raises OutputNotWritable when another run holds it."""
+    from filelock import Timeout
+
     while True:
-        folder.mkdir(mode=0o700, exist_ok=True)
+        Path(lock.lock_file).parent.mkdir(mode=0o700, exist_ok=True)
         try:
             lock.acquire()
         except FileNotFoundError:  # the run before has ended in this moment, and taken the folder with it
@@ -148,7 +161,7 @@ def _locked(target: Path) -> Any:
                 where=str(target),
                 remedy="wait until it has ended, or choose another target with -o",
             ) from None
-        return lock
+        return
 
 
 def _clear(workspace: Path, parent: Path) -> None:

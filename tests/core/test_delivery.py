@@ -298,6 +298,28 @@ def test_a_delivery_works_outside_the_main_thread(target: Path) -> None:
     assert len(contents(target.parent)) == 2
 
 
+@pytest.mark.parametrize("name", ["_acquire", "_clear"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_an_interrupt_while_the_workspace_is_made_leaves_nothing_behind(
+    name: str, after: bool, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, calls = getattr(delivery, name), iter(range(100))
+
+    def interrupted(*arguments: Any) -> None:
+        first = next(calls) == 0
+        if not first or after:
+            whole(*arguments)
+        if first:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(delivery, name, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Workspace(target, "x")
+    assert not list(target.parent.iterdir())
+    deliver(target, folder=False)
+    assert sorted(path.name for path in target.parent.iterdir()) == list(NAMES)
+
+
 # --- other runs ----------------------------------------------------------------------------------
 
 
