@@ -83,9 +83,12 @@ class Worker:
 
     def _dead(self, index: int, failure: str, seconds: float) -> Outcome:
         self.stop()
-        log = self.root / "output"
-        output = log.read_text(errors="replace")[-6000:] if log.exists() else ""
-        return Outcome(index, "", None, failure, output, seconds)
+        kind, output = (_text(self.root / name) for name in ("kind", "output"))
+        return Outcome(index, kind, None, failure, output[-6000:], seconds)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(errors="replace") if path.exists() else ""
 
 
 def fuzz(name: str, seed: int, indices: Iterable[int], root: Path) -> Iterator[Outcome]:

@@ -94,6 +94,7 @@ def _run(form: Format, seed: int, index: int, scratch: Scratch, written: list[st
     os.truncate(scratch.root / "output", 0)
     random = Random(f"{form.name}:{seed}:{index}")
     kind = "intact" if index == INTACT else _mutate(form, scratch, random)
+    (scratch.root / "kind").write_text(kind)  # for whoever finds this process dead
     source, target = scratch.folder("source") / form.source, scratch.folder("target") / "result.onnx"
     words = [str(source), *form.words]
     before = scratch.listing("source", "tmp", "here")
