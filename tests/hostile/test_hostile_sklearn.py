@@ -303,6 +303,19 @@ def test_an_array_of_a_huge_shape_is_not_allocated(nest, tmp_path, capfd):
     assert_refused(nest, nest.commands(source)["convert"], capfd, REFUSED)
 
 
+def test_a_sparse_matrix_that_unpacks_beyond_the_memory_is_refused(nest, tmp_path, capfd):
+    def edit(schema, members):
+        stream = io.BytesIO()
+        sparse.save_npz(stream, sparse.csr_matrix(np.zeros((3, 4))))
+        with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("bomb.npy", bytes(200_000_000))
+        members[next(nodes(schema, "csr_matrix"))["file"]] = stream.getvalue()
+
+    source = edited(SVC().fit(sparse.csr_matrix(X), Y), tmp_path / "model.skops", edit)
+    words = [*nest.commands(source)["convert"], "--memory", "100MB"]
+    assert "--memory" in assert_refused(nest, words, capfd, (2,))
+
+
 def test_a_schema_nested_without_end_is_unreadable(nest, tmp_path, capfd):
     source = tmp_path / "model.skops"
     with zipfile.ZipFile(source, "w") as archive:
@@ -349,6 +362,32 @@ def tree_outputs(path):
         next(nodes(schema, "Tree"))["__reduce__"]["args"]["content"][2] = text(1_000_000)
 
     return edited(DecisionTreeClassifier(max_depth=3).fit(X, Y), path, edit)
+
+
+def tree_without_rows(path):
+    def edit(schema, members):
+        stream = io.BytesIO()
+        np.save(stream, np.array(4))
+        members[next(nodes(schema, "Tree"))["content"]["content"]["nodes"]["file"]] = stream.getvalue()
+
+    return edited(DecisionTreeClassifier(max_depth=3).fit(X, Y), path, edit)
+
+
+def with_short_state(name):
+    def write(path):
+        def edit(schema, members):
+            del next(nodes(schema, name))["content"]["content"][2:]
+
+        return edited(neighbours()(), path, edit)
+
+    return write
+
+
+def beyond_its_block(model):
+    model.random_state = np.random.RandomState(0)
+    state = model.random_state.get_state(legacy=False)
+    state["state"]["pos"] = 2**30
+    model.random_state.set_state(state)
 
 
 def set_state(place, value):
@@ -423,6 +462,10 @@ ASTRAY = {
     "a tree whose child is far away": tree_with(right_child=2**40),
     "a tree whose feature is far away": tree_with(feature=2**40),
     "a tree of more outputs than class counts": tree_outputs,
+    "a tree whose nodes are no rows": tree_without_rows,
+    "neighbours restored from too little": with_short_state("KDTree"),
+    "a metric restored from too little": with_short_state("EuclideanDistance64"),
+    "random numbers from beyond their block": changed(lambda: KMeans(3).fit(X), beyond_its_block),
     "a forest of other features": changed(
         lambda: RandomForestClassifier(2).fit(X, Y),
         lambda model: setattr(model, "estimators_", RandomForestClassifier(2).fit(np.hstack([X] * 50), Y).estimators_),

@@ -7,7 +7,9 @@ the nodes themselves rather than the file's own words about them.
 
 from __future__ import annotations
 
+import io
 import json
+import math
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,13 @@ from . import contents
 from .harmless import HARMLESS
 
 _SCHEMA = "schema.json"
+_PLAIN = {"CachedNode", "DictNode", "JsonNode", "ListNode", "NdArrayNode", "TupleNode", "TypeNode"}
+_STATE_SIZES = {
+    "sklearn.metrics._dist_metrics": 3,
+    "sklearn.neighbors._ball_tree": 13,
+    "sklearn.neighbors._kd_tree": 13,
+}
+"""By module: the parts of the tuple that its native objects are restored from."""
 
 
 def is_archive(source: Path) -> bool:
@@ -56,7 +65,8 @@ def load(source: Path, trust: bool, trust_types: tuple[str, ...]) -> Any:
             tree = _tree(archive)
             if not trust:
                 _require_harmless(tree, trust_types, source)
-            _check_arguments(tree)
+            _check_sizes(tree, source)
+            _check_states(tree)
             model = tree.construct()
         contents.check(model)
         return model
@@ -126,10 +136,59 @@ def _nodes(tree: Any) -> Iterator[Any]:
             pending += [one for one in several if isinstance(one, Node)]
 
 
-def _check_arguments(tree: Any) -> None:
-    """Look at what a tree's constructor is called with: it reads as many class counts as it is told there are outputs."""
+def _check_sizes(tree: Any, source: Path) -> None:
+    """Hold the sizes that arrays claim against their bytes, before they are allocated; sparse ones are archives of arrays."""
     for node in _nodes(tree):
-        if type(node).__name__ == "TreeNode":
-            _, classes, outputs = node.children["args"].construct()
-            if len(classes) != outputs or not all(0 < count < 2**31 for count in classes.tolist()):
-                raise ValueError("a tree has other class counts than outputs")
+        kind, content = type(node).__name__, node.children.get("content")
+        if kind == "NdArrayNode" and isinstance(content, io.BytesIO):
+            _check_size(content.getvalue())
+        elif kind == "SparseMatrixNode":
+            with zipfile.ZipFile(content) as archive:
+                total = sum(entry.file_size for entry in archive.infolist())
+                memory.require(total, "a sparse matrix unpacked", where=str(source))
+                for name in archive.namelist():
+                    _check_size(archive.read(name))
+
+
+def _check_size(data: bytes) -> None:
+    from numpy.lib import format as npy
+
+    stream = io.BytesIO(data)
+    header = npy.read_array_header_1_0 if npy.read_magic(stream) == (1, 0) else npy.read_array_header_2_0
+    shape, _, dtype = header(stream)
+    if math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
+        raise ValueError(f"an array of shape {shape} and dtype {dtype} does not have so many bytes")
+
+
+def _check_states(tree: Any) -> None:
+    """Look at what native objects are restored from: their own code takes it as it would have written it.
+
+    A state that is too short, or an array without dimensions, ends Python there, before the finished object can be checked.
+    """
+    for node in _nodes(tree):
+        kind, state = type(node).__name__, node.children.get("attrs")
+        if kind == "TreeNode":
+            _check_tree(_made(node.children["args"]), _made(state))
+        elif kind == "LossNode" and _made(state):
+            raise ValueError("a loss has a state of its own")
+        elif kind == "ObjectNode" and node.module_name in _STATE_SIZES:
+            size = len(state.children["content"]) if type(state).__name__ == "TupleNode" else 0
+            if size < _STATE_SIZES[node.module_name]:
+                raise ValueError(f"a {node.class_name} is restored from another state than its own")
+
+
+def _made(node: Any) -> Any:
+    """Make what a node describes, if it is nothing but numbers, texts, arrays and what holds them."""
+    found = {type(one).__name__ for one in _nodes(node)}
+    if not found <= _PLAIN:
+        raise ValueError(f"a native object is restored from other objects: {', '.join(sorted(found - _PLAIN))}")
+    return node.construct()
+
+
+def _check_tree(arguments: Any, state: Any) -> None:
+    """As many class counts as outputs; nodes and values as rows."""
+    _, classes, outputs = arguments
+    if len(classes) != outputs or not all(0 < count < 2**31 for count in classes.tolist()):
+        raise ValueError("a tree has other class counts than outputs")
+    if state["nodes"].ndim != 1 or state["values"].ndim != 3:
+        raise ValueError("the nodes or values of a tree are no rows")

@@ -20,6 +20,7 @@ _HIGHEST_DEGREE = 64
 
 def check(model: Any) -> None:
     """Raise ValueError unless everything inside a loaded object is consistent where native code relies on it."""
+    import numpy as np
     from scipy import interpolate, sparse
     from sklearn import cluster, decomposition, ensemble, feature_extraction, neighbors, preprocessing, svm
     from sklearn.ensemble._hist_gradient_boosting.gradient_boosting import BaseHistGradientBoosting
@@ -38,6 +39,7 @@ def check(model: Any) -> None:
         (preprocessing.OneHotEncoder, _check_one_hot),
         ((feature_extraction.text.CountVectorizer, feature_extraction.DictVectorizer), _check_vocabulary),
         (interpolate.BSpline, _check_spline),
+        ((np.random.RandomState, np.random.Generator), _check_generator),
         ((sparse.spmatrix, sparse.sparray), _check_sparse),
         ((ensemble.GradientBoostingClassifier, ensemble.GradientBoostingRegressor), _check_boosting),
     )
@@ -274,6 +276,17 @@ def _check_spline(spline: Any) -> None:
         and np.all(np.diff(knots) >= 0),
         "a spline has other knots than coefficients",
     )
+
+
+def _check_generator(generator: Any) -> None:
+    """The place in the block of numbers that were drawn ahead: 624 of MT19937, four of Philox."""
+    import numpy as np
+
+    legacy = isinstance(generator, np.random.RandomState)
+    state = generator.get_state(legacy=False) if legacy else generator.bit_generator.state
+    place = state["state"].get("pos", state.get("buffer_pos", 0))
+    size = {"MT19937": 624, "Philox": 4}.get(state["bit_generator"], 0)
+    _require(0 <= place <= size, "a generator of random numbers is beyond its block")
 
 
 def _check_sparse(matrix: Any) -> None:
