@@ -143,7 +143,7 @@ def _check_sizes(tree: Any, source: Path) -> None:
         if kind == "NdArrayNode" and isinstance(content, io.BytesIO):
             _check_size(content.getvalue())
         elif kind == "SparseMatrixNode":
-            with zipfile.ZipFile(content) as archive:
+            with zipfile.ZipFile(io.BytesIO(content.getvalue())) as archive:
                 total = sum(entry.file_size for entry in archive.infolist())
                 memory.require(total, "a sparse matrix unpacked", where=str(source))
                 for name in archive.namelist():
