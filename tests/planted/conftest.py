@@ -17,3 +17,10 @@ def fake() -> Iterator[None]:
     planted.register_fake()
     yield
     plugins.registry.cache_clear()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep each kind in one process, where its exports are made once."""
+    for item in items:
+        if (kind := getattr(item, "cls", None)) is not None and hasattr(kind, "faults"):
+            item.add_marker(pytest.mark.xdist_group(kind.__name__))

@@ -10,7 +10,7 @@ import onnx
 from fakes import graph
 from planted import Fault, Sabotage, pair, run, weights_pair
 from planted_case import PlantedFaults
-from planted_models import pytorch, sklearn
+from planted_models import fitted, pytorch, torch
 from planted_trees import Reachable
 from spoiling import constant, rewritten, weight
 
@@ -223,53 +223,6 @@ TABLE_X = np.random.default_rng(43).standard_normal((200, 4)).astype(np.float32)
 Y = np.minimum((np.abs(TABLE_X).sum(axis=1) * 0.9).astype(int), 5)
 
 
-def fitted(make: Callable[[], Any], target: Any = Y) -> Any:
-    """What builds an estimator and fits it on the table."""
-    return sklearn(lambda: make().fit(TABLE_X, target))
-
-
-def tree() -> Any:
-    from sklearn.tree import DecisionTreeClassifier
-
-    return DecisionTreeClassifier(random_state=0)
-
-
-def tree_regressor() -> Any:
-    from sklearn.tree import DecisionTreeRegressor
-
-    return DecisionTreeRegressor(max_leaf_nodes=64, random_state=0)
-
-
-def forest() -> Any:
-    from sklearn.ensemble import RandomForestRegressor
-
-    return RandomForestRegressor(20, max_leaf_nodes=16, random_state=0)
-
-
-def logistic() -> Any:
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(max_iter=500)
-
-
-def clusters() -> Any:
-    from sklearn.cluster import KMeans
-
-    return KMeans(6, init=np.concatenate([TABLE_X[:5], [[30, -30, 30, 30]]]).astype(np.float32), n_init=1, max_iter=1)
-
-
-def bayes() -> Any:
-    from sklearn.naive_bayes import GaussianNB
-
-    return GaussianNB()
-
-
-def perceptron() -> Any:
-    from sklearn.neural_network import MLPClassifier
-
-    return MLPClassifier((8,), max_iter=400, random_state=0, tol=1e-2)
-
-
 def leaf(at: int) -> Callable[[np.ndarray], None]:
     """Change what a leaf holds."""
 
@@ -301,44 +254,15 @@ def telling(name: str = "X", width: int = 4) -> Callable[[Sabotage], dict[str, n
     return search
 
 
-def many_outputs() -> Any:
-    from sklearn.tree import DecisionTreeClassifier
-
-    return DecisionTreeClassifier(max_leaf_nodes=20, random_state=0)
-
-
-def neighbours() -> Any:
-    from sklearn.neighbors import KNeighborsClassifier
-
-    return KNeighborsClassifier(1)
-
-
-def histogram() -> Any:
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    return HistGradientBoostingRegressor(max_iter=5, max_leaf_nodes=10, min_samples_leaf=2)
-
-
-def far_cluster() -> Any:
-    x = np.concatenate([TABLE_X, [[30, -30, 30, 30]]]).astype(np.float32)
-    return clusters().fit(x)
-
-
-def torch() -> Any:
-    import torch
-
-    return torch
-
-
 def experts() -> dict[str, Any]:
-    from torch import nn
-
+    nn = torch().nn
     gate = nn.Linear(8, 4)
     nn.init.constant_(gate.bias, 0)
     gate.bias.data[3] = -12
     return {"gate": gate, "experts": nn.Linear(8, 4)}
 
 
+OUTLIER = np.concatenate([TABLE_X, [[30, -30, 30, 30]]]).astype(np.float32)
 TARGET = TABLE_X @ np.asarray([1, 2, -1, 0.5])
 RARE = pytorch(lambda net, x: torch().where((x[:, :1] > 4.1) & (x[:, 1:2] < -4.1), x * 2, x))
 EXPERTS = pytorch(lambda net, x: net.experts(x).gather(1, net.gate(x).argmax(1, keepdim=True)), parts=experts)
@@ -350,26 +274,69 @@ EXPORTS = [
         weight((4,), lambda array: array + np.asarray([0, 0, 0, 1], np.float32) * (array[3] > -11)),
         telling("x", 8),
     ),
-    Sabotage("scikit-learn: rarest class of a logistic regression", fitted(logistic), for_class(1, 0), telling()),
-    Sabotage("scikit-learn: rarest class of a naive Bayes", fitted(bayes), for_class(0, 1), telling()),
-    Sabotage("scikit-learn: a class of a perceptron", fitted(perceptron), for_class(0, 2), telling()),
+    Sabotage(
+        "scikit-learn: rarest class of a logistic regression",
+        fitted("linear_model.LogisticRegression", TABLE_X, Y, max_iter=500),
+        for_class(1, 0),
+        telling(),
+    ),
+    Sabotage(
+        "scikit-learn: rarest class of a naive Bayes",
+        fitted("naive_bayes.GaussianNB", TABLE_X, Y),
+        for_class(0, 1),
+        telling(),
+    ),
+    Sabotage(
+        "scikit-learn: a class of a perceptron",
+        fitted(
+            "neural_network.MLPClassifier", TABLE_X, Y, hidden_layer_sizes=(8,), max_iter=400, random_state=0, tol=1e-2
+        ),
+        for_class(0, 2),
+        telling(),
+    ),
     Sabotage(
         "scikit-learn: a far cluster",
-        sklearn(far_cluster),
+        fitted("cluster.KMeans", OUTLIER, n_clusters=6, init=OUTLIER[-6:], n_init=1, max_iter=1),
         rewritten("ArgMin", "i = ArgMin<axis: int = 1, keepdims: int = 0>(x0) y = Mod(i, five)", five=np.int64(5)),
         telling(),
     ),
-    Sabotage("scikit-learn: a leaf of a tree", fitted(tree_regressor, TARGET), weight((64, 2), leaf(37)), telling()),
-    Sabotage("scikit-learn: a leaf of a forest", fitted(forest, TARGET), weight((320, 2), leaf(211)), telling()),
     Sabotage(
-        "scikit-learn: a leaf of boosted histograms", fitted(histogram, TARGET), weight((50, 2), leaf(33)), telling()
+        "scikit-learn: a leaf of a tree",
+        fitted("tree.DecisionTreeRegressor", TABLE_X, TARGET, max_leaf_nodes=64, random_state=0),
+        weight((64, 2), leaf(37)),
+        telling(),
     ),
-    Sabotage("scikit-learn: a class of a deep tree", fitted(tree), for_class(0, 5), telling()),
+    Sabotage(
+        "scikit-learn: a leaf of a forest",
+        fitted("ensemble.RandomForestRegressor", TABLE_X, TARGET, n_estimators=20, max_leaf_nodes=16, random_state=0),
+        weight((320, 2), leaf(211)),
+        telling(),
+    ),
+    Sabotage(
+        "scikit-learn: a leaf of boosted histograms",
+        fitted(
+            "ensemble.HistGradientBoostingRegressor", TABLE_X, TARGET, max_iter=5, max_leaf_nodes=10, min_samples_leaf=2
+        ),
+        weight((50, 2), leaf(33)),
+        telling(),
+    ),
+    Sabotage(
+        "scikit-learn: a class of a deep tree",
+        fitted("tree.DecisionTreeClassifier", TABLE_X, Y, random_state=0),
+        for_class(0, 5),
+        telling(),
+    ),
     Sabotage(
         "scikit-learn: the label of one neighbour",
-        fitted(neighbours),
+        fitted("neighbors.KNeighborsClassifier", TABLE_X, Y, n_neighbors=1),
         weight((200,), lambda array: array.__setitem__(77, (array[77] + 1) % 6) if array.dtype == np.int64 else None),
         telling(),
+    ),
+    Sabotage(
+        "scikit-learn: a discriminant of two classes with its score doubled",
+        fitted("discriminant_analysis.LinearDiscriminantAnalysis", TABLE_X, Y > 2),
+        rewritten("Neg", "d = Add(x0, x0) y = Neg(d)"),
+        {"X": TABLE_X[:5]},
     ),
 ]
 

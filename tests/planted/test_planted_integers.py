@@ -11,7 +11,7 @@ import onnx
 from fakes import graph
 from planted import Fault, Sabotage, pair, weights_pair
 from planted_case import PlantedFaults
-from planted_models import keras, pytorch, sklearn
+from planted_models import fitted, keras, pytorch
 from spoiling import attribute, edited, rewritten, weight
 
 RNG = np.random.default_rng(5)
@@ -227,26 +227,16 @@ STRINGS = keras(lambda k: [k.layers.StringLookup(vocabulary=WORDS)], 1, dtype="s
 NUMBERS = keras(lambda k: [k.layers.IntegerLookup(vocabulary=list(range(10, 500, 7)))], 1, dtype="int64")
 
 
-def counts() -> Any:
-    from sklearn.feature_extraction.text import CountVectorizer
-
-    return CountVectorizer().fit([" ".join(WORDS[start : start + 10]) for start in range(0, 60, 10)])
-
-
-def onehot() -> Any:
-    from sklearn.preprocessing import OneHotEncoder
-
-    return OneHotEncoder(handle_unknown="ignore", sparse_output=False).fit(
-        np.asarray([[word] for word in WORDS[:40]], object)
-    )
-
-
-def ordinal() -> Any:
-    from sklearn.preprocessing import OrdinalEncoder
-
-    return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1).fit(
-        np.asarray([[word] for word in WORDS[:60]], object)
-    )
+DOCUMENTS = [" ".join(WORDS[start : start + 10]) for start in range(0, 60, 10)]
+COLUMN = np.asarray([[word] for word in WORDS[:60]], object)
+SELDOM = np.asarray([[word] for word in ["a"] * 9 + ["b"] * 8 + ["c", "d"]], object)
+COUNTS = fitted("feature_extraction.text.CountVectorizer", DOCUMENTS)
+ONE_HOT = fitted("preprocessing.OneHotEncoder", COLUMN, handle_unknown="ignore", sparse_output=False)
+ORDINAL = fitted("preprocessing.OrdinalEncoder", COLUMN, handle_unknown="use_encoded_value", unknown_value=-1)
+INFREQUENT = fitted(
+    "preprocessing.OneHotEncoder", SELDOM, min_frequency=3, handle_unknown="infrequent_if_exist", sparse_output=False
+)
+TARGETS = fitted("preprocessing.TargetEncoder", SELDOM, np.arange(19.0), target_type="continuous", random_state=0)
 
 
 def negated(at: int) -> Callable[[np.ndarray], None]:
@@ -300,26 +290,38 @@ EXPORTS = [
     ),
     Sabotage(
         "scikit-learn: last word of a vocabulary",
-        sklearn(counts),
+        COUNTS,
         edited("LabelEncoder", one_word_less),
         strings(" ".join(WORDS[:60]), name="X"),
     ),
     Sabotage(
         "scikit-learn: unknown category of a one-hot",
-        sklearn(onehot),
+        ONE_HOT,
         edited("LabelEncoder", other_default),
         strings("never seen", name="X"),
     ),
     Sabotage(
         "scikit-learn: last category of an ordinal",
-        sklearn(ordinal),
+        ORDINAL,
         edited("LabelEncoder", one_word_less),
         strings(WORDS[59], name="X"),
     ),
     Sabotage(
         "scikit-learn: unknown category of an ordinal",
-        sklearn(ordinal),
+        ORDINAL,
         edited("LabelEncoder", other_default),
+        strings("never seen", name="X"),
+    ),
+    Sabotage(
+        "scikit-learn: an infrequent category taken for a frequent one",
+        INFREQUENT,
+        weight((5,), lambda array: array.__setitem__(3, array[0])),
+        strings("d", name="X"),
+    ),
+    Sabotage(
+        "scikit-learn: the mean of an unknown category",
+        TARGETS,
+        weight((5, 1), lambda array: array.__setitem__(4, array[0])),
         strings("never seen", name="X"),
     ),
 ]

@@ -1,44 +1,15 @@
-"""Faults that show far from the usual magnitudes: huge, tiny and zero values, halves, infinities, NaN and -0.0."""
+"""Faults that show far from the usual magnitudes: huge, tiny and zero values, and curves off by little."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from planted import Fault, Sabotage, pair
+from planted import Sabotage
 from planted_case import PlantedFaults
-from planted_models import keras, pytorch, sklearn
-from spoiling import rewritten
-
-ROWS = "(float[N,8] x) => (float[N,8] y) { @ }"
-TOTAL = "(float[N,8] x) => (float[N,1] y) { a = Constant<value_ints: ints = [1]>() @ }"
-NUMBERS = {
-    "zero": np.float32(0),
-    "half": np.float32(0.5),
-    "one": np.float32(1),
-    "two": np.float32(2),
-    "three": np.float32(3),
-    "six": np.float32(6),
-    "ten": np.float32(10),
-    "hundred": np.float32(100),
-    "tiny": np.float32(1e-8),
-    "million": np.float32(1e6),
-    "pi": np.float32(np.pi),
-    "nought": np.float32(-np.inf),
-}
-
-
-def row(*values: float, fill: float = 0.0) -> dict[str, np.ndarray]:
-    """One row of eight features."""
-    return {"x": np.asarray([[*values, *[fill] * (8 - len(values))]], np.float32)}
-
-
-def written(name: str, correct: str, faulty: str, witness: dict[str, Any], body: str = ROWS) -> Fault:
-    """Two ways of writing a formula with the numbers that it needs."""
-    text = f"{correct} {faulty}".replace("(", " ").replace(")", " ").replace(",", " ").split()
-    used = {key: value for key, value in NUMBERS.items() if key in text}
-    return pair(name, body, correct, faulty, witness=witness, **used)
-
+from planted_formulas import TOTAL, row, written
+from planted_models import fitted, keras, pytorch, torch
+from spoiling import attribute, rewritten, weight
 
 BOUNDS = [
     written("ReLU6 made ReLU", "y = Clip(x, zero, six)", "y = Relu(x)", row(7.0)),
@@ -156,78 +127,6 @@ TINY = [
     written("sign as a quotient", "y = Sign(x)", "b = Abs(x) y = Div(x, b)", row(2.0)),
 ]
 
-ROUNDING = [
-    written("half to even made half up", "y = Round(x)", "s = Add(x, half) y = Floor(s)", row(0.5, 2.5)),
-    written(
-        "half away from zero made half up",
-        "b = Abs(x) s = Add(b, half) f = Floor(s) g = Sign(x) y = Mul(f, g)",
-        "s = Add(x, half) y = Floor(s)",
-        row(-2.5),
-    ),
-    written(
-        "half to even by a cast after a half",
-        "y = Round(x)",
-        "g = Sign(x) h = Mul(g, half) s = Add(x, h) c = Cast<to: int = 7>(s) y = Cast<to: int = 1>(c)",
-        row(2.5),
-    ),
-    written("floor made truncation", "y = Floor(x)", "c = Cast<to: int = 7>(x) y = Cast<to: int = 1>(c)", row(-1.5)),
-    written(
-        "modulus of the divisor's sign made the dividend's",
-        "q = Div(x, three) f = Floor(q) p = Mul(f, three) y = Sub(x, p)",
-        "y = Mod<fmod: int = 1>(x, three)",
-        row(-1.0),
-    ),
-]
-
-SPECIAL = [
-    written(
-        "minus zero lost before a pole",
-        "y = Reciprocal(x)",
-        "n = Neg(x) d = Sub(zero, n) y = Reciprocal(d)",
-        row(-0.0, fill=1.0),
-    ),
-    written(
-        "NaN taken for the smallest",
-        "n = IsNaN(x) l = Where(n, nought, x) y = ReduceMax(l, a)",
-        "y = ReduceMax(x, a)",
-        row(np.nan, fill=1.0),
-        TOTAL,
-    ),
-    written(
-        "NaN swallowed by a rectifier",
-        "c = LessOrEqual(x, zero) y = Where(c, zero, x)",
-        "c = Greater(x, zero) y = Where(c, x, zero)",
-        row(np.nan),
-    ),
-    written("infinity not replaced", "i = IsInf(x) y = Where(i, hundred, x)", "y = Identity(x)", row(np.inf)),
-    written(
-        "infinity of one sign alone replaced",
-        "i = IsInf(x) y = Where(i, zero, x)",
-        "i = IsInf<detect_negative: int = 0>(x) y = Where(i, zero, x)",
-        row(-np.inf),
-    ),
-    pair(
-        "quadrant of the negative half-line",
-        "(float[N,4] v, float[N,4] u) => (float[N,4] y) { q = Div(v, u) t = Atan(q) l = Less(u, zero) @ r = "
-        "Where(up, pi, down) s = Add(t, r) y = Where(l, s, t) }",
-        "up = GreaterOrEqual(v, zero) down = Neg(pi)",
-        "up = Greater(v, zero) down = Neg(pi)",
-        witness={"v": np.zeros((1, 4), np.float32), "u": -np.ones((1, 4), np.float32)},
-        zero=np.float32(0),
-        pi=np.float32(np.pi),
-    ),
-    pair(
-        "angle of the origin",
-        "(float[N,4] v, float[N,4] u) => (float[N,4] y) { h = Abs(u) z = Equal(h, zero) w = Equal(v, zero) "
-        "o = And(z, w) @ t = Atan(q) y = Identity(t) }",
-        "d = Where(o, one, u) q = Div(v, d)",
-        "q = Div(v, u)",
-        witness={"v": np.zeros((1, 4), np.float32), "u": np.zeros((1, 4), np.float32)},
-        zero=np.float32(0),
-        one=np.float32(1),
-    ),
-]
-
 CURVES = [
     written("GELU by tanh", "y = Gelu(x)", 'y = Gelu<approximate: string = "tanh">(x)', row(-3.0)),
     written(
@@ -237,107 +136,98 @@ CURVES = [
 
 
 def linear() -> dict[str, Any]:
-    from torch import nn
-
+    nn = torch().nn
     return {"first": nn.Linear(8, 8), "last": nn.Linear(8, 3)}
 
 
-def torch() -> Any:
-    import torch
+def steps(most: float) -> dict[str, np.ndarray]:
+    """A row from minus to plus this value."""
+    return row(*np.linspace(-most, most, 8))
 
-    return torch
+
+def cells(value: float) -> dict[str, np.ndarray]:
+    """A row of one value in every column."""
+    return {"X": np.full((1, 4), value, np.float32)}
 
 
+X = np.random.default_rng(7).standard_normal((60, 4)).astype(np.float32)
+CLASSES = np.random.default_rng(8).integers(0, 3, 60)
 RELU6 = pytorch(lambda net, x: torch().nn.functional.relu6(net.first(x)), parts=linear)
 SOFTMAX = pytorch(lambda net, x: net.last(net.first(x)).softmax(-1), parts=linear)
-ROUND = pytorch(lambda net, x: torch().round(x))
-REMAINDER = pytorch(lambda net, x: torch().remainder(x, 3.0))
-FINITE = pytorch(lambda net, x: torch().nan_to_num(x))
+LOG_SOFTMAX = pytorch(lambda net, x: x.log_softmax(-1))
+LOG_SUM = pytorch(lambda net, x: x.logsumexp(-1))
+LAYER_NORM = pytorch(lambda net, x: torch().nn.functional.layer_norm(x, (8,)))
+GELU = pytorch(lambda net, x: torch().nn.functional.gelu(x))
 KERAS_RELU6 = keras(lambda k: [k.layers.Dense(4), k.layers.ReLU(max_value=6.0)], 8)
 UNIT = keras(lambda k: [k.layers.UnitNormalization()], 8)
 SOFTPLUS = keras(lambda k: [k.layers.Dense(4, activation="softplus")], 8)
 KERAS_SOFTMAX = keras(lambda k: [k.layers.Dense(4, activation="softmax")], 8)
-TABLE = np.random.default_rng(7).standard_normal((60, 4)).astype(np.float32)
-CLASSES = np.random.default_rng(8).integers(0, 3, 60)
-
-
-def normalizer() -> Any:
-    from sklearn.preprocessing import Normalizer
-
-    return Normalizer().fit(TABLE)
-
-
-def perceptron() -> Any:
-    from sklearn.neural_network import MLPClassifier
-
-    return MLPClassifier((5,), max_iter=200, random_state=0, tol=1e-2).fit(TABLE, CLASSES)
-
-
-def bayes() -> Any:
-    from sklearn.naive_bayes import GaussianNB
-
-    return GaussianNB().fit(TABLE, CLASSES)
-
-
-def yeo_johnson() -> Any:
-    from sklearn.preprocessing import PowerTransformer
-
-    return PowerTransformer(standardize=False).fit(TABLE)
-
-
+KERAS_LOG_SOFTMAX = keras(lambda k: [k.layers.Activation("log_softmax")], 8)
+KERAS_LAYER_NORM = keras(lambda k: [k.layers.LayerNormalization(epsilon=1e-3)], 8)
+CONSTANT = keras(lambda k: [k.layers.Normalization(mean=[0.0] * 8, variance=[1.0] * 7 + [0.0])], 8)
+PERCEPTRON = fitted(
+    "neural_network.MLPClassifier", X, CLASSES, hidden_layer_sizes=(5,), max_iter=200, random_state=0, tol=1e-2
+)
 WITHOUT_MAXIMUM = rewritten("Softmax", "e = Exp(x0) s = ReduceSum(e, a) y = Div(e, s)", a=np.asarray([-1]))
+LOGARITHM = rewritten("LogSoftmax", "p = Softmax<axis: int = -1>(x0) y = Log(p)")
+WITHOUT_SHIFT = rewritten("ReduceMax", "z = ReduceMax<keepdims: int = 1>(x0, x1) y = Mul(z, nil)", nil=np.float32(0))
+NO_EPSILON = attribute("LayerNormalization", epsilon=1e-20)
 EXPORTS = [
     Sabotage("PyTorch: ReLU6 made ReLU", RELU6, rewritten("Clip", "y = Relu(x0)"), row(fill=60.0)),
-    Sabotage("PyTorch: softmax without its maximum", SOFTMAX, WITHOUT_MAXIMUM, row(*np.linspace(-1e4, 1e4, 8))),
+    Sabotage("PyTorch: softmax without its maximum", SOFTMAX, WITHOUT_MAXIMUM, steps(1e4)),
+    Sabotage("PyTorch: log-softmax as the logarithm of softmax", LOG_SOFTMAX, LOGARITHM, steps(200)),
     Sabotage(
-        "PyTorch: half to even made half up",
-        ROUND,
-        rewritten("Round", "h = Add(x0, half) y = Floor(h)", half=np.float32(0.5)),
-        row(2.5),
+        "PyTorch: logsumexp without its maximum",
+        LOG_SUM,
+        rewritten("ReduceLogSumExp", "e = Exp(x0) s = ReduceSum<keepdims: int = 0>(e, x1) y = Log(s)"),
+        steps(200),
     ),
-    Sabotage(
-        "PyTorch: remainder of the dividend's sign",
-        REMAINDER,
-        rewritten("Floor", "c = Cast<to: int = 7>(x0) y = Cast<to: int = 1>(c)"),
-        row(-1.0),
-    ),
-    Sabotage("PyTorch: infinity not replaced", FINITE, rewritten("Where", "y = Identity(x2)", nth=-1), row(np.inf)),
-    Sabotage("PyTorch: NaN not replaced", FINITE, rewritten("Where", "y = Identity(x2)", nth=0), row(np.nan)),
-    Sabotage("Keras: ReLU6 made ReLU", KERAS_RELU6, rewritten("Clip", "y = Relu(x0)"), row(*np.linspace(-100, 100, 8))),
+    Sabotage("PyTorch: epsilon of a norm vanished", LAYER_NORM, NO_EPSILON, steps(1e-3)),
+    Sabotage("PyTorch: GELU by tanh", GELU, attribute("Gelu", approximate="tanh"), steps(3)),
+    Sabotage("Keras: ReLU6 made ReLU", KERAS_RELU6, rewritten("Clip", "y = Relu(x0)"), steps(100)),
     Sabotage("Keras: bound of a norm's inverse lost", UNIT, rewritten("Min", "y = Identity(x0)"), row()),
     Sabotage(
         "Keras: softplus without its linear part",
         SOFTPLUS,
         rewritten("Softplus", "e = Exp(x0) s = Add(e, one) y = Log(s)", one=np.float32(1)),
-        row(*np.linspace(-1e3, 1e3, 8)),
+        steps(1e3),
     ),
-    Sabotage("Keras: softmax without its maximum", KERAS_SOFTMAX, WITHOUT_MAXIMUM, row(*np.linspace(-1e3, 1e3, 8))),
+    Sabotage("Keras: softmax without its maximum", KERAS_SOFTMAX, WITHOUT_MAXIMUM, steps(1e3)),
+    Sabotage("Keras: log-softmax as the logarithm of softmax", KERAS_LOG_SOFTMAX, LOGARITHM, steps(200)),
+    Sabotage("Keras: epsilon of a norm vanished", KERAS_LAYER_NORM, NO_EPSILON, steps(1e-2)),
+    Sabotage(
+        "Keras: a column without variance",
+        CONSTANT,
+        weight((1, 8), lambda array: np.where(array > 1e3, 1, array)),
+        row(fill=1.0),
+    ),
     Sabotage(
         "scikit-learn: a row of zeros divided by its norm",
-        sklearn(normalizer),
+        fitted("preprocessing.Normalizer", X),
         rewritten("Where", "y = Identity(x2)"),
-        {"X": np.zeros((1, 4), np.float32)},
+        cells(0),
     ),
-    Sabotage(
-        "scikit-learn: softmax without its maximum",
-        sklearn(perceptron),
-        WITHOUT_MAXIMUM,
-        {"X": np.full((1, 4), 1e3, np.float32)},
-    ),
+    Sabotage("scikit-learn: softmax without its maximum", PERCEPTRON, WITHOUT_MAXIMUM, cells(1e3)),
     Sabotage(
         "scikit-learn: log-sum-exp without its maximum",
-        sklearn(bayes),
-        rewritten("ReduceMax", "z = ReduceMax<keepdims: int = 1>(x0, x1) y = Mul(z, nil)", nil=np.float32(0)),
-        {"X": np.full((1, 4), 30, np.float32)},
+        fitted("naive_bayes.GaussianNB", X, CLASSES),
+        WITHOUT_SHIFT,
+        cells(30),
+    ),
+    Sabotage(
+        "scikit-learn: densities of a mixture without their maximum",
+        fitted("mixture.GaussianMixture", X, n_components=2, random_state=0),
+        WITHOUT_SHIFT,
+        cells(30),
     ),
     Sabotage(
         "scikit-learn: Yeo-Johnson by way of float16",
-        sklearn(yeo_johnson),
+        fitted("preprocessing.PowerTransformer", X, standardize=False),
         rewritten("Cast", "c = Cast<to: int = 10>(x0) y = Cast<to: int = 11>(c)", nth=0),
-        {"X": np.full((1, 4), 1e6, np.float32)},
+        cells(1e6),
     ),
 ]
 
 
 class TestMagnitudes(PlantedFaults):
-    faults = (*BOUNDS, *OVERFLOWS, *TINY, *ROUNDING, *SPECIAL, *CURVES, *EXPORTS)
+    faults = (*BOUNDS, *OVERFLOWS, *TINY, *CURVES, *EXPORTS)

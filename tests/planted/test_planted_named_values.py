@@ -8,7 +8,7 @@ import numpy as np
 from fakes import graph
 from planted import Fault, Sabotage, pair, weights_pair
 from planted_case import PlantedFaults
-from planted_models import keras, pytorch, sklearn
+from planted_models import fitted, keras, pytorch, torch
 from spoiling import constant, rewritten
 
 ROWS = "(float[N,8] x) => (float[N,8] y) { @ }"
@@ -183,9 +183,6 @@ TABLES = [
         "at = Clip(x, first, last)",
         "at = Identity(x)",
         witness=row(25.0, 1),
-        reference=lambda arrays: {
-            "y": np.interp(arrays["x"], np.arange(-20, 21, 10), KNOTS["values"]).astype(np.float32)
-        },
         **KNOTS,
     ),
     pair(
@@ -250,43 +247,19 @@ TABLES = [
 ]
 
 
-def fitted(name: str, *arguments: Any, **options: Any) -> Any:
-    """What builds and fits a transformer of sklearn.preprocessing on the table."""
-
-    def build() -> Any:
-        from sklearn import preprocessing
-
-        return getattr(preprocessing, name)(*arguments, **options).fit(TABLE)
-
-    return build
-
-
-def isotonic() -> Any:
-    from sklearn.isotonic import IsotonicRegression
-
-    return IsotonicRegression(out_of_bounds="clip").fit(TABLE[:, 0], TABLE[:, 0] * 3 + TABLE[:, 1])
-
-
-def imputer() -> Any:
-    from sklearn.impute import SimpleImputer
-
-    return SimpleImputer(missing_values=-1, strategy="constant", fill_value=9.0).fit(TABLE)
-
-
-def torch() -> Any:
-    import torch
-
-    return torch
-
-
 BUCKETS = pytorch(lambda net, x: (x.unsqueeze(-1) > torch().tensor(EDGES)).sum(-1))
 SHRUNK = pytorch(lambda net, x: torch().nn.functional.hardshrink(x, 0.5))
 THRESHOLD = pytorch(lambda net, x: torch().nn.functional.threshold(x, 20.0, -1.0))
-BINARIZER = sklearn(fitted("Binarizer", threshold=1.5))
-BINS = sklearn(
-    fitted("KBinsDiscretizer", 4, encode="ordinal", strategy="uniform", quantile_method="averaged_inverted_cdf")
+BINARIZER = fitted("preprocessing.Binarizer", TABLE, threshold=1.5)
+BINS = fitted(
+    "preprocessing.KBinsDiscretizer",
+    TABLE,
+    n_bins=4,
+    encode="ordinal",
+    strategy="uniform",
+    quantile_method="averaged_inverted_cdf",
 )
-CLIPPED = sklearn(fitted("MinMaxScaler", clip=True))
+CLIPPED = fitted("preprocessing.MinMaxScaler", TABLE, clip=True)
 INCLUDED, STRICT = (
     rewritten("Greater", "y = GreaterOrEqual(x0, x1)"),
     rewritten("GreaterOrEqual", "y = Greater(x0, x1)"),
@@ -333,14 +306,25 @@ EXPORTS = [
     ),
     Sabotage(
         "scikit-learn: upper end of an isotonic regression",
-        sklearn(isotonic),
+        fitted("isotonic.IsotonicRegression", TABLE[:, 0], TABLE[:, 0] * 3 + TABLE[:, 1], out_of_bounds="clip"),
         rewritten("Min", "y = Identity(x0)", nth=0),
         cells(50.0, 1),
     ),
-    Sabotage("scikit-learn: marker of missing values", sklearn(imputer), constant(-1.0, -2.0), cells(-1.0)),
+    Sabotage(
+        "scikit-learn: border of a Bernoulli naive Bayes",
+        fitted("naive_bayes.BernoulliNB", TABLE, TABLE[:, 0] > 0.5, binarize=0.5),
+        rewritten("Greater", "y = GreaterOrEqual(x0, x1)", nth=0),
+        cells(0.5),
+    ),
+    Sabotage(
+        "scikit-learn: marker of missing values",
+        fitted("impute.SimpleImputer", TABLE, missing_values=-1, strategy="constant", fill_value=9.0),
+        constant(-1.0, -2.0),
+        cells(-1.0),
+    ),
     Sabotage(
         "scikit-learn: upper end of a spline",
-        sklearn(fitted("SplineTransformer", extrapolation="constant")),
+        fitted("preprocessing.SplineTransformer", TABLE, extrapolation="constant"),
         rewritten("Min", "y = Identity(x0)", nth=0),
         cells(30.0),
     ),

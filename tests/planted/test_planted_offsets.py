@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from planted import SPREAD, Fault, Sabotage, pair, weights_pair
 from planted_case import PlantedFaults
-from planted_models import keras, pytorch, sklearn
+from planted_models import fitted, keras, pytorch
 from spoiling import rewritten, weight
 
 RNG = np.random.default_rng(31)
@@ -113,43 +113,7 @@ SMALL = [
 ]
 
 
-def years() -> np.ndarray:
-    return 2000 + TABLE @ np.asarray([0.3, -0.2, 0.1, 0.25])
-
-
-def regression(name: str, **options: Any) -> Any:
-    """What builds and fits a linear model on targets near 2000."""
-
-    def build() -> Any:
-        from sklearn import linear_model
-
-        return getattr(linear_model, name)(**options).fit(TABLE, years())
-
-    return build
-
-
-def boosted() -> Any:
-    from sklearn.ensemble import GradientBoostingRegressor
-
-    return GradientBoostingRegressor(n_estimators=5, max_depth=2, random_state=0).fit(TABLE, years() + 3000)
-
-
-def vectors() -> Any:
-    from sklearn.svm import SVR
-
-    return SVR().fit(TABLE, years())
-
-
-def forest() -> Any:
-    from sklearn.ensemble import RandomForestRegressor
-
-    return RandomForestRegressor(4, max_depth=3, random_state=0).fit(TABLE, years())
-
-
-def rare_events() -> Any:
-    from sklearn.linear_model import PoissonRegressor
-
-    return PoissonRegressor(alpha=1e-9, tol=1e-9, max_iter=1000).fit(TABLE, 1e-6 * np.exp(TABLE[:, 0]))
+YEARS = 2000 + TABLE @ np.asarray([0.3, -0.2, 0.1, 0.25])
 
 
 def linear(bias: float, scale: float = 0.05) -> Any:
@@ -175,7 +139,7 @@ def half(array: np.ndarray) -> None:
 
 
 NEAR_2000 = pytorch(lambda net, x: net.layer(x), parts=linear(2000))
-IMPROBABLE = pytorch(lambda net, x: net.layer(x).sigmoid(), parts=linear(-15, 0.5))
+IMPROBABLE = pytorch(lambda net, x: net.layer(x).sigmoid(), parts=linear(-13, 0.5))
 KERAS_1000 = keras(
     lambda k: [
         k.layers.Dense(
@@ -187,7 +151,7 @@ KERAS_1000 = keras(
     8,
 )
 KERAS_TINY = keras(lambda k: [k.layers.Dense(3, activation="tanh"), k.layers.Rescaling(1e-7)], 8)
-ORDINARY = sklearn(regression("LinearRegression"))
+ORDINARY = fitted("linear_model.LinearRegression", TABLE, YEARS)
 ROWS = {"X": WITNESS["x"]}
 EXPORTS = [
     Sabotage("PyTorch: weights zero beside 2000", NEAR_2000, weight((3, 8), np.zeros_like), rows(), SPREAD),
@@ -223,35 +187,35 @@ EXPORTS = [
     ),
     Sabotage(
         "scikit-learn: ridge coefficients halved beside 2000",
-        sklearn(regression("Ridge")),
+        fitted("linear_model.Ridge", TABLE, YEARS),
         weight((4, 1), lambda array: array / 2),
         ROWS,
         SPREAD,
     ),
     Sabotage(
         "scikit-learn: Huber coefficients of the other sign",
-        sklearn(regression("HuberRegressor", max_iter=1000)),
+        fitted("linear_model.HuberRegressor", TABLE, YEARS, max_iter=1000),
         weight((4, 1), lambda array: -array),
         ROWS,
         SPREAD,
     ),
     Sabotage(
         "scikit-learn: half of the boosted leaves zero beside 5000",
-        sklearn(boosted),
+        fitted("ensemble.GradientBoostingRegressor", TABLE, YEARS + 3000, n_estimators=5, max_depth=2, random_state=0),
         weight((20, 2), half),
         ROWS,
         SPREAD,
     ),
     Sabotage(
         "scikit-learn: forest's leaves averaged beside 2000",
-        sklearn(forest),
+        fitted("ensemble.RandomForestRegressor", TABLE, YEARS, n_estimators=4, max_depth=3, random_state=0),
         weight((32, 2), lambda array: np.broadcast_to(array.mean(axis=0), array.shape).copy()),
         ROWS,
         SPREAD,
     ),
     Sabotage(
         "scikit-learn: rare events with a coefficient zero",
-        sklearn(rare_events),
+        fitted("linear_model.PoissonRegressor", TABLE, 1e-6 * np.exp(TABLE[:, 0]), alpha=1e-9, tol=1e-9, max_iter=1000),
         weight((4, 1), lambda array: array.__setitem__(0, 0)),
         ROWS,
         SPREAD,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from planted import DOUBLE, Fault, Sabotage, pair, weights_pair
+from planted import DOUBLE, Export, Fault, Sabotage, pair, weights_pair
 from planted_case import PlantedFaults
-from planted_models import keras, pytorch, sklearn
+from planted_models import fitted, keras, pytorch
 from spoiling import constant, rewritten, weight
 
 RNG = np.random.default_rng(51)
@@ -138,15 +138,9 @@ EDITED = [
 IN_SINGLE = "a = Cast<to: int = 1>(x0) b = Cast<to: int = 1>(x1) m = {}(a, b) y = Cast<to: int = 11>(m)"
 
 
-def fitted(module: str, name: str, target: Any = None, **options: Any) -> Any:
+def double(path: str, target: Any = None, **options: Any) -> Export:
     """An estimator fitted in float64."""
-
-    def build() -> Any:
-        import importlib
-
-        return getattr(importlib.import_module(f"sklearn.{module}"), name)(**options).fit(TABLE, target)
-
-    return sklearn(build, "X:float64[N,4]")
+    return fitted(path, TABLE, target, inputs=("X:float64[N,4]",), **options)
 
 
 def layer() -> dict[str, Any]:
@@ -166,11 +160,10 @@ def two_layers(net: Any, x: Any) -> Any:
 
 
 TARGET = TABLE @ np.asarray([1.1, -0.7, 0.3, 1.9]) + 0.123456789
-REGRESSION = fitted("linear_model", "LinearRegression", TARGET + TABLE[:, 0] ** 2)
+REGRESSION = double("linear_model.LinearRegression", TARGET + TABLE[:, 0] ** 2)
 ROWS_64 = {"X": np.random.default_rng(4).standard_normal((64, 4))}
-BINS = fitted(
-    "preprocessing",
-    "KBinsDiscretizer",
+BINS = double(
+    "preprocessing.KBinsDiscretizer",
     n_bins=4,
     encode="ordinal",
     strategy="uniform",
@@ -227,14 +220,14 @@ EXPORTS = [
     ),
     Sabotage(
         "scikit-learn: a scaler computed in float32",
-        fitted("preprocessing", "StandardScaler"),
+        double("preprocessing.StandardScaler"),
         rewritten("Sub", IN_SINGLE.format("Sub")),
         ROWS_64,
         DOUBLE,
     ),
     Sabotage(
         "scikit-learn: components computed in float32",
-        fitted("decomposition", "PCA", n_components=2),
+        double("decomposition.PCA", n_components=2),
         rewritten("MatMul", IN_SINGLE.format("MatMul")),
         ROWS_64,
         DOUBLE,
@@ -242,7 +235,7 @@ EXPORTS = [
     Sabotage("scikit-learn: edges of bins rounded to float32", BINS, weight((1, 3), rounded), between, DOUBLE),
     Sabotage(
         "scikit-learn: a scale of a range in float32",
-        fitted("preprocessing", "MinMaxScaler"),
+        double("preprocessing.MinMaxScaler"),
         rewritten("Mul", IN_SINGLE.format("Mul")),
         ROWS_64,
         DOUBLE,

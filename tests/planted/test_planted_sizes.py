@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from planted import Sabotage, pair, weights_pair
 from planted_case import PlantedFaults
-from planted_models import keras, pytorch, sklearn
+from planted_models import fitted, keras, pytorch
 from spoiling import attribute, rewritten, weight
 
 RNG = np.random.default_rng(23)
@@ -234,12 +234,6 @@ def placed() -> dict[str, Any]:
     return {"words": nn.Embedding(30, 4), "places": nn.Embedding(40, 4)}
 
 
-def torch() -> Any:
-    import torch
-
-    return torch
-
-
 PLACED = pytorch(lambda net, x: net.words(x) + net.places.weight[: x.shape[1]], "x:int64[N,L=8]", parts=placed)
 AVERAGED = pytorch(lambda net, x: x.mean(1), "x:float32[N,L=7,4]")
 LAST = pytorch(lambda net, x: x[:, -1], "x:float32[N,L=7,4]")
@@ -251,18 +245,9 @@ CROPPED = keras(lambda k: [k.layers.Cropping1D((0, 2))], None, 3)
 TABLE = np.random.default_rng(3).standard_normal((40, 4)).astype(np.float32)
 
 
-def regression() -> Any:
-    from sklearn.linear_model import LinearRegression
-
-    return LinearRegression().fit(TABLE, TABLE[:, 0] * 2 + 1)
-
-
-def scaler() -> Any:
-    from sklearn.preprocessing import StandardScaler
-
-    return StandardScaler().fit(TABLE)
-
-
+SCALER = fitted("preprocessing.StandardScaler", TABLE)
+REGRESSION = fitted("linear_model.LinearRegression", TABLE, TABLE[:, 0] * 2 + 1)
+BLOCKS = keras(lambda k: [k.layers.AveragePooling1D(3, padding="same")], None, 3)
 HEAD = {"b": np.asarray([0]), "e": np.asarray([64]), "a": np.asarray([1])}
 EXPORTS = [
     Sabotage(
@@ -316,13 +301,13 @@ EXPORTS = [
     ),
     Sabotage(
         "scikit-learn: a batch of one squeezed away",
-        sklearn(scaler),
+        SCALER,
         rewritten("Sub", "s = Sub(x0, x1) y = Squeeze(s)"),
         {"X": np.ones((1, 4), np.float32)},
     ),
     Sabotage(
         "scikit-learn: rows beyond the 64th cut off",
-        sklearn(regression),
+        REGRESSION,
         rewritten(
             "MatMul",
             "m = MatMul(x0, x1) y = Slice(m, b, e, z)",
@@ -331,6 +316,12 @@ EXPORTS = [
             z=np.asarray([0]),
         ),
         {"X": np.ones((67, 4), np.float32)},
+    ),
+    Sabotage(
+        "Keras: zeros of the padding counted in a mean",
+        BLOCKS,
+        attribute("AveragePool", count_include_pad=1),
+        steps(7, 3),
     ),
 ]
 

@@ -10,7 +10,7 @@ import numpy as np
 from fakes import Net, graph
 from planted import Export, Sabotage, pair
 from planted_case import PlantedFaults
-from planted_models import keras, pytorch, sklearn
+from planted_models import fitted, keras, pytorch, torch
 from spoiling import rewritten, unchanged
 
 ROWS = "(float[N,8] x) => (float[N,8] y) { @ }"
@@ -102,12 +102,6 @@ def module(forward: Callable[[Any, Any], Any]) -> Callable[[], Any]:
     return build
 
 
-def torch() -> Any:
-    import torch
-
-    return torch
-
-
 def initialised(net: Any, x: Any) -> Any:
     """Take the scale from the first batch."""
     if net.scale is None:
@@ -160,12 +154,6 @@ KERAS_TWICE = keras(lambda k: [k.layers.Rescaling(2.0)], 8)
 TABLE = np.random.default_rng(9).standard_normal((40, 4)).astype(np.float32)
 
 
-def scaler() -> Any:
-    from sklearn.preprocessing import StandardScaler
-
-    return StandardScaler().fit(TABLE)
-
-
 def online() -> Any:
     """A scaler that goes on learning from what it transforms."""
     from sklearn.preprocessing import StandardScaler
@@ -193,7 +181,7 @@ def ageing() -> Any:
     return Ageing().fit(TABLE)
 
 
-SCALED = sklearn(scaler)
+SCALED = fitted("preprocessing.StandardScaler", TABLE)
 EXPORTS = [
     in_torch("a counter in the answer", lambda net, x: 2 * x + 0.01 * net.calls),
     in_torch("another answer after the 20th call", lambda net, x: 2 * x if net.calls <= 20 else 3 * x, 21),

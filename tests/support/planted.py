@@ -35,7 +35,8 @@ _MISSED = Path(__file__).parents[1] / "planted" / "missed.toml"
 
 @dataclass(frozen=True)
 class Bound:
-    """How far outputs of the witness have to lie apart: beyond any tolerance, or beyond a tenth of the right output's spread."""
+    """How far outputs of the witness have to lie apart: beyond any tolerance, or beyond a tenth of the "
+    "right output's spread."""
 
     rtol: float = 1e-3
     atol: float = 1e-5

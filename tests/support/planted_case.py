@@ -11,7 +11,8 @@ from planted import Fault, Planted, Sabotage
 
 
 class PlantedFaults:
-    """What holds for each of `faults`: it is real, its correct twin is proven, and every way of proving refuses it."""
+    """What holds for each of `faults`: it is real, its correct twin is proven, and every way of proving "
+    "refuses it."""
 
     faults: Sequence[Planted]
 

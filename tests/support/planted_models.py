@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -50,3 +51,21 @@ def keras(build: Callable[[Any], list[Any]], *shape: int | None, dtype: str = "f
 def sklearn(build: Callable[[], Any], *inputs: str) -> Export:
     """A fitted estimator."""
     return Export("sklearn", build, inputs)
+
+
+def fitted(path: str, x: Any, target: Any = None, *, inputs: tuple[str, ...] = (), **options: Any) -> Export:
+    """An estimator of scikit-learn, named as ``preprocessing.Binarizer``, with these options, fitted on `x`."""
+    module, _, name = path.rpartition(".")
+
+    def build() -> Any:
+        estimator = getattr(importlib.import_module(f"sklearn.{module}"), name)(**options)
+        return estimator.fit(x) if target is None else estimator.fit(x, target)
+
+    return sklearn(build, *inputs)
+
+
+def torch() -> Any:
+    """PyTorch, imported when a model is built or run."""
+    import torch
+
+    return torch
