@@ -51,7 +51,7 @@ def row(*values: float, width: int = 8, fill: float = 0.0, name: str = "x") -> d
 
 TABLE = {name: SCORES[name] for name in "wb"} | {"names": np.arange(6)}
 ARGMAX = """(float[N,8] x) => (int64[N] y) {
-    p = MatMul(x, w) s = Add(p, b) i = ArgMax<axis: int = 1, keepdims: int = 0@>(s) y = Gather(names, i)
+    p = MatMul(x, w) s = Add(p, b) i = ArgMax<axis: int = 1, keepdims: int = 0>(s) y = Gather(names, i)
 }"""
 CENTRES = (RNG.standard_normal((6, 4)) * 2).astype(np.float32)
 CENTRES[5] = [30, -30, 30, 30]
@@ -100,7 +100,7 @@ LABELS = [
     ),
     weights_pair(
         "the number of the rarest class",
-        ARGMAX.replace("@", ""),
+        ARGMAX,
         TABLE,
         {"names": np.asarray([0, 1, 2, 3, 4, 4])},
         witness={"x": (3 * TOWARDS)[None].astype(np.float32)},
@@ -121,16 +121,6 @@ LABELS = [
     ),
     weights_pair(
         "the rarest class of a network", HIDDEN, LAYERS, {"names": np.asarray([0, 1, 2, 3, 4, 0])}, witness=rare(LAYERS)
-    ),
-    pair(
-        "the last of tied classes",
-        ARGMAX,
-        "",
-        ", select_last_index: int = 1",
-        witness=row(),
-        w=SCORES["w"],
-        b=np.zeros(6, np.float32),
-        names=np.arange(6),
     ),
     weights_pair(
         "two rare classes of the second output exchanged",
