@@ -165,6 +165,7 @@ class CaseJudge:
                 known[name] = self._choices(case, name, value, other, wide, allowances[name])
         return known
 
+    @np.errstate(over="ignore")
     def _rounding(
         self,
         case: Case,
