@@ -38,6 +38,12 @@ def gru(x: np.ndarray) -> np.ndarray:
 GRU_PARTS = tuple(np.split(GRU[name][0].astype(np.float64), 3) for name in "wr")
 
 
+def log_sum_exp(x: np.ndarray) -> np.ndarray:
+    most = x.max(1, keepdims=True)
+    shift = np.where(np.isfinite(most), most, 0)  # infinity less itself would be NaN
+    return shift + np.log(np.exp(x - shift).sum(1, keepdims=True))
+
+
 def logistic(x: np.ndarray) -> np.ndarray:
     value = np.clip(x, 0, 1)
     for _ in range(9):
@@ -59,7 +65,7 @@ SUMMED = [
         "sums",
         ORDER,
         "(float[N,3000] x) => (float[N,3000] y) { y = CumSum<reverse: int = 1, exclusive: int = 1>(x, one) }",
-        narrowed(lambda x: np.cumsum(x[:, ::-1], 1)[:, ::-1] - x),
+        narrowed(lambda x: np.cumsum(np.pad(x[:, :0:-1], ((0, 0), (1, 0))), 1)[:, ::-1]),
         one=np.asarray(1),
     ),
     case(
@@ -122,7 +128,7 @@ SUMMED = [
         "sums",
         ORDER,
         "(float[N,1000] x) => (float[N,1] y) { y = ReduceLogSumExp(x, one) }",
-        narrowed(lambda x: (m := x.max(1, keepdims=True)) + np.log(np.exp(x - m).sum(1, keepdims=True))),
+        narrowed(log_sum_exp),
         one=np.asarray([1]),
     ),
     case(

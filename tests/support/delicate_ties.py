@@ -25,7 +25,7 @@ def suppressed(boxes: np.ndarray, scores: np.ndarray) -> np.ndarray:
         sides = np.maximum(np.minimum(high, high[index]) - np.maximum(low, low[index]), 0)
         shared = sides.prod(-1)
         union = areas + areas[index] - shared
-        if len(kept) < 3 and all(union[k] <= 0 or shared[k] / union[k] <= 0.5 for k in kept):
+        if len(kept) < 3 and not any(shared[k] / union[k] > 0.5 for k in kept):
             kept.append(int(index))
     return np.asarray([[0, 0, index] for index in kept], np.int64).reshape(-1, 3)
 
