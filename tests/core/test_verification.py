@@ -23,6 +23,9 @@ def saved(folder: Path, name: str, body: str = BODY, *, opset: int = 20, **weigh
     return path
 
 
+RELU = "(float[N,4] x) => (float[N,4] y) { y = Max(x, zero) }"
+
+
 def test_two_files_of_two_frameworks_that_agree_are_proven(fake: FakeFramework, tmp_path: Path) -> None:
     proof = modelport.verify(saved(tmp_path, "a.onnx"), saved(tmp_path, "b.fake", opset=18))
     assert proof.verdict == "proven"
@@ -88,8 +91,8 @@ def test_the_tolerance_is_the_users(tmp_path: Path) -> None:
     ("other", "message"),
     [
         ("(float[N,4] x, float[N,4] z) => (float[N,2] y) { y = MatMul(x, w) }", "1 and 2 inputs"),
-        ("(double[N,4] x) => (double[N,4] y) { y = Relu(x) }", "does not fit"),
-        ("(float[N,4,1] x) => (float[N,4,1] y) { y = Relu(x) }", "does not fit"),
+        ("(double[N,4] x) => (double[N,4] y) { y = Max(x, zero) }", "does not fit"),
+        ("(float[N,4,1] x) => (float[N,4,1] y) { y = Max(x, zero) }", "does not fit"),
         ("(float[N,4] x) => (float[N,2] y, float[N,4] z) { y = MatMul(x, w) z = Relu(x) }", "1 and 2 outputs"),
     ],
 )
@@ -123,3 +126,51 @@ def test_missing_values_are_compared_where_either_model_may_take_them(
     files = [saved(tmp_path, name, body, one=one) for name, body in zip(names, (FILLING, other), strict=True)]
     rows = np.array([[1, np.nan], [np.nan, 2], [3, 4]], np.float32)
     assert modelport.verify(*files, samples=rows).verdict == verdict
+
+
+class Source(FakeFramework):
+    """A framework that is converted from and never to."""
+
+    from_onnx = None
+
+
+def refusing(condition: Any) -> Net:
+    """A rectifier that refuses some inputs, as estimators do that validate theirs."""
+
+    def compute(arrays: Any) -> Any:
+        if condition(arrays["x"]):
+            raise ValueError("not for me")
+        return {"y": np.maximum(arrays["x"], 0)}
+
+    return Net(graph(RELU, zero=np.float32(0)), compute)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [lambda x: not np.isfinite(x).all(), lambda x: len(x) == 1, lambda x: len(x) == 2, lambda x: (x == 0).any()],
+    ids=["not finite", "one row", "two rows", "zeros"],
+)
+def test_what_a_source_refuses_is_left_out_also_where_it_is_the_second_model(
+    condition: Any, registry: Any, tmp_path: Path
+) -> None:
+    registry.register("source", Source("source"))
+    proof = modelport.verify(
+        saved(tmp_path, "a.onnx", RELU, zero=np.float32(0)), refusing(condition), from_=("onnx", "source")
+    )
+    assert proof.verdict == "proven"
+    assert any("not for me" in line for line in proof.refused)
+
+
+def test_two_models_are_not_proven_alike_by_a_source_that_refuses_everything(registry: Any, tmp_path: Path) -> None:
+    registry.register("source", Source("source"))
+    proof = modelport.verify(
+        saved(tmp_path, "a.onnx", RELU, zero=np.float32(0)), refusing(lambda x: True), from_=("onnx", "source")
+    )
+    assert proof.verdict == "incomplete"
+
+
+def test_a_conversion_that_cannot_run_what_its_source_can_differs(fake: FakeFramework, tmp_path: Path) -> None:
+    proof = modelport.verify(
+        saved(tmp_path, "a.onnx", RELU, zero=np.float32(0)), refusing(lambda x: len(x) == 1), from_=("onnx", "fake")
+    )
+    assert proof.verdict == "failed"

@@ -58,11 +58,17 @@ def cases(source: str) -> list[Delicate]:
     return [case for name in MODULES[source] for case in import_module(f"delicate_{name}").CASES]
 
 
+class FakeSource(FakeFramework):
+    """A framework that is converted from and never to."""
+
+    from_onnx = None
+
+
 @contextmanager
 def with_fakes() -> Iterator[None]:
     """Register the fake framework, and drop the registry that holds it afterwards."""
     plugins.registry.cache_clear()
-    plugins.registry().register(FAKE, FakeFramework(FAKE))
+    plugins.registry().register(FAKE, FakeSource(FAKE))
     try:
         yield
     finally:
