@@ -90,6 +90,7 @@ def judge(
     *,
     seconds: float,
     recourse: Recourse | None = None,
+    stateless: Stateless | None = None,
 ) -> Proof:
     """Run the candidate over the observed cases and compare; the verdict is in the proof, nothing is raised.
 
@@ -100,14 +101,19 @@ def judge(
         tolerance: for floating-point outputs.
         seconds: further cases are left out once this is used up.
         recourse: what decides where a difference is in doubt.
+        stateless: whether the candidate is known to keep nothing between calls, where it is to be asked again as well.
     """
     start = time.perf_counter()
     judged = CaseJudge(seen, candidate, run, tolerance, recourse or Recourse())
-    results: list[CaseResult] = []
+    asked: list[tuple[Case, Values, Values | Exception]] = []
     for case, expected in seen.answers:
         if not case.required and time.perf_counter() - start > seconds / 2:
             break
-        results.append(judged.case(case, expected))
+        asked.append((case, expected, judged.ask(case)))
+    judged.spread(asked)
+    results = [judged.case(*answer) for answer in asked]
+    if stateless:
+        results += _candidate_again(candidate, run, asked, stateless, seconds)
     if seen.unsteady:
         changed = [Figures(output, 0, reason=reason) for output, reason in seen.unsteady.items()]
         results.append(CaseResult("asked again", {}, changed))
@@ -198,20 +204,36 @@ def _ask_again(seen: Observations, run: Runner, calls: int, seconds: float) -> N
     _steady(seen, run, seen.answers[0])
 
 
+def _candidate_again(
+    candidate: str,
+    run: Runner,
+    asked: Sequence[tuple[Case, Values, Values | Exception]],
+    stateless: Stateless,
+    seconds: float,
+) -> list[CaseResult]:
+    """Ask a candidate again that is a model of its own, and no conversion just made; return what changed."""
+    answers = [(case, got) for case, _, got in asked if not isinstance(got, Exception)]
+    seen = Observations(candidate, answers)
+    if answers:
+        _ask_again(seen, run, 0 if stateless(answers[0][0].inputs) else _CALLS, seconds / 4)
+    changed = [Figures(output, 0, reason=reason) for output, reason in seen.unsteady.items()]
+    return [CaseResult("asked again", {}, changed)] if changed else []
+
+
 def _steady(seen: Observations, run: Runner, answer: tuple[Case, Values]) -> bool:
     case, before = answer
     seen.repeats += 1
     try:
         again = run(case.inputs)
     except Exception as error:
-        seen.unsteady["(all)"] = f"the source refuses {case.label} when asked again: {brief(error)}"
+        seen.unsteady["(all)"] = f"{seen.reference} refuses {case.label} when asked again: {brief(error)}"
         return False
     for name, value in before.items():
         figures = compare(name, value, again[name], _STEADY) if name in again else Figures(name, 0, reason="missing")
         if not figures.passed:
             seen.unsteady[name] = (
-                f"the source itself answers {case.label} otherwise when asked again ({figures.reason}): it keeps state between "
-                "calls, or draws random numbers"
+                f"{seen.reference} itself answers {case.label} otherwise when asked again ({figures.reason}): it keeps "
+                "state between calls, or draws random numbers"
             )
     return not seen.unsteady
 

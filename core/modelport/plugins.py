@@ -137,7 +137,9 @@ class Plugin:
         """Run a model in float64 by its hook, else by giving it float64 inputs; any exception means that it cannot."""
         import numpy as np
 
-        wide = {name: array.astype(np.float64) if array.dtype.kind == "f" else array for name, array in inputs.items()}
+        from modelport.proof.compare import is_float
+
+        wide = {name: array.astype(np.float64) if is_float(array) else array for name, array in inputs.items()}
         hook = "run_in_float64" if self.has("run_in_float64") else "run"
         values: Mapping[str, Any] = self.call(hook, model=model, signature=signature, inputs=wide, options=options)
         return values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +45,21 @@ def _plugin_samples(job: Job) -> Callable[[int], Any] | None:
     return lambda seed: job.source.call("samples", model=model, signature=signature, seed=seed)
 
 
+def _loaded(job: Job) -> OpenModel:
+    """Return the source, loaded again where it has been released."""
+    if job.model is None:
+        job.model = job.source.call("load", source=Path(job.given), options=job.options)
+    return OpenModel(job.source, job.model, job.signature, job.options, None)
+
+
 def _double(job: Job) -> equivalence.Runner:
-    """Return what runs the source in float64, where its framework can; it is loaded again where it has been released."""
+    """Return what runs the source in float64, where its framework can."""
+    return lambda arrays: job.source.run_in_double(_loaded(job).model, job.signature, arrays, job.options)
 
-    def run(arrays: Mapping[str, Any]) -> Mapping[str, Any]:
-        if job.model is None:
-            job.model = job.source.call("load", source=Path(job.given), options=job.options)
-        return job.source.run_in_double(job.model, job.signature, arrays, job.options)
 
-    return run
+def _again(job: Job) -> equivalence.Runner:
+    """Return what runs the source as it was run before."""
+    return lambda arrays: _loaded(job).run(arrays)
 
 
 def _judge(
@@ -93,15 +99,30 @@ def hub_answers(job: Job, opened: session.Session) -> equivalence.Observations |
 def prove_hub(job: Job, opened: session.Session, evaluations: OtherEvaluations) -> None:
     """Judge the ONNX file against the source."""
     own = evaluations.runners if job.source.key == HUB else ()
-    recourse = equivalence.Recourse(_double(job), evaluations.tied, evaluations.in_double, evaluations.runners, own)
+    recourse = equivalence.Recourse(
+        in_double=_double(job),
+        tied=evaluations.tied,
+        again=_again(job),
+        exact=evaluations.in_double,
+        others=evaluations.runners,
+        references=own,
+    )
     _judge(job, f"ONNX ({opened.engine})", opened.run, recourse)
 
 
 def prove_target(job: Job, target: OpenModel, hub: equivalence.Observations, evaluations: OtherEvaluations) -> None:
     """Judge the saved and reloaded target against ONNX and against the source."""
     others = evaluations.runners
-    from_hub = equivalence.Recourse(evaluations.in_double, evaluations.tied, references=others)
     own = others if job.source.key == HUB else ()
-    from_source = equivalence.Recourse(_double(job), evaluations.tied, evaluations.in_double, references=own)
+    from_hub = equivalence.Recourse(
+        in_double=evaluations.in_double, tied=evaluations.tied, again=evaluations.usual, references=others
+    )
+    from_source = equivalence.Recourse(
+        in_double=_double(job),
+        tied=evaluations.tied,
+        again=_again(job),
+        exact=evaluations.in_double,
+        references=own,
+    )
     _judge(job, target.plugin.title, target.run, from_hub, hub)
     _judge(job, target.plugin.title, target.run, from_source)

@@ -89,7 +89,13 @@ def _verify(
     seen = equivalence.observe(left.title, run, plan, seconds=seconds, stateless=left.is_stateless)
     tolerance = tolerance_for(*tolerances, tuple(spec.dtype for spec in left.signature.inputs))
     recourse = _recourse(left, right, to_right, to_left)
-    return equivalence.judge(seen, right.title, candidate, tolerance, seconds=seconds, recourse=recourse)
+
+    def steady(arrays: Mapping[str, Any]) -> bool:
+        return right.is_stateless({to_right[name]: array for name, array in arrays.items()})
+
+    return equivalence.judge(
+        seen, right.title, candidate, tolerance, seconds=seconds, recourse=recourse, stateless=steady
+    )
 
 
 def _recourse(
@@ -97,14 +103,6 @@ def _recourse(
 ) -> equivalence.Recourse:
     """Return what decides in doubt: the reference in float64, and other evaluations of the side that is an ONNX file."""
     mine, theirs = (_evaluations(side) for side in (left, right))
-    if mine:
-        return equivalence.Recourse(mine.in_double, mine.tied, references=mine.runners)
-
-    def double(arrays: Mapping[str, Any]) -> Mapping[str, Any]:
-        return left.plugin.run_in_double(left.model, left.signature, arrays, left.options)
-
-    if theirs is None:
-        return equivalence.Recourse(double)
 
     def renamed(arrays: Mapping[str, Any]) -> dict[str, Any]:
         return {to_right[name]: array for name, array in arrays.items()}
@@ -112,13 +110,23 @@ def _recourse(
     def running(run: equivalence.Runner) -> equivalence.Runner:
         return lambda arrays: to_left(run(renamed(arrays)))
 
-    names = to_left({spec.name: spec.name for spec in right.signature.outputs})
-    evaluations = theirs
+    def in_double(side: OpenModel) -> equivalence.Runner:
+        return lambda arrays: side.plugin.run_in_double(side.model, side.signature, arrays, side.options)
+
+    def tied(arrays: Mapping[str, Any], output: str, expected: Any, got: Any) -> Any:
+        if mine or theirs is None:
+            return mine.tied(arrays, output, expected, got) if mine else None
+        names = to_left({spec.name: spec.name for spec in right.signature.outputs})
+        return theirs.tied(renamed(arrays), names.get(output, output), expected, got)
+
     return equivalence.Recourse(
-        double,
-        lambda arrays, output, *answers: evaluations.tied(renamed(arrays), names.get(output, output), *answers),
-        running(theirs.in_double),
-        [(title, running(run)) for title, run in theirs.runners],
+        in_double=mine.in_double if mine else in_double(left),
+        tied=tied,
+        again=left.run,
+        candidate_in_double=None if theirs else running(in_double(right)),
+        exact=running(theirs.in_double) if theirs else None,
+        others=[(title, running(run)) for title, run in theirs.runners] if theirs else (),
+        references=mine.runners if mine else (),
     )
 
 

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelport.errors import BrokenHook
-from modelport.proof.compare import NOISE, ROUNDINGS, STRICT, Allowance, compare, dtype_of, is_float, scale_of
+from modelport.proof.compare import NOISE, ROUNDINGS, STRICT, Allowance, Spread, compare, dtype_of, is_float, scale_of
 from modelport.proof.spread import spread_of
 from modelport.proof.tolerance import Tolerance, epsilon
+from modelport.proof.undefined import defined_rows
 from modelport.report import CaseResult, Figures
 from modelport.samples import Case
 
@@ -52,6 +53,8 @@ class Recourse:
         in_double: the reference computed in float64, whose distance from its usual answer is its rounding error.
         tied: for an output of indices or labels, where the candidate's choice is among equals: arguments are the case's inputs,
             the output's name, the reference's values and the candidate's.
+        again: the reference as it was run before; on inputs moved by their last digit it tells how far rounding is amplified.
+        candidate_in_double: the candidate computed in float64, where it is a framework's own model and no conversion.
         exact: the candidate's graph computed in float64.
         others: other evaluations of the candidate's graph, each with a title; they decide on extreme cases, where a runtime's
             kernels and fusions may depart from ONNX's definition.
@@ -60,6 +63,8 @@ class Recourse:
 
     in_double: Runner | None = None
     tied: Callable[[Mapping[str, NDArray[Any]], str, Any, Any], NDArray[Any] | None] | None = None
+    again: Runner | None = None
+    candidate_in_double: Runner | None = None
     exact: Runner | None = None
     others: Sequence[tuple[str, Runner]] = ()
     references: Sequence[tuple[str, Runner]] = ()
@@ -73,7 +78,7 @@ class CaseJudge:
     ) -> None:
         self.seen, self.candidate, self.run = seen, candidate, run
         self.tolerance, self.recourse = tolerance, recourse
-        self.spreads = spread_of([values for case, values in seen.answers if case.required])
+        self.spreads: Mapping[str, Spread] = {}
         self._notes: list[str] = []
         self._errors: dict[str, float] = {}
 
@@ -86,14 +91,26 @@ class CaseJudge:
         ]
         return [*self._notes, *errors]
 
-    def case(self, case: Case, expected: Values) -> CaseResult:
-        """Run the candidate on one case and compare every output."""
+    def ask(self, case: Case) -> Values | Exception:
+        """Run the candidate on one case; returns what it raises."""
         try:
-            got = self.run(case.inputs)
+            return self.run(case.inputs)
         except BrokenHook:
             raise
         except Exception as error:
-            return CaseResult(case.label, dict(case.sizes), self._cannot_run(case, expected, error))
+            return error
+
+    def spread(self, answers: Sequence[tuple[Case, Values, Values | Exception]]) -> None:
+        """Learn how outputs usually vary: those of the reference, and of the candidate where the reference's do not."""
+        usual = [(expected, got) for case, expected, got in answers if case.required]
+        candidates = [got for _, got in usual if not isinstance(got, Exception)]
+        self.spreads = {**spread_of(candidates), **spread_of([expected for expected, _ in usual])}
+
+    def case(self, case: Case, expected: Values, got: Values | Exception) -> CaseResult:
+        """Compare every output of a case."""
+        if isinstance(got, Exception):
+            return CaseResult(case.label, dict(case.sizes), self._cannot_run(case, expected, got))
+        case, expected, got = defined_rows(case, expected, got)
         # extreme values say nothing about how much an output usually varies
         spreads = {} if case.extreme else self.spreads
         allowances = {name: Allowance(spreads.get(name)) for name in expected}
@@ -181,15 +198,38 @@ class CaseJudge:
             self._note(
                 f"rounding error of {self.seen.reference} in {name}: up to {float(np.max(noise, initial=0.0)):.2g}"
             )
+        for error in (self._own_error(case, name, other), self._amplified(case, name, value)):
+            if error is not None:
+                noise = error if noise is None else np.maximum(noise, error)
         exact = np.asarray(_attempt(self.recourse.exact, case.inputs).get(name))
         if exact.shape == value.shape and exact.dtype.kind == "f":
-            rounded = exact.astype(value.dtype)
+            with np.errstate(over="ignore"):
+                rounded = exact.astype(value.dtype)
             if compare(name, value, rounded, self.tolerance, replace(allowance, noise=noise)).passed:
                 self._note(f"{name} is right in float64; {self.candidate} may round it otherwise")
                 slack = ROUNDINGS / NOISE * epsilon(dtype_of(value)) * scale_of(value)
                 slack = np.broadcast_to(slack, value.shape)
                 noise = slack if noise is None else np.maximum(noise, slack)
         return replace(allowance, noise=noise)
+
+    def _own_error(self, case: Case, name: str, other: NDArray[Any]) -> NDArray[Any] | None:
+        """Return the rounding error of a candidate that is no conversion."""
+        found = np.asarray(_attempt(self.recourse.candidate_in_double, case.inputs).get(name))
+        return _distance(other, found) if found.shape == other.shape and found.dtype != object else None
+
+    def _amplified(self, case: Case, name: str, value: NDArray[Any]) -> NDArray[Any] | None:
+        """Return how far an output moves when extreme inputs move by their last digit, as far as it is no step.
+
+        Constant rows in a normalization, differences of large sums: what the last digit decides there is nobody's answer.
+        """
+        spread = self.spreads.get(name)
+        if not case.extreme or spread is None:
+            return None
+        moved = np.asarray(_attempt(self.recourse.again, last_digit_moved(case.inputs)).get(name))
+        if moved.shape != value.shape or moved.dtype == object:
+            return None
+        error = _distance(value, moved)
+        return np.where(error <= self.tolerance.rtol * spread.magnitude, error, 0.0)
 
     def _choices(
         self,
@@ -245,6 +285,17 @@ class CaseJudge:
         except Exception:
             return None
         return figures if all(each.passed for each in figures) else None
+
+
+def last_digit_moved(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return inputs whose floats are the next ones up or down, drawn at random."""
+    rng = np.random.default_rng(31)
+    moved = dict(arrays)
+    for name, array in arrays.items():
+        if array.dtype.kind == "f":
+            ways = np.where(rng.random(array.shape) < 0.5, -np.inf, np.inf).astype(array.dtype)
+            moved[name] = np.nextafter(array, ways)
+    return moved
 
 
 def _attempt(run: Runner | None, inputs: Mapping[str, NDArray[Any]]) -> Values:

@@ -22,6 +22,9 @@ ROUNDINGS = 64
 NOISE = 4
 """How many times its own rounding error a reference's answer may be away from another right one."""
 
+_TINY = 1.2e-38
+"""The smallest normal float32: below it digits are lost one by one."""
+
 _NARROW = ("float16", "bfloat16")
 
 
@@ -168,6 +171,7 @@ def _allowed(
     if allowance.spread is not None:
         share, floor = tolerance.of_spread(dtype)
         rounding = ROUNDINGS * epsilon(dtype) * np.maximum(scale_of(want), allowance.spread.magnitude)
+        floor = max(floor, _TINY)
         limit = np.maximum(np.maximum(share * np.asarray(allowance.spread.deviation), floor), rounding)
         allowed = np.minimum(allowed, np.broadcast_to(limit, want.shape)[finite])
     if allowance.noise is not None:

@@ -17,7 +17,7 @@ from modelport.proof.drawing import draw, shape_at, sizes_in, stretch
 from modelport.proof.labels import LabelSearch
 from modelport.proof.plan import Arrays, Case, Reach, Search
 from modelport.proof.tree_leaves import in_leaves
-from modelport.proof.value_patterns import PATTERNS, SPECIALS, rows_at_named, rows_of, typed
+from modelport.proof.value_patterns import PATTERNS, SPECIALS, WIDE, rows_at_named, rows_of, typed
 from modelport.signature import Signature, TensorSpec
 
 _TREE_ROWS = 512
@@ -30,7 +30,9 @@ _NAMED_ROWS = {True: 9, False: 3}
 _CHEAP_BYTES = 64 * 2**10
 """Rows of at most this size run in one batch, whatever the model; larger ones in batches of the example's size."""
 
-_LARGE_PRIMES = (67, 71, 73, 79)
+_LARGE_PRIMES = {1: (131,), 2: (67, 71)}
+"""Sizes of the dimensions behind the batch: of a sequence's, of an image's, of more."""
+_MORE_PRIMES = (67, 71, 73, 79)
 _LARGEST_BYTES = 16 * 2**20
 _LONGEST = 4096
 _LEAF_ROWS = 2048
@@ -144,6 +146,8 @@ class Further:
         table, rows = self._is_table(), self._batch_rows()
         each = _TABLE_ROWS if table else min(len(self._floats()), 2)
         names = [name for name in PATTERNS for _ in range(each)] + [_NAMED] * _NAMED_ROWS[table]
+        if all(spec.dtype == "float64" for spec in self._floats()):
+            names[-1] = WIDE
         size = len(names) if rows is None else rows
         for start in range(0, len(names), size):
             chosen = names[start : start + size]
@@ -222,7 +226,7 @@ class Further:
     def _sizes(self) -> Iterator[Case]:
         """Yield other sizes of the symbolic dimensions: all at once, and one by one where the source refuses that."""
         inner = [symbol for symbol in self.signature.symbols if symbol != self.batch]
-        primes = dict(zip(inner, itertools.cycle(_LARGE_PRIMES), strict=False))
+        primes = dict(zip(inner, itertools.cycle(_LARGE_PRIMES.get(len(inner), _MORE_PRIMES)), strict=False))
         twos = {symbol: 2 for symbol, size in self.sizes.items() if size != 2}
         for sizes in (twos, {symbol: size + 1 for symbol, size in self.sizes.items()}, primes):
             if sizes and self._fits(sizes):

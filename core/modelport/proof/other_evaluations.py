@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from modelport.proof.compare import is_float
 from modelport.proof.graph_index import GraphIndex
 from modelport.session import open_reference, open_session
 
@@ -48,9 +49,13 @@ class OtherEvaluations:
             ("onnx's reference evaluator", lambda arrays: self._runner("reference", self._reference)(arrays)),
         )
 
+    def usual(self, arrays: Arrays) -> Mapping[str, Any]:
+        """Run the file as it is run in a proof."""
+        return self._runner("usual", lambda: open_session(self._path, exact=True, fall_back=True).run)(arrays)
+
     def in_double(self, arrays: Arrays) -> Mapping[str, Any]:
         """Run the graph with its floating-point inputs as float64: NumPy's promotion carries them through."""
-        wide = {name: array.astype(np.float64) if array.dtype.kind == "f" else array for name, array in arrays.items()}
+        wide = {name: array.astype(np.float64) if is_float(array) else array for name, array in arrays.items()}
         return self._runner("reference", self._reference)(wide)
 
     def tied(self, arrays: Arrays, output: str, expected: NDArray[Any], got: NDArray[Any]) -> NDArray[Any] | None:
@@ -62,9 +67,11 @@ class OtherEvaluations:
             expected, got: the two answers.
         """
         model = onnx.load(str(self._path), load_external_data=False)
-        choice = _choice(GraphIndex(model.graph), output)
+        index = GraphIndex(model.graph)
+        choice = _choice(index, output)
         if choice is None:
-            return None
+            cast = _cast(index, output)
+            return None if cast is None else self._undefined(cast, arrays, expected)
         node, table = choice
         asked = [name for name in (node.input[0], *node.output[-1:]) if name]
         values = open_session(self._path, exact=True, outputs=asked).run(arrays)
@@ -81,6 +88,18 @@ class OtherEvaluations:
         if key not in self._made:
             self._made[key] = make()
         return self._made[key]
+
+    def _undefined(self, source: str, arrays: Arrays, expected: NDArray[Any]) -> NDArray[Any] | None:
+        """Return where a float that is no number of an integer type was cast to it: C leaves the result open, and so ONNX."""
+        if source in arrays:
+            values = arrays[source]
+        else:
+            values = np.asarray(open_session(self._path, exact=True, outputs=[source]).run(arrays)[source])
+        if values.size != expected.size or not is_float(values) or expected.dtype.kind not in "iu":
+            return None
+        info = np.iinfo(expected.dtype)
+        whole = np.trunc(values.astype(np.float64)).reshape(expected.shape)
+        return np.asarray(~((whole >= float(info.min)) & (whole < float(info.max) + 1)))
 
     def _plain(self) -> Runner:
         return open_session(self._path, exact=True, optimised=False).run
@@ -110,6 +129,15 @@ def _choice(index: GraphIndex, output: str) -> tuple[onnx.NodeProto, NDArray[Any
             output = node.input[0]
         else:
             return None
+    return None
+
+
+def _cast(index: GraphIndex, output: str) -> str | None:
+    """Return the value that an output is cast from, perhaps in another shape; None where it is no cast."""
+    while (node := index.producers.get(output)) is not None and node.op_type in _PASS_ON:
+        output = node.input[0]
+        if node.op_type == "Cast":
+            return output
     return None
 
 

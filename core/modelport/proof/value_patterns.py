@@ -54,6 +54,11 @@ SPECIALS: Mapping[str, Callable[[Array, Generator], Array]] = {
 """Patterns for sources that admit what is not finite."""
 
 
+WIDE = "beyond float32"
+_WIDE: Mapping[str, Callable[[Array, Generator], Array]] = {WIDE: lambda usual, rng: usual * 1e40}
+"""A pattern of float64 inputs alone."""
+
+
 def rows_of(patterns: Sequence[str], usual: Array, rng: Generator) -> Array:
     """Return float64 rows [rows, ...], each in the pattern of its place.
 
@@ -63,7 +68,7 @@ def rows_of(patterns: Sequence[str], usual: Array, rng: Generator) -> Array:
         rng: what is random is drawn from it.
     """
     wide = usual.astype(np.float64)
-    every = {**PATTERNS, **SPECIALS}
+    every = {**PATTERNS, **SPECIALS, **_WIDE}
     rows = wide.copy()
     for name in dict.fromkeys(patterns):
         at = [place for place, pattern in enumerate(patterns) if pattern == name]
