@@ -6,7 +6,7 @@ consumers of each input are followed through operators that keep values as they 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +20,7 @@ from onnx import AttributeProto, NodeProto, numpy_helper
 from modelport.errors import CheckFailed
 from modelport.proof.branches import Condition, conditions_of
 from modelport.proof.graph_index import GraphIndex
+from modelport.proof.hidden_scores import no_scores, scores_of
 from modelport.proof.labels import labels_of
 from modelport.proof.named_values import NamedValues, named_values
 from modelport.proof.tree_leaves import Box
@@ -38,6 +39,17 @@ _SIZES = {
 _DIVISORS = {"Div": 1, "Mod": 1}
 _NO_EMPTY_BATCH = ("LSTM", "GRU", "RNN")
 """ONNX Runtime 1.31 ends the process on these with a batch of no rows."""
+
+UNDEFINED_FOR_NAN = frozenset({
+    "Clip", "HardSigmoid", "HardSwish", "Softplus", "Mish", "Gelu", "Elu", "Celu", "Selu", "Erf", "Sigmoid", "Tanh", "Softmax",
+    "LogSoftmax", "Attention", "LSTM", "GRU", "RNN", "ArgMax", "ArgMin", "TopK",
+})  # fmt: skip
+"""Operators of which ONNX does not say what they make of NaN and infinities, and of which kernels make different things."""
+
+_SWALLOWING = frozenset({
+    "MaxPool", "GlobalMaxPool", "MaxUnpool", "MaxRoiPool", "RoiAlign", "Resize", "Upsample", "GridSample",
+})  # fmt: skip
+"""Operators whose kernels may turn NaN into a number, so that not even finite rows tell anything."""
 
 _POSITIONS = (8, 4096)
 """Rows of a table that may be looked up by position: fewer are no sequence, more are a vocabulary."""
@@ -84,27 +96,49 @@ class Domains(dict[str, Domain]):
     Attributes:
         lengths: rows of tables that the graph looks up by position, such as position embeddings, the smallest first.
         empty_batches: whether a batch of no rows may be tried.
+        nan_defined: whether the graph holds only operators that keep or handle NaN and infinities as ONNX defines.
+        nan_comparable: whether anything can be told from NaN and infinities.
         labels: every label that an output may hold, for outputs that are labels.
         conditions: of If nodes.
+        scores: returns the scores that the graph chooses a label by, for an output and inputs.
     """
 
     lengths: tuple[int, ...] = ()
     empty_batches: bool = True
+    nan_defined: bool = False
+    nan_comparable: bool = True
     labels: Mapping[str, tuple[Any, ...]] = MappingProxyType({})
     conditions: Sequence[Condition] = ()
+    scores: Callable[[str, Mapping[str, NDArray[Any]]], NDArray[Any]] = staticmethod(no_scores)
+
+    def joined(self, other: Domains) -> Domains:
+        """Add the words, categories and named values that another graph of the same inputs holds."""
+        for name, domain in self.items():
+            theirs = other.get(name, Domain())
+            domain.strings += [word for word in theirs.strings if word not in domain.strings]
+            domain.integers += [number for number in theirs.integers if number not in domain.integers]
+            domain.named = domain.named or theirs.named
+        self.empty_batches &= other.empty_batches
+        self.nan_defined &= other.nan_defined or not other
+        self.nan_comparable &= other.nan_comparable
+        self.lengths = tuple(sorted({*self.lengths, *other.lengths}))[:3]
+        return self
 
     def renamed(self, names: Mapping[str, str]) -> Domains:
         """Return the same for inputs of other names; those without one are left out."""
         domains = Domains({names[name]: domain for name, domain in self.items() if name in names})
         domains.lengths, domains.empty_batches = self.lengths, self.empty_batches
         domains.labels = self.labels
+        domains.nan_defined, domains.nan_comparable = self.nan_defined, self.nan_comparable
         return domains
 
 
 def domains_of(path: Path) -> Domains:
     """Return the domain of each graph input of an ONNX file (weights kept outside the file are not read)."""
     try:
-        return domains_of_model(onnx.load(str(path), load_external_data=False))
+        domains = domains_of_model(onnx.load(str(path), load_external_data=False))
+        domains.scores = scores_of(path)
+        return domains
     except (ValueError, IndexError, KeyError, TypeError) as error:
         raise CheckFailed(
             f"attributes of the graph contradict one another: {' '.join(str(error).split())[:300]}",
@@ -121,7 +155,9 @@ def domains_of_model(model: onnx.ModelProto) -> Domains:
     domains.lengths = _lengths(walker)
     domains.labels = labels_of(walker, [value.name for value in model.graph.output])
     domains.conditions = conditions_of(model, walker)
-    domains.empty_batches = not any(node.op_type in _NO_EMPTY_BATCH for node in walker.nodes())
+    operators = {node.op_type for node in walker.nodes()}
+    domains.empty_batches = not operators & set(_NO_EMPTY_BATCH)
+    domains.nan_defined, domains.nan_comparable = not operators & UNDEFINED_FOR_NAN, not operators & _SWALLOWING
     return domains
 
 

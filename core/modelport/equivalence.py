@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 
+import msgspec
 import numpy as np
 
 from modelport.errors import BrokenHook, ModelportError, NotEquivalent, ProofIncomplete
@@ -179,16 +180,36 @@ def over_all(results: Iterable[CaseResult]) -> list[Figures]:
 def _answer(case: Case, run: Runner, seen: Observations, *, listed: bool = True) -> bool:
     try:
         seen.answers.append((case, run(case.inputs)))
+        return True
     except ModelportError as error:
         # it keeps state, is not installed, is unsafe or broken: no matter of these inputs
         if error.exit_status in (5, 6, 7) or isinstance(error, BrokenHook):
             raise
-        seen.refused += [f"{case.label}: {error.what}"] if listed else []
-        return False
+        reason = error.what
     except Exception as error:
-        seen.refused += [f"{case.label}: {type(error).__name__}: {brief(error)}"] if listed else []
-        return False
-    return True
+        reason = f"{type(error).__name__}: {brief(error)}"
+    seen.refused += [f"{case.label}: {reason}"] if listed else []
+    seen.declined += [] if case.extreme else [case]
+    return False
+
+
+def with_declined(proof: Proof, seen: Observations, run: Runner) -> Proof:
+    """Return a proof that fails where the candidate runs sizes that the reference's signature admits and its run does not.
+
+    For references that are graphs: their dimensions are a promise; a framework's own model makes none.
+    """
+    failing = []
+    for case in seen.declined:
+        try:
+            values = run(case.inputs)
+        except Exception:  # neither side admits it
+            continue
+        reason = f"{proof.candidate} runs this, {proof.reference} does not, whose dimensions admit it"
+        failing.append(CaseResult(case.label, dict(case.sizes), [Figures(name, 0, reason=reason) for name in values]))
+    if not failing:
+        return proof
+    cases = [*proof.cases, *failing]
+    return msgspec.structs.replace(proof, verdict="failed", cases=cases, outputs=over_all(cases))
 
 
 def _ask_again(seen: Observations, run: Runner, calls: int, seconds: float) -> None:

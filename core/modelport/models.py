@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from modelport.domains import Domains, domains_of
+import onnx
+
+from modelport.domains import Domains, domains_of, domains_of_model
 from modelport.errors import SignatureNeeded
 from modelport.graphs import bytes_of
 from modelport.memory import require
@@ -56,8 +58,12 @@ class OpenModel:
 
     @property
     def domains(self) -> Domains:
-        """What the graph admits at each input, where the model is an ONNX file."""
-        return domains_of(self.path) if self.plugin.key == HUB and self.path else Domains()
+        """What the graph admits at each input, where the model is an ONNX file or a ModelProto."""
+        if self.plugin.key != HUB:
+            return Domains()
+        if self.path:
+            return domains_of(self.path)
+        return domains_of_model(self.model) if isinstance(self.model, onnx.ModelProto) else Domains()
 
     def samples(self, seed: int) -> Any:
         """Return the plugin's own samples for a seed, or None."""

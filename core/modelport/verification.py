@@ -11,6 +11,7 @@ from modelport.errors import InvalidSignature
 from modelport.memory import limited
 from modelport.models import OpenModel, open_model
 from modelport.proof.other_evaluations import OtherEvaluations
+from modelport.proof.plan import Reach
 from modelport.proof.tolerance import SECONDS, tolerance_for
 from modelport.report import Proof
 from modelport.signature import Signature, TensorSpec, parse_inputs
@@ -93,9 +94,10 @@ def _verify(
     def steady(arrays: Mapping[str, Any]) -> bool:
         return right.is_stateless({to_right[name]: array for name, array in arrays.items()})
 
-    return equivalence.judge(
+    proof = equivalence.judge(
         seen, right.title, candidate, tolerance, seconds=seconds, recourse=recourse, stateless=steady
     )
+    return equivalence.with_declined(proof, seen, candidate) if left.plugin.key == HUB else proof
 
 
 def _recourse(
@@ -137,13 +139,19 @@ def _evaluations(side: OpenModel) -> OtherEvaluations | None:
 def _plan(
     left: OpenModel, right: OpenModel, to_right: Mapping[str, str], user: sample_files.Samples | None
 ) -> samples.Plan:
-    domains = left.domains or right.domains.renamed({theirs: mine for mine, theirs in to_right.items()})
+    theirs_domains = right.domains.renamed({theirs: mine for mine, theirs in to_right.items()})
+    domains = left.domains.joined(theirs_domains) if left.domains else theirs_domains
     signature = _common(left.signature, right.signature, to_right)
     fitted = sample_files.fit(user, signature) if user else None
     finite = left.plugin.framework.finite_only or right.plugin.framework.finite_only
-    return samples.plan(
-        signature, domains, user=fitted, plugin=left.samples, reach="finite" if finite else "everything"
-    )
+    reach: Reach = "finite" if finite else "everything"
+
+    def drawn(seed: int) -> Any:
+        own = left.samples(seed)
+        theirs = right.samples(seed) if own is None else None
+        return own if theirs is None else {mine: theirs[other] for mine, other in to_right.items()}
+
+    return samples.plan(signature, domains, user=fitted, plugin=drawn, reach=reach)
 
 
 def _common(left: Signature, right: Signature, to_right: Mapping[str, str]) -> Signature:

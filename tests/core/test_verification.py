@@ -91,8 +91,8 @@ def test_the_tolerance_is_the_users(tmp_path: Path) -> None:
     ("other", "message"),
     [
         ("(float[N,4] x, float[N,4] z) => (float[N,2] y) { y = MatMul(x, w) }", "1 and 2 inputs"),
-        ("(double[N,4] x) => (double[N,4] y) { y = Neg(x) }", "does not fit"),
-        ("(float[N,4,1] x) => (float[N,4,1] y) { y = Neg(x) }", "does not fit"),
+        ("(double[N,4] x) => (double[N,4] y) { y = Relu(x) }", "does not fit"),
+        ("(float[N,4,1] x) => (float[N,4,1] y) { y = Relu(x) }", "does not fit"),
         ("(float[N,4] x) => (float[N,2] y, float[N,4] z) { y = MatMul(x, w) z = Relu(x) }", "1 and 2 outputs"),
     ],
 )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from modelport.errors import BrokenHook
 from modelport.proof.compare import NOISE, ROUNDINGS, STRICT, Allowance, Spread, compare, dtype_of, is_float, scale_of
-from modelport.proof.spread import spread_of
+from modelport.proof.spread import joined, spread_of
 from modelport.proof.tolerance import Tolerance, epsilon
 from modelport.proof.undefined import defined_rows
 from modelport.report import CaseResult, Figures
@@ -34,6 +34,7 @@ class Observations:
         notes: what the plan has to say about its inputs.
         unsteady: for each output that changed when the reference was asked again, how.
         repeats: how often it was asked again.
+        declined: cases of usual values that it did not admit.
     """
 
     reference: str
@@ -43,6 +44,7 @@ class Observations:
     notes: list[str] = field(default_factory=list)
     unsteady: dict[str, str] = field(default_factory=dict)
     repeats: int = 0
+    declined: list[Case] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class CaseJudge:
         """Learn how outputs usually vary: those of the reference, and of the candidate where the reference's do not."""
         usual = [(expected, got) for case, expected, got in answers if case.required]
         candidates = [got for _, got in usual if not isinstance(got, Exception)]
-        self.spreads = {**spread_of(candidates), **spread_of([expected for expected, _ in usual])}
+        self.spreads = joined(spread_of([expected for expected, _ in usual]), spread_of(candidates))
 
     def case(self, case: Case, expected: Values, got: Values | Exception) -> CaseResult:
         """Compare every output of a case."""
@@ -241,7 +243,8 @@ class CaseJudge:
         allowance: Allowance,
     ) -> Allowance:
         """Return where the reference might have chosen otherwise: among equal scores, or by its own rounding."""
-        tied = np.zeros(value.shape, bool) if double is None else np.asarray(double != value)
+        floats = any(is_float(array) for array in case.inputs.values())
+        tied = np.asarray(double != value) if double is not None and floats else np.zeros(value.shape, bool)
         if self.recourse.tied:
             try:
                 found = self.recourse.tied(case.inputs, name, value, other)

@@ -88,6 +88,12 @@ def _draw_integers(
     if distribution == "ends of tables" and domain.low is not None and domain.high is not None:
         ends = [domain.high - 1, domain.low, domain.high - 2, domain.low + 1]
         return np.resize(np.clip(ends, domain.low, domain.high - 1), shape).astype(dtype)
+    if distribution == "integers of the graph" and domain.named:
+        named = np.concatenate([domain.named.anywhere, *domain.named.columns.values()])
+        whole = np.unique([np.floor(named) - 1, np.floor(named), np.floor(named) + 1])
+        low, high = domain.low or int(info.min), domain.high or int(info.max)
+        whole = whole[(whole >= max(low, int(info.min))) & (whole < min(high, int(info.max)))]
+        return np.resize(whole if whole.size else np.zeros(1), shape).astype(dtype)
     if distribution == "negative indices" and domain.indexed and info.min < 0:
         return np.resize(np.asarray([-1, 0]), shape).astype(dtype)
     if distribution == "integers beyond float32" and domain.high is None and shape:

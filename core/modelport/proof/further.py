@@ -35,7 +35,7 @@ _LARGE_PRIMES = {1: (131,), 2: (67, 71)}
 _MORE_PRIMES = (67, 71, 73, 79)
 _LARGEST_BYTES = 16 * 2**20
 _LONGEST = 4096
-_LEAF_ROWS = 2048
+_LEAF_ROWS = 4096
 
 
 class Further:
@@ -89,8 +89,10 @@ class Further:
 
     def _undefined(self) -> Iterator[Case]:
         """Yield what some frameworks define no result for: values that are not finite, and a batch of no rows."""
-        if self._floats():
-            yield self._patterned("not finite", list(SPECIALS), extreme=True, finite=False)
+        if self._floats() and self.domains.nan_comparable:
+            case = self._patterned("not finite", list(SPECIALS), extreme=True, finite=False)
+            rows = not self.domains.nan_defined
+            yield replace(case, finite_rows=rows, parts=tuple(replace(part, finite_rows=rows) for part in case.parts))
         if self.batch and self.domains.empty_batches:
             yield self.drawn(f"{self.batch}=0", {**self.sizes, self.batch: 0}, 0, "normal", extreme=True)
 
@@ -110,7 +112,7 @@ class Further:
             arrays = {name: typed(values, dtypes[name]) for name, values in columns.items()}
             return Case("rows that meet rare labels", sizes_in(self.signature, arrays), arrays)
 
-        return LabelSearch(self.domains.labels, make, known, self.notes)
+        return LabelSearch(self.domains.labels, make, known, self.notes, self.domains.scores)
 
     def drawn(
         self, label: str, sizes: Mapping[str, int], seed: int, distribution: str, *, extreme: bool = False
@@ -292,6 +294,7 @@ class Further:
             yield self.drawn(f"{distribution} integers", sizes, seed, distribution)
         for distribution, needed in (
             ("ends of tables", lambda domain: domain.high is not None),
+            ("integers of the graph", lambda domain: bool(domain.named)),
             ("negative indices", lambda domain: domain.indexed),
             ("integers beyond float32", lambda domain: domain.high is None and not domain.integers),
         ):

@@ -20,6 +20,7 @@ class Case:
         extreme: whether its values or sizes are unusual; runtimes may then depart from ONNX's definition, so that another
             evaluation of the same graph may decide, and nothing is concluded of how much an output varies.
         finite: whether it holds neither NaN nor infinities.
+        finite_rows: whether only rows are compared that the reference answers with finite numbers.
         parts: what to run instead where the source refuses the whole.
     """
 
@@ -29,6 +30,7 @@ class Case:
     required: bool = False
     extreme: bool = False
     finite: bool = True
+    finite_rows: bool = False
     parts: tuple[Case, ...] = ()
 
     @property

@@ -36,6 +36,16 @@ def spread_of(answers: Sequence[Mapping[str, Any]]) -> dict[str, Spread]:
     return found
 
 
+def joined(first: Mapping[str, Spread], second: Mapping[str, Spread]) -> dict[str, Spread]:
+    """Return the first spreads and, for outputs and columns that they do not bind, the second."""
+    found = {**second, **first}
+    for name in first.keys() & second.keys():
+        mine, theirs = np.asarray(first[name].deviation), np.asarray(second[name].deviation)
+        if mine.shape == theirs.shape:
+            found[name] = Spread(np.where(np.isinf(mine), theirs, mine), first[name].magnitude)
+    return found
+
+
 def _is_array(value: Any) -> bool:
     return value is not None and not isinstance(value, list | dict) and is_float(np.asarray(value))
 
@@ -50,6 +60,8 @@ def _spread(arrays: Sequence[NDArray[Any]]) -> Spread | None:
             deviation = table.std(axis=0)
             magnitude = float(np.abs(table).max())
             binds = np.isfinite(deviation) & (deviation > rounding * magnitude)
+            if not binds.any():
+                return None
             return Spread(np.where(binds, deviation, np.inf), magnitude)
     values = np.concatenate([array.reshape(-1).astype(np.float64) for array in arrays])
     values = values[np.isfinite(values)]

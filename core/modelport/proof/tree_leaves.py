@@ -13,7 +13,7 @@ Array = NDArray[Any]
 Box = dict[int, tuple[float, float]]
 """For a feature, the interval (low, high] that its value must lie in."""
 
-MOST = 2048
+MOST = 4096
 """Leaves of one ensemble that rows are made for; of more, as many are taken in even steps."""
 
 _MODES = ("LEQ", "LT", "GTE", "GT", "EQ", "NEQ")
@@ -38,7 +38,8 @@ def leaves_of(attributes: Mapping[str, AttributeProto]) -> tuple[list[Box], int]
     if known is None:
         return [], 0
     nodes, leaves = _FORMS[known](attributes)
-    chosen = leaves[:: max(-(-len(leaves) // MOST), 1)]
+    places = np.unique(np.linspace(0, len(leaves) - 1, min(len(leaves), MOST)).astype(int)) if leaves else ()
+    chosen = [leaves[place] for place in places]
     boxes = [_box(nodes, parent, side) for parent, side in chosen]
     return [box for box in boxes if box is not None], len(leaves)
 

@@ -18,12 +18,12 @@ Values = Mapping[str, Any]
 def defined_rows(case: Case, expected: Values, got: Values) -> tuple[Case, Values, Values]:
     """Return a case with NaN or infinities in it, and its outputs, without the rows that the reference does not answer finitely.
 
-    Kernels differ in what they make of NaN (a maximum keeps or swallows it), and ONNX does not define it. A source that means to
-    handle missing values answers them with numbers, and these are compared. Outputs whose first axis is not that of the inputs
-    are left out as a whole where they hold what is not finite.
+    Kernels of some operators (`domains.UNDEFINED_FOR_NAN`) differ in what they make of NaN, and ONNX does not define it. A
+    source that means to handle missing values answers them with numbers, and these are compared. Outputs whose first axis is
+    not that of the inputs are left out as a whole where they hold what is not finite.
     """
     rows = {array.shape[0] for array in case.inputs.values() if array.ndim}
-    if case.finite or len(rows) != 1:
+    if not case.finite_rows or len(rows) != 1:
         return case, expected, got
     (count,) = rows
     by_row = {name for name, value in expected.items() if _is_array(value) and np.shape(value)[:1] == (count,)}

@@ -98,7 +98,10 @@ def _beside(values: Array, exact: bool, dtype: str, rng: Generator) -> Array:
         "far above": at + far,
         "far below": at - far,
     }
-    choices = [moved[name] for name in _NEIGHBOURS[exact]]
+    choices: list[Array] = [moved[name] for name in _NEIGHBOURS[exact]]
+    if exact and dtype == "float64":  # where a passage through float32 decides otherwise
+        quarter = 0.25 * np.abs(np.spacing(at.astype(np.float32))).astype(np.float64)
+        choices += [values + quarter, values - quarter]
     return np.choose(rng.integers(0, len(choices), values.shape), choices).astype(np.float64)
 
 
