@@ -177,11 +177,6 @@ def open_session(
         ) from error
 
 
-def open_reference(path: Path) -> Session:
-    """Open an ONNX file in onnx's reference evaluator."""
-    return _ReferenceSession(path)
-
-
 def _session(path: Path, options: Any, providers: Sequence[str], outputs: Sequence[str]) -> Any:
     """Open a file as it is; with further outputs, or with shape tensors outside the file, a copy of it in memory."""
     if not outputs:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import onnx
+
 from modelport import equivalence, preprocessing, sample_files, samples
 from modelport.errors import InvalidSignature
 from modelport.memory import limited
@@ -133,7 +135,12 @@ def _recourse(
 
 
 def _evaluations(side: OpenModel) -> OtherEvaluations | None:
-    return OtherEvaluations(side.path) if side.plugin.key == HUB and side.path else None
+    """Return the other evaluations of a side that is ONNX; one in memory is written when one is first asked for."""
+    if side.plugin.key != HUB:
+        return None
+    if side.path:
+        return OtherEvaluations(side.path)
+    return OtherEvaluations.of_model(side.model) if isinstance(side.model, onnx.ModelProto) else None
 
 
 def _plan(

@@ -22,6 +22,10 @@ Values = Mapping[str, Any]
 Runner = Callable[[Mapping[str, NDArray[Any]]], Values]
 
 
+_UNITS = 2
+"""Machine epsilons of 1 by which kernels of functions between 0 and 1 may be off, however small the result (Sigmoid)."""
+
+
 @dataclass
 class Observations:
     """What the reference answered, case by case.
@@ -209,7 +213,8 @@ class CaseJudge:
                 rounded = exact.astype(value.dtype)
             if compare(name, value, rounded, self.tolerance, replace(allowance, noise=noise)).passed:
                 self._note(f"{name} is right in float64; {self.candidate} may round it otherwise")
-                slack = ROUNDINGS / NOISE * epsilon(dtype_of(value)) * scale_of(value)
+                unit = epsilon(dtype_of(value)) / NOISE
+                slack = np.maximum(ROUNDINGS * unit * scale_of(value), _UNITS * unit)
                 slack = np.broadcast_to(slack, value.shape)
                 noise = slack if noise is None else np.maximum(noise, slack)
         return replace(allowance, noise=noise)
@@ -231,7 +236,8 @@ class CaseJudge:
         if moved.shape != value.shape or moved.dtype == object:
             return None
         error = _distance(value, moved)
-        return np.where(error <= self.tolerance.rtol * spread.magnitude, error, 0.0)
+        largest = max(spread.magnitude, float(np.max(scale_of(value), initial=0.0)))
+        return np.where(error <= self.tolerance.rtol * largest, error, 0.0)
 
     def _choices(
         self,

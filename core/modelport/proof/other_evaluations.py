@@ -6,6 +6,7 @@ right there is decided by running it without fusions, or by onnx's reference eva
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from onnx.reference import ReferenceEvaluator
 
 from modelport.proof.compare import is_float
+from modelport.proof.double_graph import in_double
 from modelport.proof.graph_index import GraphIndex
-from modelport.session import open_reference, open_session
+from modelport.session import open_session
 
 Arrays = Mapping[str, NDArray[Any]]
 Runner = Callable[[Arrays], Mapping[str, Any]]
@@ -41,6 +44,25 @@ class OtherEvaluations:
         self._path = path
         self._made: dict[str, Runner] = {}
 
+    @classmethod
+    def of_model(cls, model: onnx.ModelProto) -> OtherEvaluations:
+        """Return the evaluations of a model in memory, written to a folder that lasts as long as they do."""
+        folder = tempfile.TemporaryDirectory(prefix="modelport-")
+        evaluations = cls(Path(folder.name) / "model.onnx")
+        evaluations._folder, evaluations._model = folder, model
+        return evaluations
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        if self._model is not None:
+            onnx.save(self._model, str(self._path))
+            self._model = None
+        return self._path
+
+    _folder: tempfile.TemporaryDirectory[str] | None = None
+    _model: onnx.ModelProto | None = None
+
     @property
     def runners(self) -> tuple[tuple[str, Runner], ...]:
         """Every other evaluation with its title."""
@@ -51,12 +73,12 @@ class OtherEvaluations:
 
     def usual(self, arrays: Arrays) -> Mapping[str, Any]:
         """Run the file as it is run in a proof."""
-        return self._runner("usual", lambda: open_session(self._path, exact=True, fall_back=True).run)(arrays)
+        return self._runner("usual", lambda: open_session(self.path, exact=True, fall_back=True).run)(arrays)
 
     def in_double(self, arrays: Arrays) -> Mapping[str, Any]:
-        """Run the graph with its floating-point inputs as float64: NumPy's promotion carries them through."""
+        """Run the graph in float64, on onnx's reference evaluator."""
         wide = {name: array.astype(np.float64) if is_float(array) else array for name, array in arrays.items()}
-        return self._runner("reference", self._reference)(wide)
+        return self._runner("double", lambda: self._evaluator(in_double(onnx.load(str(self.path)))))(wide)
 
     def tied(self, arrays: Arrays, output: str, expected: NDArray[Any], got: NDArray[Any]) -> NDArray[Any] | None:
         """Return where two answers of an output are choices among equal scores; None where it chooses nothing.
@@ -66,7 +88,7 @@ class OtherEvaluations:
             output: its name; indices of a TopK, ArgMax or ArgMin, or labels looked up with them.
             expected, got: the two answers.
         """
-        model = onnx.load(str(self._path), load_external_data=False)
+        model = onnx.load(str(self.path), load_external_data=False)
         index = GraphIndex(model.graph)
         choice = _choice(index, output)
         if choice is None:
@@ -74,7 +96,7 @@ class OtherEvaluations:
             return None if cast is None else self._undefined(cast, arrays, expected)
         node, table = choice
         asked = [name for name in (node.input[0], *node.output[-1:]) if name]
-        values = open_session(self._path, exact=True, outputs=asked).run(arrays)
+        values = open_session(self.path, exact=True, outputs=asked).run(arrays)
         scores, indices = np.asarray(values[asked[0]]), np.asarray(values[asked[-1]])
         chosen = [_indices(answer, table, indices.shape) for answer in (expected, got)]
         if chosen[0] is None or chosen[1] is None:
@@ -94,7 +116,7 @@ class OtherEvaluations:
         if source in arrays:
             values = arrays[source]
         else:
-            values = np.asarray(open_session(self._path, exact=True, outputs=[source]).run(arrays)[source])
+            values = np.asarray(open_session(self.path, exact=True, outputs=[source]).run(arrays)[source])
         if values.size != expected.size or not is_float(values) or expected.dtype.kind not in "iu":
             return None
         info = np.iinfo(expected.dtype)
@@ -102,16 +124,19 @@ class OtherEvaluations:
         return np.asarray(~((whole >= float(info.min)) & (whole < float(info.max) + 1)))
 
     def _plain(self) -> Runner:
-        return open_session(self._path, exact=True, optimised=False).run
+        return open_session(self.path, exact=True, optimised=False).run
 
     def _reference(self) -> Runner:
-        session = open_reference(self._path)
+        return self._evaluator(str(self.path))
+
+    def _evaluator(self, model: onnx.ModelProto | str) -> Runner:
+        evaluator = ReferenceEvaluator(model)
 
         def run(arrays: Arrays) -> Mapping[str, Any]:
             if sum(array.nbytes for array in arrays.values()) > _LARGEST_BYTES:
                 raise ValueError("too large for the reference evaluator")
             with np.errstate(all="ignore"):
-                return session.run(arrays)
+                return dict(zip(evaluator.output_names, evaluator.run(None, dict(arrays)), strict=True))
 
         return run
 

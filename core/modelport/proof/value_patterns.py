@@ -102,7 +102,9 @@ def _beside(values: Array, exact: bool, dtype: str, rng: Generator) -> Array:
     if exact and dtype == "float64":  # where a passage through float32 decides otherwise
         quarter = 0.25 * np.abs(np.spacing(at.astype(np.float32))).astype(np.float64)
         choices += [values + quarter, values - quarter]
-    return np.choose(rng.integers(0, len(choices), values.shape), choices).astype(np.float64)
+    chosen = np.choose(rng.integers(0, len(choices), values.shape), choices).astype(np.float64)
+    smallest = float(np.finfo(kind).tiny)  # below it some runtimes flush to zero
+    return np.where((chosen != 0) & (np.abs(chosen) < smallest), np.copysign(smallest, chosen), chosen)
 
 
 def typed(values: Array, dtype: str) -> Array:
