@@ -7,19 +7,8 @@ from pathlib import Path
 import pytest
 from delicate_case import Delicate, cases, parametrised, refusals
 
-BACKWARDS = "what the second model refuses counts as a difference"
-KERNEL = "ONNX Runtime has no bfloat16 kernel, and nothing else runs the model"
-NAN = "an output that is NaN for every input counts as unproven"
-NOISE = "the proof does not know how far rounding alone moves a float32 sum"
 REFUSED: dict[str, str] = {
-    "a cumulative sum of 10,000": NOISE,
-    "a cumulative sum backwards, of 3,000": NOISE,
-    "a difference of two long products": NOISE,
-    "deviations from the mean around a large offset": NOISE,
-    "an output of NaN beside a good one": NAN,
-    "a bfloat16 mlp": KERNEL,
-    "a model that refuses a batch of one": BACKWARDS,
-    "a model that takes 10 rows at most": BACKWARDS,
+    "a difference of two long products": "at 100 times the usual magnitude the reference sums in float64, and float32 in any order is off",
 }
 
 
