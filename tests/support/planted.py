@@ -30,7 +30,6 @@ from modelport.spec import Options
 
 Arrays = Mapping[str, np.ndarray]
 WAYS = ("convert", "verify", "verify, the other way round")
-CORRECT = "the correct export"
 _MISSED = Path(__file__).parents[1] / "planted" / "missed.toml"
 
 
@@ -233,27 +232,44 @@ def catches(planted: Planted, way: str, folder: Path) -> bool:
     """Whether a proof of the wrong export refuses it, in one of the ways a user can ask for one."""
     if way == "convert":
         return _refused(planted)
-    path = folder / "wrong.onnx"
-    onnx.save(planted.wrong(), path)
-    source = planted.compared()
-    key = planted.framework
-    if isinstance(source, onnx.ModelProto):
-        onnx.save(source, folder / "right.onnx")
-        source, key = folder / "right.onnx", "onnx"
-    sides, keys = (source, path), (key, "onnx")
-    if way != "verify":
-        sides, keys = sides[::-1], keys[::-1]
     try:
-        return modelport.verify(*sides, from_=keys, inputs=planted.inputs).verdict != "proven"
+        return not _agree(planted, planted.compared(), planted.wrong(), way, folder)
     except NotEquivalent:
         return True
 
 
-def proves(planted: Planted) -> bool:
-    """Whether the correct export is proven; one proof serves all faults of an export."""
+def proves(planted: Planted, way: str, folder: Path) -> bool:
+    """Whether the correct export is proven in one of these ways; one proof serves all faults of an export."""
     if isinstance(planted, Sabotage):
-        return planted.export.conversion.report.verdict == "proven"
-    return convert(planted.source(), planted).report.verdict == "proven"
+        return _export_proves(planted.export, way, folder)
+    if way == "convert":
+        return convert(planted.source(), planted).report.verdict == "proven"
+    return _agree(planted, planted.compared(), planted.right(), way, folder)
+
+
+_proven: dict[tuple[int, str], bool] = {}
+
+
+def _export_proves(export: Export, way: str, folder: Path) -> bool:
+    if way == "convert":
+        return export.conversion.report.verdict == "proven"
+    key = (id(export), way)
+    if key not in _proven:
+        _proven[key] = _agree(export, export.model, export.onnx, way, folder)
+    return _proven[key]
+
+
+def _agree(planted: Planted | Export, source: Any, exported: onnx.ModelProto, way: str, folder: Path) -> bool:
+    """Whether `verify` proves a source and an export equal, in one direction or the other."""
+    path, key = folder / "exported.onnx", planted.framework
+    onnx.save(exported, path)
+    if isinstance(source, onnx.ModelProto):
+        onnx.save(source, folder / "source.onnx")
+        source, key = folder / "source.onnx", "onnx"
+    sides, keys = (source, path), (key, "onnx")
+    if way != "verify":
+        sides, keys = sides[::-1], keys[::-1]
+    return modelport.verify(*sides, from_=keys, inputs=planted.inputs).verdict == "proven"
 
 
 def _refused(planted: Planted) -> bool:
