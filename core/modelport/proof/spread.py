@@ -58,7 +58,7 @@ def _spread(arrays: Sequence[NDArray[Any]]) -> Spread | None:
         table = table[np.isfinite(table).all(axis=1)]
         if len(table) >= _FEWEST:
             deviation = table.std(axis=0)
-            magnitude = float(np.abs(table).max())
+            magnitude = float(np.abs(table).max(initial=0.0))
             binds = np.isfinite(deviation) & (deviation > rounding * magnitude)
             if not binds.any():
                 return None
@@ -67,5 +67,5 @@ def _spread(arrays: Sequence[NDArray[Any]]) -> Spread | None:
     values = values[np.isfinite(values)]
     if len(values) < _FEWEST:
         return None
-    spread = Spread(float(values.std()), float(np.abs(values).max()))
+    spread = Spread(float(values.std()), float(np.abs(values).max(initial=0.0)))
     return spread if np.isfinite(spread.deviation) and spread.deviation > rounding * spread.magnitude else None

@@ -34,6 +34,10 @@ def test_columns_that_vary_by_rounding_alone_bind_nothing() -> None:
     assert "y" not in spread_of([{"y": np.full(40, 3.0, np.float32)}])
 
 
+def test_a_table_without_columns_has_no_spread() -> None:
+    assert spread_of([{"y": np.zeros((9, 0), np.float32)}]) == {}
+
+
 @pytest.mark.parametrize("values", [["a", "b"], [{"a": 1.0}], np.arange(9), np.asarray([1.0, 2.0])])
 def test_labels_maps_and_few_values_have_no_spread(values: object) -> None:
     assert spread_of([{"y": values}]) == {}
