@@ -20,6 +20,8 @@ _RANGES = {
 def mutated_message(message: Any, random: Random) -> str:
     """Change one field of a message in place, however deep; returns what was changed."""
     places = list(_places(message))
+    if not places:
+        return "protobuf: nothing is left"
     while True:
         holder, field = random.choice(places)
         try:
