@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import onnx
@@ -138,9 +139,8 @@ def _evaluations(side: OpenModel) -> OtherEvaluations | None:
     """Return the other evaluations of a side that is ONNX; one in memory is written when one is first asked for."""
     if side.plugin.key != HUB:
         return None
-    if side.path:
-        return OtherEvaluations(side.path)
-    return OtherEvaluations.of_model(side.model) if isinstance(side.model, onnx.ModelProto) else None
+    source = side.path or side.model
+    return OtherEvaluations(source) if isinstance(source, Path | onnx.ModelProto) else None
 
 
 def _plan(

@@ -6,8 +6,11 @@ right there is decided by running it without fusions, or by onnx's reference eva
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,31 +40,23 @@ class OtherEvaluations:
     """The other evaluations of one ONNX file, each made when it is first asked for.
 
     Args:
-        path: the file, its external data beside it.
+        path: the file, its external data beside it, or a model in memory.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path | onnx.ModelProto) -> None:
+        self._source = path
         self._made: dict[str, Runner] = {}
 
-    @classmethod
-    def of_model(cls, model: onnx.ModelProto) -> OtherEvaluations:
-        """Return the evaluations of a model in memory, written to a folder that lasts as long as they do."""
-        folder = tempfile.TemporaryDirectory(prefix="modelport-")
-        evaluations = cls(Path(folder.name) / "model.onnx")
-        evaluations._folder, evaluations._model = folder, model
-        return evaluations
-
-    @property
+    @cached_property
     def path(self) -> Path:
-        """The file."""
-        if self._model is not None:
-            onnx.save(self._model, str(self._path))
-            self._model = None
-        return self._path
-
-    _folder: tempfile.TemporaryDirectory[str] | None = None
-    _model: onnx.ModelProto | None = None
+        """The file; a model in memory is written to a folder that lasts as long as its evaluations."""
+        if isinstance(self._source, Path):
+            return self._source
+        folder = tempfile.mkdtemp(prefix="modelport-")
+        weakref.finalize(self, shutil.rmtree, folder, True)
+        path = Path(folder) / "model.onnx"
+        onnx.save(self._source, str(path))
+        return path
 
     @property
     def runners(self) -> tuple[tuple[str, Runner], ...]:
