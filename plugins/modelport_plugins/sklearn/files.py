@@ -33,7 +33,7 @@ def detect(source: Path) -> Detection | None:
     return None
 
 
-def load(source: Path, trust: bool, trust_types: tuple[str, ...]) -> Any:
+def load(source: Path, trust: bool, trust_types: tuple[str, ...] = ()) -> Any:
     """Load a fitted estimator.
 
     Raises:

@@ -278,7 +278,8 @@ def test_a_model_that_does_not_run_on_the_samples_says_so(tmp_path: Path) -> Non
 def test_a_model_that_does_not_open_is_refused(tmp_path: Path) -> None:
     model = tmp_path / "model.onnx"
     broken = graph("(float[N,3] x) => (float[N,3] y) { y = Relu(x) }")
-    broken.graph.node[0].op_type = "NoSuchOp"
+    broken.graph.node[0].op_type, broken.graph.node[0].domain = "NoSuchOp", "no.such.domain"
+    broken.opset_import.add(domain="no.such.domain", version=1)
     onnx.save(broken, model)
 
     with pytest.raises(CheckFailed, match="ONNX Runtime refuses"):
