@@ -16,7 +16,7 @@ from modelport.proof.branches import tried
 from modelport.proof.drawing import draw, shape_at, sizes_in, stretch
 from modelport.proof.labels import LabelSearch
 from modelport.proof.plan import Arrays, Case, Reach, Search
-from modelport.proof.tree_leaves import in_leaves
+from modelport.proof.tree_leaves import MOST, in_leaves
 from modelport.proof.value_patterns import PATTERNS, SPECIALS, WIDE, rows_at_named, rows_of, typed
 from modelport.signature import Signature, TensorSpec
 
@@ -35,7 +35,6 @@ _LARGE_PRIMES = {1: (131,), 2: (67, 71)}
 _MORE_PRIMES = (67, 71, 73, 79)
 _LARGEST_BYTES = 16 * 2**20
 _LONGEST = 4096
-_LEAF_ROWS = 4096
 
 
 class Further:
@@ -95,8 +94,6 @@ class Further:
             yield replace(case, finite_rows=rows, parts=tuple(replace(part, finite_rows=rows) for part in case.parts))
         if self.batch and self.domains.empty_batches:
             yield self.drawn(f"{self.batch}=0", {**self.sizes, self.batch: 0}, 0, "normal", extreme=True)
-
-        yield from self._branches()
 
     @property
     def search(self) -> Search | None:
@@ -254,7 +251,7 @@ class Further:
         boxes = {name: domain.leaves for name, domain in self.domains.items() if domain.leaves}
         if not boxes or self.batch is None:
             return
-        rows = min(max(map(len, boxes.values())), _LEAF_ROWS)
+        rows = min(max(map(len, boxes.values())), MOST)
         total = max(domain.leaf_count for domain in self.domains.values())
         if rows < total:
             self.notes.append(f"{rows:,} of the {total:,} leaves of the trees were visited on purpose")
