@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Collection, Iterator
+from typing import Any, TypeGuard
 
 import numpy as np
 import onnx
@@ -15,6 +15,12 @@ from modelport.graphs import graphs_of
 
 KEEP_COLUMNS = ("Identity", "Cast", "CastLike")
 """Operators that keep the columns of a table where they are."""
+
+PASS_ON = ("Cast", "Identity", "Squeeze", "Unsqueeze", "Reshape", "Flatten")
+"""Operators that pass a choice, or its label, on in another shape or type."""
+
+LOOKED_UP = ("Gather", "ArrayFeatureExtractor")
+"""Operators that look indices, their second input, up in a table."""
 
 
 class GraphIndex:
@@ -55,6 +61,16 @@ class GraphIndex:
             if id(node) not in seen:
                 seen.add(id(node))
                 yield node
+
+    def origin(self, name: str, through: Collection[str] = PASS_ON) -> tuple[str, NodeProto | None]:
+        """Follow a value back through the first inputs of some operators; return where it comes from, and its producer."""
+        while (node := self.producers.get(name)) is not None and node.op_type in through:
+            name = node.input[0]
+        return name, node
+
+    def is_lookup(self, node: NodeProto | None) -> TypeGuard[NodeProto]:
+        """Whether a node looks indices up in a constant table."""
+        return node is not None and node.op_type in LOOKED_UP and node.input[0] in self.constants
 
     def numbers(self, name: str, most: int) -> NDArray[Any] | None:
         """Return a numeric constant of at most so many elements; None for any other value, and for external data."""

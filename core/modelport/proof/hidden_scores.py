@@ -11,13 +11,12 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from modelport.proof.graph_index import GraphIndex
+from modelport.proof.graph_index import PASS_ON, GraphIndex
 from modelport.session import Session, open_session
 
 Scores = Callable[[str, Mapping[str, NDArray[Any]]], NDArray[Any]]
 
-_PASS_ON = ("Cast", "Identity", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "LabelEncoder")
-_LOOKED_UP = ("Gather", "ArrayFeatureExtractor")
+_THROUGH = (*PASS_ON, "LabelEncoder")
 
 
 def no_scores(output: str, arrays: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
@@ -44,13 +43,7 @@ def scores_of(path: Path) -> Scores:
 
 def _scores(index: GraphIndex, output: str) -> str | None:
     """Return the value that an ArgMax chooses from, for an output of its indices or of labels looked up with them."""
-    while (node := index.producers.get(output)) is not None:
-        if node.op_type == "ArgMax":
-            return node.input[0]
-        if node.op_type in _LOOKED_UP and node.input[0] in index.constants:
-            output = node.input[1]
-        elif node.op_type in _PASS_ON:
-            output = node.input[0]
-        else:
-            return None
-    return None
+    _, node = index.origin(output, _THROUGH)
+    while index.is_lookup(node):
+        _, node = index.origin(node.input[1], _THROUGH)
+    return node.input[0] if node is not None and node.op_type == "ArgMax" else None

@@ -18,7 +18,6 @@ from modelport.proof.plan import Arrays, Case
 
 Answers = list[tuple[Case, Mapping[str, Any]]]
 
-_PASS_ON = ("Cast", "Identity", "Squeeze", "Unsqueeze", "Reshape", "Flatten")
 _ATTRIBUTES = ("classlabels_strings", "classlabels_int64s", "classlabels_ints", "values_strings", "values_int64s")
 _MOST_LABELS = 1000
 _ROUNDS = 6
@@ -32,9 +31,7 @@ def labels_of(index: GraphIndex, outputs: list[str]) -> dict[str, tuple[Any, ...
     """Return the table of labels that an output is looked up in, for outputs that are labels by the graph."""
     found = {}
     for output in outputs:
-        name = output
-        while (node := index.producers.get(name)) is not None and node.op_type in _PASS_ON:
-            name = node.input[0]
+        _, node = index.origin(output)
         labels = _labels(index, node) if node is not None else ()
         if 1 < len(labels) <= _MOST_LABELS:
             found[output] = labels
@@ -42,7 +39,7 @@ def labels_of(index: GraphIndex, outputs: list[str]) -> dict[str, tuple[Any, ...
 
 
 def _labels(index: GraphIndex, node: NodeProto) -> tuple[Any, ...]:
-    if node.op_type in ("Gather", "ArrayFeatureExtractor") and node.input[0] in index.constants:
+    if index.is_lookup(node):
         table = numpy_helper.to_array(index.constants[node.input[0]]).reshape(-1)
         return tuple(_plain(entry) for entry in table.tolist()) if table.dtype.kind in "iuOSU" else ()
     for attribute in node.attribute:

@@ -21,7 +21,7 @@ from onnx.reference import ReferenceEvaluator
 
 from modelport.proof.compare import is_float
 from modelport.proof.double_graph import in_double
-from modelport.proof.graph_index import GraphIndex
+from modelport.proof.graph_index import PASS_ON, GraphIndex
 from modelport.session import open_session
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -30,7 +30,6 @@ Runner = Callable[[Arrays], Mapping[str, Any]]
 _LARGEST_BYTES = 4 * 2**20
 """Of a case's inputs: the reference evaluator is slow."""
 
-_PASS_ON = ("Cast", "Identity", "Squeeze", "Unsqueeze", "Reshape", "Flatten")
 _DEFAULT_AXIS = {"ArgMax": 0, "ArgMin": 0, "TopK": -1}
 _TIE = 4
 """Machine epsilons of their magnitude by which equal scores may differ from the order of the work."""
@@ -139,22 +138,16 @@ class OtherEvaluations:
 def _choice(index: GraphIndex, output: str) -> tuple[onnx.NodeProto, NDArray[Any] | None] | None:
     """Return the node that chooses what an output holds, and the table that its indices are looked up in, if they are."""
     table = None
-    while (node := index.producers.get(output)) is not None:
-        if node.op_type in _DEFAULT_AXIS and output == node.output[-1]:
-            return node, table
-        if node.op_type in ("Gather", "ArrayFeatureExtractor") and table is None and node.input[0] in index.constants:
-            table = onnx.numpy_helper.to_array(index.constants[node.input[0]]).reshape(-1)
-            output = node.input[1]
-        elif node.op_type in _PASS_ON:
-            output = node.input[0]
-        else:
-            return None
-    return None
+    name, node = index.origin(output)
+    if index.is_lookup(node):
+        table = onnx.numpy_helper.to_array(index.constants[node.input[0]]).reshape(-1)
+        name, node = index.origin(node.input[1])
+    return (node, table) if node is not None and node.op_type in _DEFAULT_AXIS and name == node.output[-1] else None
 
 
 def _cast(index: GraphIndex, output: str) -> str | None:
     """Return the value that an output is cast from, perhaps in another shape; None where it is no cast."""
-    while (node := index.producers.get(output)) is not None and node.op_type in _PASS_ON:
+    while (node := index.producers.get(output)) is not None and node.op_type in PASS_ON:
         output = node.input[0]
         if node.op_type == "Cast":
             return output
