@@ -16,12 +16,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def nest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nest:
-    monkeypatch.chdir(tmp_path)
-    return Nest(tmp_path)
-
-
 @pytest.mark.parametrize("name", FILES)
 def test_no_command_runs_anything_of_a_hostile_file(
     name: str, nest: Nest, tmp_path: Path, capfd: pytest.CaptureFixture[str]

@@ -27,12 +27,6 @@ FIRING = [name for name, hostile in FILES.items() if hostile.fires not in ("", "
 COMMANDS = ("inspect", "convert", "plan", "verify", "verify the other", "bench", "compare", "run")
 
 
-@pytest.fixture
-def nest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nest:
-    monkeypatch.chdir(tmp_path)
-    return Nest(tmp_path)
-
-
 @pytest.mark.parametrize("name", FILES)
 def test_no_command_runs_anything_of_a_hostile_file(
     name: str, nest: Nest, tmp_path: Path, capfd: pytest.CaptureFixture[str]

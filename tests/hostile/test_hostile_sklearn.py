@@ -13,7 +13,7 @@ import joblib
 import numpy as np
 import pytest
 import skops.io
-from hostile import REFUSED, Nest, assert_refused
+from hostile import REFUSED, assert_refused
 from hostile_skops import edited, nodes, text
 from scipy import sparse
 from sklearn.datasets import load_iris
@@ -23,11 +23,6 @@ from sklearn.svm import SVC
 
 X, Y = load_iris(return_X_y=True)
 COMMANDS = ("inspect", "convert", "plan", "verify", "verify the other", "bench", "compare", "run")
-
-
-@pytest.fixture
-def nest(tmp_path):
-    return Nest(tmp_path)
 
 
 # --- what runs code --------------------------------------------------------------------------------------------------

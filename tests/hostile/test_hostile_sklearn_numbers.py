@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from hostile import Nest, assert_refused
+from hostile import assert_refused
 from hostile_skops import edited, nodes, text
 from scipy import sparse
 from sklearn.cluster import KMeans
@@ -25,11 +25,6 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 X, Y = load_iris(return_X_y=True)
-
-
-@pytest.fixture
-def nest(tmp_path):
-    return Nest(tmp_path)
 
 
 def changed(make, change):

@@ -15,12 +15,6 @@ from hostile_tflite import FILES
 pytestmark = pytest.mark.xdist_group("tflite")
 
 
-@pytest.fixture
-def nest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nest:
-    monkeypatch.chdir(tmp_path)
-    return Nest(tmp_path)
-
-
 @pytest.mark.parametrize("name", FILES)
 def test_no_command_opens_a_hostile_file(
     name: str, nest: Nest, tmp_path: Path, capfd: pytest.CaptureFixture[str]
