@@ -39,8 +39,9 @@ class Figures(msgspec.Struct, frozen=True):
         out_of_tolerance: how many floating-point values differ by more than atol + rtol * |reference|.
         flips: how many labels, integers or strings differ.
         reason: empty when the output passed; else what is wrong.
-        ratios: how many finite values have which ``|difference| / (atol + rtol * |reference|)``: first those that are equal,
-            then those up to each of `RATIO_EDGES`, last those beyond; None for labels, integers and strings.
+        ratios: how many values have which ``|difference| / (atol + rtol * |reference|)``: first those that are equal, NaN and
+            infinities in the same places included, then those up to each of `RATIO_EDGES`, last those beyond, misplaced NaN
+            and infinities included; None for labels, integers and strings.
     """
 
     output: str

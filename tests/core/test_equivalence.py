@@ -93,9 +93,10 @@ def test_values_are_counted_by_their_share_of_the_tolerance_as_numpy_counts_them
     assert sum(figures.ratios[8:]) == figures.out_of_tolerance > 0
 
 
-def test_only_finite_values_are_counted_and_without_a_tolerance_they_are_equal_or_beyond() -> None:
-    expected, got = np.asarray([0.0, 1.0, np.nan, np.inf]), np.asarray([0.0, 2.0, np.nan, 3.0])
-    assert compare("y", expected, got, Tolerance(0.0, 0.0)).ratios == [1, *[0] * 9, 1]
+def test_every_value_is_counted_and_without_a_tolerance_it_is_equal_or_beyond() -> None:
+    expected = np.asarray([0.0, 1.0, np.nan, np.inf, -np.inf])
+    got = np.asarray([0.0, 2.0, np.nan, 3.0, -np.inf])
+    assert compare("y", expected, got, Tolerance(0.0, 0.0)).ratios == [3, *[0] * 9, 2]
 
 
 def test_the_counts_of_an_output_over_all_cases_are_their_sum_and_labels_have_none() -> None:

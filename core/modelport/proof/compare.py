@@ -142,7 +142,7 @@ def _compare_floats(
         "mean_abs": float(difference.mean()) if difference.size else 0.0,
         "max_rel": float((difference[nonzero] / magnitude[nonzero]).max(initial=0.0)),
         "cosine": _cosine(e, g),
-        "ratios": _ratios(difference, tolerated),
+        "ratios": _ratios(difference, tolerated, want.size - e.size, int(np.count_nonzero(misplaced))),
     }
     reasons = []
     if misplaced.any():
@@ -189,14 +189,16 @@ def scale_of(values: NDArray[Any]) -> NDArray[Any]:
 
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore")
-def _ratios(difference: NDArray[Any], allowed: NDArray[Any]) -> list[int]:
+def _ratios(difference: NDArray[Any], allowed: NDArray[Any], not_finite: int, misplaced: int) -> list[int]:
     """Count the values by their share of the tolerance, in the bins of `Figures.ratios`.
 
-    One comparison an edge is several times quicker than searching the bin of each value, or taking its logarithm.
+    NaN and infinities are equal in the same places, and beyond every edge where they are misplaced. One comparison an edge is
+    several times quicker than searching the bin of each value, or taking its logarithm.
     """
     ratio = difference / allowed  # NaN where nothing is allowed and nothing differs
     above = [np.count_nonzero(difference), *(np.count_nonzero(ratio > edge) for edge in RATIO_EDGES)]
-    return [-int(step) for step in np.diff([difference.size, *above, 0])]
+    equal, *between, beyond = (-int(step) for step in np.diff([difference.size, *above, 0]))
+    return [equal + not_finite - misplaced, *between, beyond + misplaced]
 
 
 def is_float(array: NDArray[Any]) -> bool:
