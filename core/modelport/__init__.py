@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from modelport.pipeline import Conversion, convert
-    from modelport.planning import plan
+    from modelport.proof.verification import verify
     from modelport.signature import Signature, TensorSpec
     from modelport.spec import Detection, Framework, Option, Options, hookimpl
-    from modelport.verification import verify
+    from modelport.workbench.planning import plan
 
 __version__ = "0.1.0"
 

@@ -11,10 +11,10 @@ from typing import BinaryIO, Literal
 import onnx
 import onnx_ir as ir
 
-from modelport.delivery import Workspace
+from modelport.delivery.targets import writing
+from modelport.delivery.workspace import Workspace
 from modelport.opset import initializers
 from modelport.report import Report
-from modelport.targets import writing
 
 ExternalData = Literal["auto", "always", "never"]
 

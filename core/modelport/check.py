@@ -11,8 +11,7 @@ import onnx_ir as ir
 from onnx.checker import ValidationError
 
 from modelport.errors import CheckFailed, ModelportError, SourceUnreadable
-from modelport.external_data import check_external_data
-from modelport.graphs import (
+from modelport.model import (
     bytes_of,
     called_functions,
     dtype_name,
@@ -25,8 +24,9 @@ from modelport.graphs import (
     values_of,
 )
 from modelport.opset import yields_maps
+from modelport.safety.external_data import check_external_data
+from modelport.safety.static_sizes import require_sizes
 from modelport.signature import Signature, TensorSpec
-from modelport.static_sizes import require_sizes
 
 _MOST_INLINED = 1_000_000
 _DEEPEST_CALLS = 200

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelport import equivalence, report, sample_files
+from modelport import report
+from modelport.data import sample_files
 from modelport.plugins import Plugin
+from modelport.proof import equivalence
 from modelport.signature import Signature
 from modelport.spec import Options
 from modelport.stages import Progress, Staged

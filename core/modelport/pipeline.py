@@ -14,32 +14,24 @@ from typing import Any
 import onnx
 import onnx_ir as ir
 
-from modelport import (
-    __version__,
-    artifact,
-    check,
-    opset,
-    preprocessing,
-    proving,
-    report,
-    sample_files,
-    samples,
-    session,
-)
-from modelport.delivery import Workspace
+from modelport import __version__, artifact, check, opset, report, session
+from modelport.data import preprocessing, sample_files
+from modelport.delivery.targets import check_target
+from modelport.delivery.workspace import Workspace
 from modelport.errors import ModelportError, UnsupportedOps
 from modelport.job import Job
-from modelport.memory import limited
-from modelport.models import OpenModel, find_plugin, signature_of
+from modelport.loading.open_model import OpenModel, find_plugin, signature_of
 from modelport.options import split_options
 from modelport.plugins import Plugin, registry, version_of
+from modelport.proof import stage
 from modelport.proof.case_judge import Observations
+from modelport.proof.cases import generated
 from modelport.proof.other_evaluations import OtherEvaluations
 from modelport.proof.tolerance import SECONDS
+from modelport.safety.memory import limited
 from modelport.signature import parse_inputs
 from modelport.spec import HUB, Options
 from modelport.stages import Progress
-from modelport.targets import check_target
 
 _HUB_FILE = "model.onnx"
 _EXAMPLE_SIZE = 512
@@ -129,7 +121,9 @@ def convert(
     try:
         with limited(memory):
             given = Options(factory=factory, trust=trust, trust_types=tuple(trust_types))
-            job = _prepare(source, to, output, from_, inputs, samples, given, options or {}, request, record, progress)
+            job = _prepare(
+                source, to, output, from_, inputs, generated, given, options or {}, request, record, progress
+            )
             conversion = _run(job, source, Path(output) if output else None)
         record.status = "delivered"
     except BaseException as error:
@@ -158,8 +152,8 @@ def _prepare(
         target.require("from_onnx")
     if output:
         where = Path(output)
-        check_target(where, folder=target.framework.folder, source=source, reads=[samples], force=request["force"])
-    user = sample_files.read(samples) if samples is not None else None
+        check_target(where, folder=target.framework.folder, source=source, reads=[generated], force=request["force"])
+    user = sample_files.read(generated) if generated is not None else None
     mine, theirs = split_options([origin.framework, target.framework], options)
     common = replace(given, values=mine, inputs=specs, examples=examples, samples=user.specs if user else ())
     record.route = [key for key, _ in itertools.groupby([origin.key, HUB, target.key])]
@@ -183,7 +177,7 @@ def _run(job: Job, source: Any, output: Path | None) -> Conversion:
         with job.stage("check"):
             check.check_model(path, opset=record.opset or 0, signature=job.signature)
         if job.request["verify"]:
-            proving.observe(job, path)
+            stage.observe(job, path)
         if loaded:  # so that the weights are not in memory twice once ONNX Runtime reads them
             job.model = None
             gc.collect()
@@ -194,8 +188,8 @@ def _run(job: Job, source: Any, output: Path | None) -> Conversion:
         evaluations = OtherEvaluations(path)
         if job.request["verify"]:
             with job.stage("prove"):
-                proving.prove_hub(job, opened, evaluations)
-        hub = None if direct else proving.hub_answers(job, opened)
+                stage.prove_hub(job, opened, evaluations)
+        hub = None if direct else stage.hub_answers(job, opened)
         result: Any = None
         if not direct:
             del opened  # so that its weights make room for the target's
@@ -216,7 +210,7 @@ def _load(job: Job, source: Any) -> None:
         job.signature = signature_of(job.source, job.model, job.options)
         if job.samples is not None:
             job.samples.preprocessing = preprocessing.stored(source, job.source.key)
-            sizes = samples.sizes_in(job.signature, sample_files.fit(job.samples, job.signature))
+            sizes = generated.sizes_in(job.signature, sample_files.fit(job.samples, job.signature))
             capped = {symbol: min(size, _EXAMPLE_SIZE) for symbol, size in sizes.items()}
             job.signature = job.signature.refined_by((), {**capped, **job.signature.examples})
     job.report.inputs = [str(spec) for spec in job.signature.inputs]
@@ -273,7 +267,7 @@ def _translate(
     """Carry the proven ONNX file on to the target, and prove the saved and reloaded result against ONNX and the source."""
     target, options = job.target, job.target_options
     with job.stage("translate"):
-        model = target.call("from_onnx", model=ir.load(path), options=options, samples=proving.user_samples(job))
+        model = target.call("from_onnx", model=ir.load(path), options=options, samples=stage.user_samples(job))
     files = [workspace.path]
     if target.has("save"):
         with job.stage("write"):
@@ -285,7 +279,7 @@ def _translate(
     if hub is not None:
         candidate = OpenModel(target, model, job.signature, options, None)
         with job.stage("prove"):
-            proving.prove_target(job, candidate, hub, evaluations)
+            stage.prove_target(job, candidate, hub, evaluations)
     return files, model
 
 

@@ -37,8 +37,8 @@ from modelport.errors import (
     UnsafeSource,
     out_of_memory,
 )
-from modelport.memory import has_room_for
-from modelport.sources import check_readable
+from modelport.loading.paths import check_readable
+from modelport.safety.memory import has_room_for
 from modelport.spec import GROUP, PROJECT, Detection, Framework, Hooks
 
 _NEED_NO_FRAMEWORK = frozenset({"framework", "detect", "conversion_finished"})

@@ -93,7 +93,7 @@ class _OrtSession(Session):
         """Refuse empty inputs to recurrent operators, for which ONNX Runtime ends the whole process."""
         import onnx
 
-        from modelport.graphs import nodes_of
+        from modelport.model import nodes_of
 
         model = onnx.load(str(self._path), load_external_data=False)
         found = next((node.op_type for node in nodes_of(model) if node.op_type in _ABORTING), None)
@@ -194,7 +194,7 @@ def _with_outputs(path: Path, outputs: Sequence[str]) -> bytes:
     import onnx
     from onnx.external_data_helper import load_external_data_for_tensor
 
-    from modelport.graphs import bytes_of, dtype_name, tensors_of
+    from modelport.model import bytes_of, dtype_name, tensors_of
 
     model = onnx.load(str(path), load_external_data=False)
     for tensor in tensors_of(model):

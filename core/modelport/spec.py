@@ -198,7 +198,7 @@ class Hooks:
     def load(self, source: Path, options: Options) -> Model:
         """Load a model from disk, in inference mode.
 
-        Sizes that the file names are put to `modelport.memory.require` before they are allocated.
+        Sizes that the file names are put to `modelport.safety.memory.require` before they are allocated.
 
         Raises:
             UnsafeSource: when loading would run code that the file carries and `options.trust` is False.

@@ -23,7 +23,7 @@ import pytest
 
 import modelport
 from modelport import errors
-from modelport.models import signature_of
+from modelport.loading.open_model import signature_of
 from modelport.options import parse_options
 from modelport.plugins import Plugin, registry
 from modelport.signature import DTYPES, Signature, parse_inputs
@@ -208,12 +208,12 @@ class PluginConformance:
 
 def _arrays(plugin: Plugin, model: Any, signature: Signature) -> dict[str, Any]:
     """Draw one admissible set of inputs as a proof would."""
-    from modelport import samples
+    from modelport.proof.cases import generated
 
     source = (
         (lambda seed: plugin.call("samples", model=model, signature=signature, seed=seed))
         if plugin.has("samples")
         else None
     )
-    slot = next(iter(samples.plan(signature, {}, plugin=source).required))
+    slot = next(iter(generated.plan(signature, {}, plugin=source).required))
     return dict(next(iter(slot.alternatives)).inputs)

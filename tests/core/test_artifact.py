@@ -18,7 +18,7 @@ from onnx.reference import ReferenceEvaluator
 
 from modelport import artifact
 from modelport.artifact import append_provenance, read_provenance, sha256, size_of, write_onnx
-from modelport.delivery import Workspace
+from modelport.delivery.workspace import Workspace
 from modelport.errors import OutputNotWritable
 
 WEIGHT = np.random.default_rng(0).integers(-9, 9, (16, 16)).astype(np.float32)

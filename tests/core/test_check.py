@@ -11,7 +11,7 @@ from fakes import graph, signature_of
 
 from modelport.check import check_model
 from modelport.errors import CheckFailed, SourceUnreadable, UnsafeSource
-from modelport.external_data import check_external_data
+from modelport.safety.external_data import check_external_data
 
 RELU = "(float[N,4] x) => (float[N,4] y) { y = Relu(x) }"
 ADD = "(float[N,4] x) => (float[N,4] y) { y = Add(x, w) }"

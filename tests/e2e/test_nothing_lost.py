@@ -13,8 +13,8 @@ import numpy as np
 import onnx
 import pytest
 
-from modelport import delivery
-from modelport.delivery import Workspace
+from modelport.delivery import workspace
+from modelport.delivery.workspace import Workspace
 
 CONVERT = "from modelport.cli import convert_main; convert_main()"
 TENSORFLOW = ("--to", "tensorflow", "--proof-seconds", 0)
@@ -253,7 +253,7 @@ def test_a_name_may_be_as_long_as_the_system_allows(
 
 
 def test_a_run_whose_target_another_writes_is_told(convert: Any, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "PATIENCE", 0.1)
+    monkeypatch.setattr(workspace, "PATIENCE", 0.1)
 
     with Workspace(Path("out.onnx"), "x"):
         outcome = convert("doubling.onnx", "-o", work / "out.onnx")

@@ -13,7 +13,7 @@ from PIL import Image
 
 import modelport as package
 from modelport import artifact
-from modelport.preprocessing import METADATA_KEY
+from modelport.data.preprocessing import METADATA_KEY
 from modelport.workbench.run import store
 
 WEIGHT = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)

@@ -23,7 +23,7 @@ from fakes import FakeFramework, Net, graph, signature_of
 
 import modelport
 from modelport.errors import ModelportError, NotEquivalent
-from modelport.models import open_model
+from modelport.loading.open_model import open_model
 from modelport.pipeline import Conversion
 from modelport.plugins import Plugin, registry
 from modelport.spec import Options

@@ -139,7 +139,7 @@ def _cells(timing: Timing) -> list[str]:
 
 
 def _memory(report: BenchReport) -> list[str]:
-    from modelport.memory import written
+    from modelport.safety.memory import written
 
     peaks = [f"{variant.name} {written(variant.peak_bytes)}" for variant in report.variants if variant.peak_bytes]
     return [f"peak memory, each in a process of its own at the largest shape: {', '.join(peaks)}"] if peaks else []

@@ -54,7 +54,7 @@ def compare(models: tuple[Path, ...], rows: int, markdown: Path | None, table: P
     """
     from modelport.cli.output import Progress, print_json
     from modelport.cli.results import print_comparison
-    from modelport.targets import check_target
+    from modelport.delivery.targets import check_target
     from modelport.workbench import tables
     from modelport.workbench.compare import compare as run
     from modelport.workbench.results import write_text

@@ -83,8 +83,8 @@ def convert(source: Path, output: Path | None, to: str | None, as_json: bool, qu
 
 def _default_target(source: Path, to: str | None) -> Path:
     """Name the target after the source; never one that exists, which only -o may replace."""
+    from modelport.loading.paths import check_readable
     from modelport.plugins import registry
-    from modelport.sources import check_readable
 
     check_readable(source)
     if source.name in ("", ".."):

@@ -37,7 +37,7 @@ def inspect(path: Path, netron: bool, as_json: bool, debug: bool, **rest: Any) -
     from modelport.cli.running import echo
     from modelport.cli.view import show
     from modelport.errors import UnsafeSource
-    from modelport.inspection import inspect as run
+    from modelport.workbench.inspection import inspect as run
 
     found = run(path, **rest)
     if as_json:

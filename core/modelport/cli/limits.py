@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from modelport.memory import limited
+from modelport.safety.memory import limited
 
 
 def memory_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -68,7 +68,7 @@ def _print(record: OptimizeReport) -> None:
     from rich.table import Table
 
     from modelport.cli.output import Terminal, plain
-    from modelport.memory import written
+    from modelport.safety.memory import written
 
     console = Terminal(stderr=True, soft_wrap=True)
     before, after, proof = record.before, record.after, record.proof

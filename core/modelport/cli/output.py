@@ -14,12 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from modelport.cli.escapes import visible, visible_json, visible_line
-from modelport.memory import written
+from modelport.safety.memory import written
 
 if TYPE_CHECKING:
-    from modelport.inspection import Inspection
-    from modelport.planning import Plan
     from modelport.report import Figures, Proof, Report
+    from modelport.workbench.inspection import Inspection
+    from modelport.workbench.planning import Plan
 
 _STYLES = {"proven": "green", "failed": "red", "incomplete": "red", "unproven": "yellow"}
 

@@ -39,7 +39,7 @@ def plan(ctx: click.Context, /, source: Path, to: str, as_json: bool, debug: boo
     Nothing is written. The exit status is 3 when an operator is not supported.
     """
     from modelport.cli.output import print_json, print_plan
-    from modelport.planning import plan as run
+    from modelport.workbench.planning import plan as run
 
     found = run(source, to, **rest)
     if as_json:

@@ -90,7 +90,7 @@ def _print(report: QuantizeReport) -> None:
     from rich.table import Table
 
     from modelport.cli.output import Terminal, plain
-    from modelport.memory import written
+    from modelport.safety.memory import written
 
     console = Terminal(stderr=True, soft_wrap=True)
     style = "green" if report.verdict == "within budget" else "red"

@@ -153,7 +153,7 @@ def _explain(error: BaseException) -> int:
 
 def _delivered() -> str:
     """Say what had been written when a signal came."""
-    delivery = sys.modules.get("modelport.delivery")
+    delivery = sys.modules.get("modelport.delivery.workspace")
     paths = delivery.delivered if delivery else []
     return f"{', '.join(map(str, paths))} had been written" if paths else "nothing was written"
 

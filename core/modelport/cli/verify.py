@@ -41,9 +41,9 @@ from modelport.cli.trusting import trust_options
 def verify(a: Path, b: Path, from_a: str | None, from_b: str | None, as_json: bool, quiet: bool, debug: bool,
            **rest: Any) -> None:  # fmt: skip
     """Compare the models A and B on the same inputs; A is the reference. The exit status is 0 when they agree, else 5."""
-    from modelport import equivalence
     from modelport.cli.output import print_json, print_proof
-    from modelport.verification import verify as run
+    from modelport.proof import equivalence
+    from modelport.proof.verification import verify as run
 
     proof = run(a, b, from_=(from_a, from_b), **rest)
     if as_json:

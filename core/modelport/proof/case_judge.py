@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelport.errors import BrokenHook
+from modelport.proof.cases.generated import Case
 from modelport.proof.compare import NOISE, ROUNDINGS, STRICT, Allowance, Spread, compare, dtype_of, is_float, scale_of
 from modelport.proof.spread import joined, spread_of
 from modelport.proof.tolerance import Tolerance, epsilon
 from modelport.proof.undefined import defined_rows
 from modelport.report import CaseResult, Figures
-from modelport.samples import Case
 
 Values = Mapping[str, Any]
 Runner = Callable[[Mapping[str, NDArray[Any]]], Values]

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, numpy_helper
 
-from modelport.graphs import graphs_of
+from modelport.model import graphs_of
 
 
 def in_double(model: onnx.ModelProto) -> onnx.ModelProto:

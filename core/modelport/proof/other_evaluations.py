@@ -19,9 +19,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
+from modelport.proof.cases.graph_index import PASS_ON, GraphIndex
 from modelport.proof.compare import is_float
 from modelport.proof.double_graph import in_double
-from modelport.proof.graph_index import PASS_ON, GraphIndex
 from modelport.session import open_session
 
 Arrays = Mapping[str, NDArray[Any]]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelport.proof.cases.case import Case
 from modelport.proof.compare import is_float
-from modelport.proof.plan import Case
 
 Values = Mapping[str, Any]
 

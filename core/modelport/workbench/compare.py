@@ -13,14 +13,15 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from modelport import equivalence, images, sample_files
+from modelport.data import images, sample_files
+from modelport.data.sample_files import Samples
 from modelport.errors import BadInput, InvalidSignature
-from modelport.models import OpenModel, open_model
+from modelport.loading.open_model import OpenModel, open_model
+from modelport.proof import equivalence
+from modelport.proof.verification import match, match_outputs
 from modelport.report import CaseResult, Figures
-from modelport.sample_files import Samples
 from modelport.signature import parse_inputs
 from modelport.spec import Options
-from modelport.verification import match, match_outputs
 from modelport.workbench import data
 from modelport.workbench.classes import Guess, Scores, Softmax, find_scores, read_labels, vector
 
@@ -142,7 +143,8 @@ def compare(
         top: how many of the best classes to compare; 3 when left out, and only for outputs that are surely class scores:
             distributions, any vector of an image, or what `labels`, `softmax` or `output_name` are given for. 0 compares the
             outputs alone.
-        preprocess: for images, as in `modelport.preprocessing`, for all models; what the first of them carries when left out.
+        preprocess: for images, as in `modelport.data.preprocessing`, for all models; what the first of them carries when left
+            out.
         labels: names of the classes, or a file of them.
         softmax: "auto" applies it to each model whose class scores are no probabilities.
         output_name: the output of the class scores, by the first model's name.

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from modelport import images, preprocessing, sample_files
+from modelport.data import images, preprocessing, sample_files
+from modelport.data.preprocessing import Preprocessing
+from modelport.data.sample_files import Samples
 from modelport.errors import BrokenHook, InvalidSamples, PluginFailed
-from modelport.models import OpenModel
-from modelport.preprocessing import Preprocessing
-from modelport.sample_files import Samples
-from modelport.samples import Arrays
+from modelport.loading.open_model import OpenModel
+from modelport.proof.cases.generated import Arrays
 
 Answer = tuple[str, dict[str, Any]]
 """A sample's name, and its outputs without the batch axis."""

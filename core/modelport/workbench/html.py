@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from modelport.delivery import Workspace
+from modelport.delivery.targets import check_target, writing
+from modelport.delivery.workspace import Workspace
 from modelport.errors import BadInput, FrameworkNotInstalled, OutputNotWritable
-from modelport.targets import check_target, writing
 from modelport.workbench.page import Code, Page, Section
 
 _SUFFIXES = (".html", ".htm")
@@ -33,7 +33,7 @@ def check_path(path: Path, reads: Sequence[Any] = ()) -> None:
 
     Raises:
         BadInput: when it is not named as a page, which could be a model mistaken for it.
-        OutputNotWritable: as `modelport.targets.check_target`.
+        OutputNotWritable: as `modelport.delivery.targets.check_target`.
         FrameworkNotInstalled: without Jinja2.
     """
     if path.suffix.lower() not in _SUFFIXES:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelport import images, targets
-from modelport.delivery import Workspace
+from modelport.data import images
+from modelport.delivery import targets
+from modelport.delivery.workspace import Workspace
 from modelport.errors import BadInput, InvalidOption
 
 _UNIT_LIMIT = 2.0
@@ -26,7 +27,7 @@ def check_target(output: str | Path | None, reads: Sequence[Any] = ()) -> Path |
 
     Raises:
         InvalidOption: for a suffix that is neither .npz nor an image's.
-        OutputNotWritable: as `modelport.targets.check_target`.
+        OutputNotWritable: as `modelport.delivery.targets.check_target`.
     """
     if output is None:
         return None

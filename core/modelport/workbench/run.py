@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from modelport import images, preprocessing, sample_files
+from modelport.data import images, preprocessing, sample_files
 from modelport.errors import BadInput, InvalidOption
-from modelport.models import OpenModel, open_model
+from modelport.loading.open_model import OpenModel, open_model
 from modelport.signature import parse_inputs
 from modelport.spec import HUB, Options
 from modelport.workbench import data, results
@@ -94,7 +94,7 @@ def run(
     Args:
         model: a path, or a model in memory, of any framework.
         samples: a path (an image, a folder of images, .npz, .npy, .csv), several `Path` of images, or arrays.
-        preprocess: for images, as in `modelport.preprocessing`; what the model carries when left out.
+        preprocess: for images, as in `modelport.data.preprocessing`; what the model carries when left out.
         labels: names of the classes, or a file of them.
         top: how many classes to list; 5 when left out, and only for outputs that are surely class scores: distributions, any
             vector of an image, or what `labels`, `softmax` or `output_name` are given for. 0 lists none.

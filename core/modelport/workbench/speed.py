@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from modelport.samples import Arrays
+from modelport.proof.cases.generated import Arrays
 from modelport.session import open_session
 from modelport.workbench.timing import Ratio, interleave, order, ratio
 

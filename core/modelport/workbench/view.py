@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from modelport.errors import BadInput, FrameworkNotInstalled
-from modelport.sources import check_readable
+from modelport.loading.paths import check_readable
 
 LOOPBACK = "127.0.0.1"
 _POLL_SECONDS = 0.1

@@ -9,8 +9,8 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from modelport import memory
 from modelport.errors import SourceUnreadable, UnsafeSource
+from modelport.safety import memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from unittest import mock
 
 import numpy as np
 
-from modelport import memory
+from modelport.safety import memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modelport.errors import SourceUnreadable, UnsafeSource
-from modelport.memory import require
+from modelport.safety.memory import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from modelport.errors import BadInput, InvalidOption, StateDictMismatch, nearest
-from modelport.factory import build
+from modelport.loading.factory import build
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from modelport import memory
 from modelport.errors import ModelportError, SourceUnreadable, UnsafeSource
+from modelport.safety import memory
 
 from . import contents
 from .harmless import HARMLESS

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modelport import memory
 from modelport.errors import SourceUnreadable
+from modelport.safety import memory
 from modelport_converters.tensorflow_to_onnx.importing import import_tensorflow
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from modelport import memory
 from modelport.errors import SourceUnreadable, UnsafeSource
+from modelport.safety import memory
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from modelport.memory import limited
-from modelport.models import open_model
-from modelport.samples import inputs_at
+from modelport.loading.open_model import open_model
+from modelport.proof.cases.generated import inputs_at
+from modelport.safety.memory import limited
 from modelport.signature import parse_inputs
 from modelport.spec import HUB, Options
 from modelport.workbench.bench import shapes

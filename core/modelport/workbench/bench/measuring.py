@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from modelport import preprocessing, sample_files
+from modelport.data import preprocessing, sample_files
 from modelport.errors import BadInput, OutputNotWritable
-from modelport.models import OpenModel, find_plugin, open_model
+from modelport.loading.open_model import OpenModel, find_plugin, open_model
 from modelport.options import split_options
-from modelport.samples import Arrays, inputs_at, require_known, sizes_in
+from modelport.proof.cases.generated import Arrays, inputs_at, require_known, sizes_in
 from modelport.signature import parse_inputs
 from modelport.spec import HUB, Options
 from modelport.workbench import timing

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from modelport import memory
-from modelport.models import OpenModel
+from modelport.loading.open_model import OpenModel
+from modelport.safety import memory
 from modelport.workbench.bench.records import Variant
 
 CHILD = "modelport.workbench.bench.child"
@@ -19,8 +19,8 @@ class Job(msgspec.Struct, frozen=True):
     """What the child process is to load and run.
 
     Attributes:
-        source, framework, values, factory, trust, trust_types, inputs: as for `modelport.models.open_model`; inputs in
-            --input notation.
+        source, framework, values, factory, trust, trust_types, inputs: as for `modelport.loading.open_model.open_model`; inputs
+            in --input notation.
         how: the execution provider or the plugin's variant.
         shapes: of the model's own inputs.
         threads, affinity: to be set in the child.

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modelport.delivery import Workspace
+from modelport.delivery.targets import check_target, writing
+from modelport.delivery.workspace import Workspace
 from modelport.errors import FrameworkNotInstalled, InvalidOption
-from modelport.targets import check_target, writing
 from modelport.workbench.bench.records import BenchReport, Case, Timing
 
 _SUFFIXES = (".png", ".svg")
@@ -35,7 +35,7 @@ def check_plot(plot: str | Path | None, reads: Sequence[Any] = ()) -> Path | Non
 
     Raises:
         InvalidOption: for another suffix than .png and .svg.
-        OutputNotWritable: as `modelport.targets.check_target`.
+        OutputNotWritable: as `modelport.delivery.targets.check_target`.
         FrameworkNotInstalled: without matplotlib.
     """
     if plot is None:

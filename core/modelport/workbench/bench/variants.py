@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from modelport.errors import BadInput, nearest
-from modelport.models import OpenModel
+from modelport.loading.open_model import OpenModel
 from modelport.session import CPU, Session, open_session
 from modelport.spec import HUB
 from modelport.workbench.bench.records import Variant

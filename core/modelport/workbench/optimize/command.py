@@ -16,15 +16,18 @@ import onnx
 import onnx_ir as ir
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
-from modelport import __version__, artifact, check, equivalence, report, sample_files, samples, session
-from modelport.delivery import Workspace
+from modelport import __version__, artifact, check, report, session
+from modelport.data import sample_files
+from modelport.delivery.targets import check_target
+from modelport.delivery.workspace import Workspace
 from modelport.errors import UnknownFormat
-from modelport.models import OpenModel, find_plugin, open_model
+from modelport.loading.open_model import OpenModel, find_plugin, open_model
 from modelport.opset import opset_of, yields_maps
+from modelport.proof import equivalence
+from modelport.proof.cases import generated
 from modelport.proof.tolerance import SECONDS as PROOF_SECONDS
 from modelport.spec import HUB, Options
 from modelport.stages import Progress, Staged
-from modelport.targets import check_target
 from modelport.workbench import speed
 from modelport.workbench.optimize import levels
 from modelport.workbench.optimize.records import Graph, OptimizeReport, Speed
@@ -82,11 +85,11 @@ def optimize(
     """
     path, target = Path(source), Path(output)
     record = OptimizeReport("", str(path), level, levels.is_portable(level), __version__, target=str(target))
-    record.command = _command_line(record, samples, keep_if_faster)
+    record.command = _command_line(record, generated, keep_if_faster)
     try:
         levels.require_level(level)
-        check_target(target, folder=False, source=path, reads=[samples])
-        user = sample_files.read(samples) if samples is not None else None
+        check_target(target, folder=False, source=path, reads=[generated])
+        user = sample_files.read(generated) if generated is not None else None
         with Workspace(target, target.name) as workspace:
             job = _Job(path, record, workspace, external_data, progress)
             opened = _open(job, user)
@@ -134,7 +137,7 @@ def _observe(
     with job.stage("reference"):
         reference = session.open_session(job.source)
         fitted = sample_files.fit(user, opened.signature) if user else None
-        cases = samples.plan(opened.signature, opened.domains, user=fitted)
+        cases = generated.plan(opened.signature, opened.domains, user=fitted)
         title = f"{opened.title}, {reference.engine}"
         seen = equivalence.observe(title, reference.run, cases, seconds=seconds, stateless=opened.is_stateless)
     if not seen.answers:  # before anything is done in vain

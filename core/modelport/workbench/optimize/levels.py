@@ -19,7 +19,7 @@ from onnx_ir.passes import common
 
 from modelport import artifact, opset
 from modelport.errors import BadInput, CannotConvert, FrameworkNotInstalled, nearest
-from modelport.graphs import graphs_of
+from modelport.model import graphs_of
 
 OnnxModel = ir.Model | onnx.ModelProto
 

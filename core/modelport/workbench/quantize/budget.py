@@ -15,9 +15,9 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-from modelport import equivalence
-from modelport.equivalence import Observations, Runner
 from modelport.errors import NotEquivalent
+from modelport.proof import equivalence
+from modelport.proof.equivalence import Observations, Runner
 from modelport.report import CaseResult, Figures
 from modelport.workbench.quantize.records import Budget, OutputError
 

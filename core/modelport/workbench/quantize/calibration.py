@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelport import sample_files
-from modelport.equivalence import Observations
+from modelport.data import sample_files
+from modelport.data.preprocessing import Preprocessing
 from modelport.errors import InvalidSamples
-from modelport.preprocessing import Preprocessing
-from modelport.samples import Arrays
+from modelport.proof.cases.generated import Arrays
+from modelport.proof.equivalence import Observations
 from modelport.signature import Signature
 
 LABELS = "labels"

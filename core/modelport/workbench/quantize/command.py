@@ -15,19 +15,20 @@ from typing import Any
 import onnx
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
-from modelport import __version__, artifact, preprocessing, report
-from modelport.delivery import Workspace
+from modelport import __version__, artifact, report
+from modelport.data import preprocessing
+from modelport.delivery.targets import check_target
+from modelport.delivery.workspace import Workspace
 from modelport.errors import (
     CannotConvert,
     InvalidOption,
     UnknownFormat,
 )
-from modelport.models import OpenModel, find_plugin, open_model
+from modelport.loading.open_model import OpenModel, find_plugin, open_model
 from modelport.opset import opset_of
 from modelport.signature import Signature, parse_inputs
 from modelport.spec import HUB, Options
 from modelport.stages import Progress
-from modelport.targets import check_target
 from modelport.workbench.quantize import calibration, steps
 from modelport.workbench.quantize.modes import MODES, Mode, Recipe, find
 from modelport.workbench.quantize.records import Budget, QuantizeReport

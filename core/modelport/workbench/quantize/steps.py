@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, replace
 
 import onnx_ir as ir
 
-from modelport import artifact, check, equivalence, samples, session
-from modelport.delivery import Workspace
+from modelport import artifact, check, session
+from modelport.delivery.workspace import Workspace
 from modelport.errors import CannotConvert, FrameworkNotInstalled, ModelportError, ProofIncomplete
-from modelport.models import OpenModel
+from modelport.loading.open_model import OpenModel
 from modelport.opset import opset_of
+from modelport.proof import equivalence
+from modelport.proof.cases import generated
 from modelport.signature import Signature, TensorSpec
 from modelport.stages import Progress, Staged
 from modelport.workbench import speed
@@ -52,7 +54,7 @@ def observe(job: Job, opened: OpenModel, seconds: float, *, judge_drop: bool) ->
     """Run the float model on every case."""
     user = job.user
     with job.stage("reference"):
-        plan = samples.plan(job.signature, opened.domains, user=user.arrays if user else None, reach="usual")
+        plan = generated.plan(job.signature, opened.domains, user=user.arrays if user else None, reach="usual")
         seen = equivalence.observe(opened.title, opened.run, plan, seconds=seconds, stateless=opened.is_stateless)
     record = job.report
     record.reference = f"{opened.title}, {opened.model.session.engine}"

@@ -1,0 +1,123 @@
+"""A model of any framework, opened for running: what verify, the workbench and the pipeline have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from modelport.errors import SignatureNeeded
+from modelport.loading.paths import check_readable
+from modelport.model import bytes_of
+from modelport.options import parse_options
+from modelport.plugins import Plugin, registry
+from modelport.proof.value_ranges import Domains, domains_of, domains_of_model
+from modelport.safety.memory import require
+from modelport.signature import Signature
+from modelport.spec import HUB, Options
+
+
+@dataclass(frozen=True)
+class OpenModel:
+    """A loaded model with its signature.
+
+    Attributes:
+        plugin: of the framework that it belongs to.
+        model: in that framework's own type.
+        signature: with the user's --input applied.
+        options: what its hooks are called with.
+        path: where it was loaded from; None for models in memory.
+    """
+
+    plugin: Plugin
+    model: Any
+    signature: Signature
+    options: Options
+    path: Path | None
+
+    @property
+    def title(self) -> str:
+        """The file (or class) and the framework, for reports."""
+        name = self.path.name if self.path else type(self.model).__qualname__
+        return f"{name} ({self.plugin.framework.title})"
+
+    def run(self, arrays: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Run the model on arrays named as in its own signature; returns every output by name."""
+        given = {name: array.copy() for name, array in arrays.items()}  # a plugin may change what it is given
+        values: Mapping[str, Any] = self.plugin.call(
+            "run", model=self.model, signature=self.signature, inputs=given, options=self.options
+        )
+        return values
+
+    def is_stateless(self, arrays: Mapping[str, Any]) -> bool:
+        """Whether the model is known to keep nothing between calls; the arrays are inputs that it admits."""
+        return self.plugin.is_stateless(self.model, self.signature, arrays, self.options)
+
+    @property
+    def domains(self) -> Domains:
+        """What the graph admits at each input, where the model is an ONNX file or a ModelProto."""
+        if self.plugin.key != HUB:
+            return Domains()
+        if self.path:
+            return domains_of(self.path)
+        return domains_of_model(self.model) if isinstance(self.model, onnx.ModelProto) else Domains()
+
+    def samples(self, seed: int) -> Any:
+        """Return the plugin's own samples for a seed, or None."""
+        if not self.plugin.has("samples"):
+            return None
+        return self.plugin.call("samples", model=self.model, signature=self.signature, seed=seed)
+
+
+def open_model(
+    source: Any, *, from_: str | None = None, options: Options | None = None, values: Mapping[str, Any] | None = None
+) -> OpenModel:
+    """Load a model of any framework, ready to run.
+
+    Args:
+        source: a path, or a model in memory.
+        from_: its framework, when it should not be detected.
+        options: the user's --input, --model, --trust and samples; its `values` are not used.
+        values: options of the plugin, by name.
+
+    Raises:
+        ModelportError: when there is no such file, no such framework, or the file cannot be loaded.
+    """
+    plugin = find_plugin(source, from_)
+    plugin.require("run")
+    given = replace(options or Options(), values=parse_options(plugin.framework, values or {}))
+    path = Path(source) if isinstance(source, str | Path) else None
+    model = plugin.call("load", source=path, options=given) if path is not None else source
+    return OpenModel(plugin, model, signature_of(plugin, model, given), given, path)
+
+
+def signature_of(plugin: Plugin, model: Any, options: Options) -> Signature:
+    """Ask a plugin for a model's signature and apply the user's --input to it; raises InvalidSignature, SignatureNeeded."""
+    known: Signature = plugin.call("signature", model=model, options=options)
+    if not known.inputs and not options.inputs:
+        raise SignatureNeeded(
+            "the model has no inputs", remedy="a model without inputs is a constant: nothing to convert"
+        )
+    refined = known.refined_by(options.inputs, options.examples)
+    _require_inputs_fit(refined)
+    return refined
+
+
+def _require_inputs_fit(signature: Signature) -> None:
+    """Refuse inputs beyond the memory limit at the example's sizes: every proof draws them."""
+    for spec in signature.inputs:
+        sizes = [signature.size_of(dim) if isinstance(dim, str) else dim for dim in spec.shape or ()]
+        require(
+            bytes_of(spec.dtype, sizes), f"the input {spec.name!r}, {spec.dtype}{sizes},", where=f"--input '{spec}'"
+        )
+
+
+def find_plugin(source: Any, from_: str | None) -> Plugin:
+    """Return the plugin that a source belongs to, by name, by detection, or by the object's class."""
+    if isinstance(source, str | Path):
+        check_readable(Path(source))
+        return registry().get(from_) if from_ else registry().detect(Path(source))[0]
+    return registry().get(from_) if from_ else registry().owner(source)
