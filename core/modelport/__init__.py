@@ -28,8 +28,8 @@ _HOMES = {
     "TensorSpec": "signature",
     "convert": "pipeline",
     "hookimpl": "spec",
-    "plan": "planning",
-    "verify": "verification",
+    "plan": "workbench.planning",
+    "verify": "proof.verification",
 }
 
 __all__ = [

@@ -121,9 +121,7 @@ def convert(
     try:
         with limited(memory):
             given = Options(factory=factory, trust=trust, trust_types=tuple(trust_types))
-            job = _prepare(
-                source, to, output, from_, inputs, generated, given, options or {}, request, record, progress
-            )
+            job = _prepare(source, to, output, from_, inputs, samples, given, options or {}, request, record, progress)
             conversion = _run(job, source, Path(output) if output else None)
         record.status = "delivered"
     except BaseException as error:
@@ -152,8 +150,8 @@ def _prepare(
         target.require("from_onnx")
     if output:
         where = Path(output)
-        check_target(where, folder=target.framework.folder, source=source, reads=[generated], force=request["force"])
-    user = sample_files.read(generated) if generated is not None else None
+        check_target(where, folder=target.framework.folder, source=source, reads=[samples], force=request["force"])
+    user = sample_files.read(samples) if samples is not None else None
     mine, theirs = split_options([origin.framework, target.framework], options)
     common = replace(given, values=mine, inputs=specs, examples=examples, samples=user.specs if user else ())
     record.route = [key for key, _ in itertools.groupby([origin.key, HUB, target.key])]

@@ -64,7 +64,7 @@ def verify(
     specs, examples = parse_inputs(inputs)
     options = Options(inputs=specs, examples=examples, trust=trust, trust_types=tuple(trust_types), factory=factory)
     with limited(memory):
-        return _verify(a, b, generated, from_, (rtol, atol), options, proof_seconds)
+        return _verify(a, b, samples, from_, (rtol, atol), options, proof_seconds)
 
 
 def _verify(
@@ -72,7 +72,7 @@ def _verify(
     options: Options,
     seconds: float,
 ) -> Proof:  # fmt: skip
-    user = sample_files.read(generated) if generated is not None else None
+    user = sample_files.read(samples) if samples is not None else None
     options = replace(options, samples=user.specs if user else ())
     left, right = (open_model(source, from_=key, options=options) for source, key in zip((a, b), from_, strict=True))
     if user is not None:

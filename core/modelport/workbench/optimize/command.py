@@ -85,11 +85,11 @@ def optimize(
     """
     path, target = Path(source), Path(output)
     record = OptimizeReport("", str(path), level, levels.is_portable(level), __version__, target=str(target))
-    record.command = _command_line(record, generated, keep_if_faster)
+    record.command = _command_line(record, samples, keep_if_faster)
     try:
         levels.require_level(level)
-        check_target(target, folder=False, source=path, reads=[generated])
-        user = sample_files.read(generated) if generated is not None else None
+        check_target(target, folder=False, source=path, reads=[samples])
+        user = sample_files.read(samples) if samples is not None else None
         with Workspace(target, target.name) as workspace:
             job = _Job(path, record, workspace, external_data, progress)
             opened = _open(job, user)
