@@ -15,7 +15,7 @@ _WRITE = "import sys, keras; keras.applications.{name}(weights=None).save(sys.ar
 _WRITE_WIDE = "import sys, models; models.keras_wide_2gb().save(sys.argv[1])"
 _LOAD = """
 import sys
-from modelport_converters.tensorflow_to_onnx.importing import import_tensorflow
+from modelport_converters.tensorflow_to_onnx.quiet_import import import_tensorflow
 import_tensorflow()
 import keras
 model = keras.saving.load_model(sys.argv[1], compile=False)

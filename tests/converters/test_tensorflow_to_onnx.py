@@ -8,10 +8,10 @@ from drawn import floats
 from tensorflow_same import Value, ran
 
 from modelport.errors import CannotConvert, UnsupportedOps
-from modelport_converters.tensorflow_to_onnx.arrays import to_array, to_tensor
-from modelport_converters.tensorflow_to_onnx.exporting import export
+from modelport_converters.tensorflow_to_onnx.export import export
 from modelport_converters.tensorflow_to_onnx.handlers.forms import NEWEST_OPSET
-from modelport_converters.tensorflow_to_onnx.structure import path_name, symbolic, unique
+from modelport_converters.tensorflow_to_onnx.marshalling import to_array, to_tensor
+from modelport_converters.tensorflow_to_onnx.naming import path_name, symbolic, unique
 from modelport_converters.tensorflow_to_onnx.weights import Weight
 
 X = Value("x", "float32", ("N", 4))

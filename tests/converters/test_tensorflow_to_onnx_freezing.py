@@ -8,8 +8,8 @@ from drawn import floats
 from tensorflow_same import Value, ran
 
 from modelport.errors import CannotConvert
-from modelport_converters.tensorflow_to_onnx import freezing
-from modelport_converters.tensorflow_to_onnx.exporting import export
+from modelport_converters.tensorflow_to_onnx.export import export
+from modelport_converters.tensorflow_to_onnx.tracing import freezing
 
 
 class Scaled(tf.Module):

@@ -7,7 +7,7 @@ from drawn import floats
 from tensorflow_same import Value, assert_same
 
 from modelport.errors import UnsupportedOps
-from modelport_converters.tensorflow_to_onnx.exporting import export
+from modelport_converters.tensorflow_to_onnx.export import export
 from modelport_converters.tensorflow_to_onnx.handlers.forms import NEWEST_OPSET
 
 

@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 from onnx import helper, parser
 
-from modelport_converters.tensorflow_to_onnx.loops import simplify_loops
+from modelport_converters.tensorflow_to_onnx.passes.loop_invariants import simplify_loops
 
 ROUNDS = (0, 1, 3)
 

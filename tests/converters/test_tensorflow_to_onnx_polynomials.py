@@ -10,7 +10,7 @@ import onnx_ir as ir
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from modelport_converters.tensorflow_to_onnx.polynomials import Expansion, number
+from modelport_converters.tensorflow_to_onnx.passes.polynomials import Expansion, number
 
 FORMULAS = {
     "product of sums": "p = Add(x, y) q = Sub(x, two) z = Mul(p, q)",

@@ -9,7 +9,7 @@ import tensorflow as tf
 from drawn import floats
 from tensorflow_same import Value, ran
 
-from modelport_converters.tensorflow_to_onnx.exporting import export
+from modelport_converters.tensorflow_to_onnx.export import export
 from modelport_converters.tensorflow_to_onnx.weights import Weight
 
 

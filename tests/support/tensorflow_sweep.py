@@ -11,10 +11,10 @@ import tensorflow as tf
 from tensorflow_case import Case
 from tensorflow_same import Value, assert_equal, dtype_name, ran
 
-from modelport_converters.tensorflow_to_onnx.arrays import to_array, to_tensor
-from modelport_converters.tensorflow_to_onnx.exporting import export, tensor_spec
-from modelport_converters.tensorflow_to_onnx.freezing import node_defs
-from modelport_converters.tensorflow_to_onnx.lifting import lift
+from modelport_converters.tensorflow_to_onnx.export import export, tensor_spec
+from modelport_converters.tensorflow_to_onnx.marshalling import to_array, to_tensor
+from modelport_converters.tensorflow_to_onnx.tracing.freezing import node_defs
+from modelport_converters.tensorflow_to_onnx.tracing.variable_lifting import lift
 
 OPSET = 20
 RTOL, ATOL = 1e-3, 1e-5

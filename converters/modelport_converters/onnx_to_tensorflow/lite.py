@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from modelport.errors import CannotConvert, UnsupportedOps
 from modelport_converters.onnx_to_tensorflow.build import Module
-from modelport_converters.tensorflow_to_onnx.importing import stderr_held_back
+from modelport_converters.tensorflow_to_onnx.quiet_import import stderr_held_back
 
 Int8 = Literal["none", "dynamic", "full"]
 

@@ -11,8 +11,8 @@ from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.schema_py_generated import Model as Schema
 
 from modelport.errors import SourceUnreadable, UnsupportedOps
-from modelport_converters.tensorflow_to_onnx.importing import stderr_held_back
-from modelport_converters.tensorflow_to_onnx.structure import unique
+from modelport_converters.tensorflow_to_onnx.naming import unique
+from modelport_converters.tensorflow_to_onnx.quiet_import import stderr_held_back
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -21,8 +21,8 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from modelport_converters.onnx_graph.schemas import nodes_in
 from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
-from modelport_converters.tensorflow_to_onnx.lazy import initializer, lazy
-from modelport_converters.tensorflow_to_onnx.scaling import fuse_scales
+from modelport_converters.tensorflow_to_onnx.lazy_tensors import initializer, lazy
+from modelport_converters.tensorflow_to_onnx.passes.scale_folding import fuse_scales
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modelport.errors import UnsupportedOps
-from modelport_converters.tensorflow_to_onnx.exporting import DETACHED_BYTES, export
-from modelport_converters.tensorflow_to_onnx.structure import unique
+from modelport_converters.tensorflow_to_onnx.export import DETACHED_BYTES, export
+from modelport_converters.tensorflow_to_onnx.naming import unique
 from modelport_converters.tensorflow_to_onnx.weights import Weight
 from modelport_plugins.keras.loading import import_keras
 

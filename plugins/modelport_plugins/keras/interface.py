@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelport.errors import CannotConvert, InvalidSignature, SignatureNeeded
 from modelport.signature import Signature, TensorSpec
-from modelport_converters.tensorflow_to_onnx.structure import path_name, symbolic, unique
+from modelport_converters.tensorflow_to_onnx.naming import path_name, symbolic, unique
 from modelport_plugins.keras import layout, scopes
 from modelport_plugins.keras.loading import import_keras
 from modelport_plugins.keras.reasons import cause
@@ -226,7 +226,7 @@ def _traced(called: Interface) -> Any:
         return backends.output_spec(called)
     import tensorflow as tf
 
-    from modelport_converters.tensorflow_to_onnx.exporting import tensor_spec
+    from modelport_converters.tensorflow_to_onnx.export import tensor_spec
 
     function = tf.function(lambda *tensors: called.structured(tensors), autograph=False)
     try:

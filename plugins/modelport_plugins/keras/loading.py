@@ -22,7 +22,7 @@ from modelport.errors import (
     UnsafeSource,
 )
 from modelport.loading.factory import build, import_user_module
-from modelport_converters.tensorflow_to_onnx.importing import give_memory_back, import_tensorflow
+from modelport_converters.tensorflow_to_onnx.quiet_import import give_memory_back, import_tensorflow
 from modelport_plugins.keras import archive, containers, files, safety, sizes
 from modelport_plugins.keras.reasons import shortened
 

@@ -71,7 +71,7 @@ def signature(model: Any, options: Options) -> Signature:
     Raises:
         SignatureNeeded: for a tf.function without input_signature, when the user does not say the inputs either.
     """
-    from modelport_converters.tensorflow_to_onnx.structure import path_name, symbolic, unique
+    from modelport_converters.tensorflow_to_onnx.naming import path_name, symbolic, unique
     from modelport_plugins.tensorflow.functions import chosen, output_names, tensor_leaves
 
     function = chosen(model, options)
@@ -94,8 +94,8 @@ def signature(model: Any, options: Options) -> Signature:
 @hookimpl
 def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> OnnxModel:
     """Translate the function's graph; its variables become initializers, which are read when they are written."""
-    from modelport_converters.tensorflow_to_onnx.exporting import DETACHED_BYTES, export
-    from modelport_converters.tensorflow_to_onnx.lifting import lift
+    from modelport_converters.tensorflow_to_onnx.export import DETACHED_BYTES, export
+    from modelport_converters.tensorflow_to_onnx.tracing.variable_lifting import lift
     from modelport_plugins.tensorflow.frozen import FrozenGraph
     from modelport_plugins.tensorflow.functions import chosen
 
@@ -140,7 +140,7 @@ def save(model: Any, path: Path, options: Options) -> Sequence[Path]:
 def run(model: Any, signature: Signature, inputs: Arrays, options: Options) -> Values:
     """Run the function on NumPy arrays."""
     from modelport_converters.onnx_to_tensorflow.interface import positions
-    from modelport_converters.tensorflow_to_onnx.arrays import to_array
+    from modelport_converters.tensorflow_to_onnx.marshalling import to_array
     from modelport_plugins.tensorflow.functions import arguments, called, chosen, output_names, tensor_leaves
 
     function = chosen(model, options)
@@ -161,7 +161,7 @@ def runner(model: Any, signature: Signature, inputs: Arrays, options: Options) -
 
 
 def _tensorflow() -> Any:
-    from modelport_converters.tensorflow_to_onnx.importing import import_tensorflow
+    from modelport_converters.tensorflow_to_onnx.quiet_import import import_tensorflow
 
     return import_tensorflow()
 

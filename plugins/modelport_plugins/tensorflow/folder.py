@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from modelport.errors import SourceUnreadable, UnsafeSource
-from modelport_converters.tensorflow_to_onnx.importing import import_tensorflow
+from modelport_converters.tensorflow_to_onnx.quiet_import import import_tensorflow
 from modelport_plugins.tensorflow.safety import asset_files
 
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from modelport.errors import InvalidOption, SourceUnreadable, nearest
-from modelport_converters.tensorflow_to_onnx.importing import import_tensorflow
+from modelport_converters.tensorflow_to_onnx.quiet_import import import_tensorflow
 from modelport_plugins.tensorflow import safety
 from modelport_plugins.tensorflow.sizes import require_shapes
 from modelport_plugins.tensorflow.sources import unknown_operator

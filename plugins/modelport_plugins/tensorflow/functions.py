@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modelport.errors import CannotConvert, InvalidOption, SignatureNeeded, nearest
-from modelport_converters.tensorflow_to_onnx.importing import import_tensorflow
+from modelport_converters.tensorflow_to_onnx.quiet_import import import_tensorflow
 
 if TYPE_CHECKING:
     from modelport.signature import Signature
@@ -87,7 +87,7 @@ def called(function: Any, tensors: Sequence[Any]) -> Any:
 def arguments(function: Any, signature: Signature, inputs: Arrays, options: Options) -> list[Any]:
     """Return the tensors of the function's inputs in its own order: by name where they are those of a translated model."""
     from modelport_converters.onnx_to_tensorflow.interface import is_channels_last, positions
-    from modelport_converters.tensorflow_to_onnx.arrays import to_tensor
+    from modelport_converters.tensorflow_to_onnx.marshalling import to_tensor
 
     leaves = tensor_leaves(function.structured_input_signature)
     order = positions([spec.name for _, spec in leaves], [spec.name for spec in signature.inputs])
@@ -123,7 +123,7 @@ def _concrete(function: Any, options: Options) -> Any:
 
     A function of a SavedModel cannot be traced anew: it is one of the traces that were saved, the only one if nothing is given.
     """
-    from modelport_converters.tensorflow_to_onnx.exporting import tensor_spec
+    from modelport_converters.tensorflow_to_onnx.export import tensor_spec
 
     if function.input_signature is not None:
         return function.get_concrete_function()

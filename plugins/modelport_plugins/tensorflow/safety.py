@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from modelport.errors import SourceUnreadable, UnsafeSource
-from modelport_converters.tensorflow_to_onnx import pure
+from modelport_converters.tensorflow_to_onnx import pure_ops
 from modelport_plugins.tensorflow.graphs import Body, Library, source
 from modelport_plugins.tensorflow.sizes import require_sizes
 
@@ -33,7 +33,7 @@ def check_graph(graph: Any, where: str) -> None:
     library = Library(graph, where)
     _check_operators(library, where, exempt=frozenset())
     _check_table_files(library, where)
-    _refuse_opened(library, library.main, pure.TABLE_FILES, (), where)
+    _refuse_opened(library, library.main, pure_ops.TABLE_FILES, (), where)
     require_sizes(library, where)
 
 
@@ -41,7 +41,7 @@ def check_saved_model(proto: Any, where: str) -> None:
     """Refuse a SavedModel that does more than compute when it is loaded or run; raises as `check_graph` does."""
     for graph in proto.meta_graphs:
         library = Library(graph.graph_def, where)
-        _check_operators(library, where, exempt=pure.SAVING | pure.RESTORING)
+        _check_operators(library, where, exempt=pure_ops.SAVING | pure_ops.RESTORING)
         _check_table_files(library, where)
         if len(proto.meta_graphs) == 1 and graph.HasField("object_graph_def"):  # as TensorFlow's loader decides
             _check_objects(library, graph.object_graph_def, where)
@@ -68,15 +68,15 @@ def asset_files(graph: Any) -> list[Any]:
 
 def _check_operators(library: Library, where: str, exempt: Collection[str]) -> None:
     """Refuse operators that are neither pure nor functions of the file; those that TensorFlow does not know it refuses itself."""
-    for name in filter(pure.registered, library.functions):
+    for name in filter(pure_ops.registered, library.functions):
         raise SourceUnreadable(
             f"a function has the name of the operator {name}", where=where, remedy="save the model again"
         )
     for body in library.bodies:
         for node in body.nodes.values():
-            if node.op in exempt or node.op in library.functions or not pure.registered(node.op):
+            if node.op in exempt or node.op in library.functions or not pure_ops.registered(node.op):
                 continue
-            if reason := pure.impurity(node.op, node.attr):
+            if reason := pure_ops.impurity(node.op, node.attr):
                 raise _unsafe(f"the operator {node.op} {reason}", body, node, where)
 
 
@@ -87,8 +87,8 @@ def _check_objects(library: Library, objects: Any, where: str) -> None:
     """Check what an object graph may call: all functions that it names; the main graph is not run."""
     named = {*objects.concrete_functions, *(name for item in objects.nodes for name in _named(item))}
     for name in library.closure(named):
-        _refuse_checkpoints(library, library.functions[name], pure.SAVING | pure.RESTORING, where)
-    sinks = _sinks(library, pure.TABLE_FILES)
+        _refuse_checkpoints(library, library.functions[name], pure_ops.SAVING | pure_ops.RESTORING, where)
+    sinks = _sinks(library, pure_ops.TABLE_FILES)
     for name in named & set(sinks):
         function = objects.concrete_functions[name]
         captured = len(library.functions[name].arguments) - len(function.bound_inputs)
@@ -116,18 +116,18 @@ def _check_session(library: Library, graph: Any, where: str) -> None:
     initial, other = _targets(graph)
     restored = main.ancestors([source(saver.restore_op_name)])
     for nodes, refused in (
-        (main.ancestors([*initial, *other]), pure.SAVING | pure.RESTORING),
-        (restored, pure.SAVING),
+        (main.ancestors([*initial, *other]), pure_ops.SAVING | pure_ops.RESTORING),
+        (restored, pure_ops.SAVING),
     ):
         _refuse_checkpoints(library, main, refused, where, nodes)
         for name in library.closure(called for node in nodes for called in library.called(main.nodes[node])):
             _refuse_checkpoints(library, library.functions[name], refused, where)
     for name in library.closure(called for node in restored for called in library.called(main.nodes[node])):
-        _refuse_opened(library, library.functions[name], pure.RESTORING, library.functions[name].arguments, where)
-    _refuse_opened(library, main, pure.RESTORING, [source(saver.filename_tensor_name)], where, restored)
+        _refuse_opened(library, library.functions[name], pure_ops.RESTORING, library.functions[name].arguments, where)
+    _refuse_opened(library, main, pure_ops.RESTORING, [source(saver.filename_tensor_name)], where, restored)
     assets = [source(asset.tensor_info.name) for asset in asset_files(graph)]
-    _refuse_opened(library, main, pure.TABLE_FILES, assets, where)
-    _refuse_opened(library, main, pure.TABLE_FILES, (), where, main.ancestors(other))  # there, assets have no paths
+    _refuse_opened(library, main, pure_ops.TABLE_FILES, assets, where)
+    _refuse_opened(library, main, pure_ops.TABLE_FILES, (), where, main.ancestors(other))  # there, assets have no paths
 
 
 def _targets(graph: Any) -> tuple[list[str], list[str]]:
@@ -155,14 +155,14 @@ def _refuse_checkpoints(
     for name in body.nodes if nodes is None else nodes:
         node = body.nodes[name]
         if node.op in operators:
-            does = "writes files" if node.op in pure.SAVING else "reads files"
+            does = "writes files" if node.op in pure_ops.SAVING else "reads files"
             raise _unsafe(f"the operator {node.op} {does}, beyond saving and restoring the model", body, node, where)
 
 
 def _check_table_files(library: Library, where: str) -> None:
     """Refuse functions that fill a table from a file that they name themselves."""
     for body in library.functions.values():
-        _refuse_opened(library, body, pure.TABLE_FILES, body.arguments, where)
+        _refuse_opened(library, body, pure_ops.TABLE_FILES, body.arguments, where)
 
 
 def _refuse_opened(
@@ -184,7 +184,7 @@ def _opened(library: Library, body: Body, operators: Collection[str]) -> Iterato
     sinks = _sinks(library, operators)
     for node in body.nodes.values():
         if node.op in operators:
-            place = 1 if operators is pure.TABLE_FILES else 0
+            place = 1 if operators is pure_ops.TABLE_FILES else 0
             yield node, (node.input[place] if len(node.input) > place else None)
         for name in library.called(node):
             for at in sinks.get(name, ()):

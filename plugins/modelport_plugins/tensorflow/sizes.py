@@ -9,7 +9,7 @@ import numpy as np
 
 from modelport.errors import SourceUnreadable
 from modelport.safety import memory
-from modelport_converters.tensorflow_to_onnx.importing import import_tensorflow
+from modelport_converters.tensorflow_to_onnx.quiet_import import import_tensorflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -79,7 +79,7 @@ def load(source: Path, options: Options) -> Any:
 
 
 def _saved_model(source: Path, options: Options) -> Any:
-    from modelport_converters.tensorflow_to_onnx.importing import import_tensorflow, stderr_held_back
+    from modelport_converters.tensorflow_to_onnx.quiet_import import import_tensorflow, stderr_held_back
     from modelport_plugins.tensorflow import folder, safety
     from modelport_plugins.tensorflow.functions import candidates, named
     from modelport_plugins.tensorflow.sizes import require_shapes, traced_graphs

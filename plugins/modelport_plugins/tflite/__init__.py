@@ -91,7 +91,7 @@ def load(source: Path, options: Options) -> Any:
 @hookimpl
 def signature(model: Any, options: Options) -> Signature:
     """Name inputs and outputs as the file's signature does, else after the tensors; unknown sizes are symbolic."""
-    from modelport_converters.tensorflow_to_onnx.structure import symbolic
+    from modelport_converters.tensorflow_to_onnx.naming import symbolic
 
     model = _opened(model)
 
@@ -107,7 +107,7 @@ def signature(model: Any, options: Options) -> Signature:
 def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> OnnxModel:
     """Translate the file's main graph."""
     _tensorflow()
-    from modelport_converters.tensorflow_to_onnx.flatbuffer import export_flatbuffer
+    from modelport_converters.tensorflow_to_onnx.tflite_export import export_flatbuffer
 
     model = _opened(model)
     if model.quantized:
@@ -175,7 +175,7 @@ def runner(model: Any, signature: Signature, inputs: Arrays, options: Options, t
 
 
 def _tensorflow() -> None:
-    from modelport_converters.tensorflow_to_onnx.importing import import_tensorflow
+    from modelport_converters.tensorflow_to_onnx.quiet_import import import_tensorflow
 
     import_tensorflow()
 

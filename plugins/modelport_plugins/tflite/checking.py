@@ -91,13 +91,13 @@ def check(content: bytes, source: Path, *, trust: bool) -> None:
 
 
 def _refuse_unsafe(model: Any, source: Path) -> None:
-    from modelport_converters.tensorflow_to_onnx import pure
+    from modelport_converters.tensorflow_to_onnx import pure_ops
 
     if model.ExternalBuffersLength() or model.ExternalBufferGroupsLength():
         _unsafe("the model keeps numbers in another file, which opening it reads", source)
     for index in range(model.OperatorCodesLength()):
         name = (model.OperatorCodes(index).CustomCode() or b"").decode("utf-8", "replace")
-        if name.startswith(_FLEX) and not pure.computes(name.removeprefix(_FLEX)):
+        if name.startswith(_FLEX) and not pure_ops.computes(name.removeprefix(_FLEX)):
             _unsafe(f"the operator {name.removeprefix(_FLEX)} of TensorFlow may touch files or run other code", source)
 
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import modelport
-from modelport_converters.tensorflow_to_onnx.lifting import lift
+from modelport_converters.tensorflow_to_onnx.tracing.variable_lifting import lift
 
 
 class Network(tf.Module):
@@ -69,7 +69,7 @@ def test_small_variables_become_constants():
 
 
 def test_large_variables_become_lazily_read_initializers(saved, monkeypatch):
-    monkeypatch.setattr("modelport_converters.tensorflow_to_onnx.exporting.DETACHED_BYTES", 200)
+    monkeypatch.setattr("modelport_converters.tensorflow_to_onnx.export.DETACHED_BYTES", 200)
     conversion = modelport.convert(saved, to="onnx", proof_seconds=1)
     assert conversion.report.verdict == "proven"
     plugin = modelport.plugins.registry().get("tensorflow")

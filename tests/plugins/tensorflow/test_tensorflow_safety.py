@@ -10,7 +10,7 @@ from plugin_case import options
 
 from modelport import errors
 from modelport.plugins import registry
-from modelport_converters.tensorflow_to_onnx import pure
+from modelport_converters.tensorflow_to_onnx import pure_ops
 
 v1 = tf.compat.v1
 X = tf.TensorSpec((None, 4), tf.float32, name="x")
@@ -158,7 +158,7 @@ def test_what_has_an_onnx_form_is_pure_but_for_queues_pipelines_and_files():
     waiting = {"CheckPinned", "FIFOQueueV2", "IteratorGetNext", "IteratorV2"}
     waiting |= {"QueueDequeueManyV2", "QueueDequeueUpToV2", "QueueDequeueV2"}
     mapping = {"ImmutableConst"}  # of a file into memory
-    assert {name for name in mapped if pure.registered(name)} - pure.operators() == waiting | mapping
+    assert {name for name in mapped if pure_ops.registered(name)} - pure_ops.operators() == waiting | mapping
 
 
 # --- damaged -------------------------------------------------------------------------------------

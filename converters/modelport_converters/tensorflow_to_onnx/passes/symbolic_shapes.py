@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
-from modelport_converters.tensorflow_to_onnx.layout_rules import constant
+from modelport_converters.tensorflow_to_onnx.passes.layout_rules import constant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from modelport_converters.tensorflow_to_onnx.sizes import Sizes
+from modelport_converters.tensorflow_to_onnx.passes.symbolic_shapes import Sizes
 
 Formula = tuple[Any, ...]
 

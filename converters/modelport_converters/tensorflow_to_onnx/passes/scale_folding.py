@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
-from modelport_converters.tensorflow_to_onnx.lazy import derived, initializer
+from modelport_converters.tensorflow_to_onnx.lazy_tensors import derived, initializer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

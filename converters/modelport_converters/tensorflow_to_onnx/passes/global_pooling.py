@@ -9,7 +9,7 @@ from __future__ import annotations
 import onnx_ir as ir
 from onnx_ir.passes import common as passes
 
-from modelport_converters.tensorflow_to_onnx.layout_rules import axes_of
+from modelport_converters.tensorflow_to_onnx.passes.layout_rules import axes_of
 
 _PIXELS = [2, 3]
 _FLOAT32 = ir.DataType.FLOAT

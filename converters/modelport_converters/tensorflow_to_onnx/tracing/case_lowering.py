@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from modelport_converters.tensorflow_to_onnx.freezing import node_defs
+from modelport_converters.tensorflow_to_onnx.tracing.freezing import node_defs
 
 _CASES = ("Case", "StatelessCase")
 _INT32 = tf.int32.as_datatype_enum

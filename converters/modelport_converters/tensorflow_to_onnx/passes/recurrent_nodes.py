@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
-from modelport_converters.tensorflow_to_onnx.lazy import initializer, lazy
-from modelport_converters.tensorflow_to_onnx.recurrent_cells import LINEAR, Cell, Weights
-from modelport_converters.tensorflow_to_onnx.sizes import Size, Sizes
-from modelport_converters.tensorflow_to_onnx.structure import unique
+from modelport_converters.tensorflow_to_onnx.lazy_tensors import initializer, lazy
+from modelport_converters.tensorflow_to_onnx.naming import unique
+from modelport_converters.tensorflow_to_onnx.passes.recurrent_cells import LINEAR, Cell, Weights
+from modelport_converters.tensorflow_to_onnx.passes.symbolic_shapes import Size, Sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

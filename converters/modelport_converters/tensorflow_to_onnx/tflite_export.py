@@ -12,13 +12,12 @@ import onnx_ir as ir
 import tensorflow as tf
 from tf2onnx import tfonnx
 
-from modelport_converters.tensorflow_to_onnx import lite_handlers as lite_handlers  # registers them
-from modelport_converters.tensorflow_to_onnx.exporting import finished, quiet, refuse_unmapped, set_dims
+from modelport_converters.tensorflow_to_onnx.export import finished, quiet, refuse_unmapped, set_dims
 from modelport_converters.tensorflow_to_onnx.handlers.forms import NEWEST_OPSET
-from modelport_converters.tensorflow_to_onnx.importing import stderr_held_back
 from modelport_converters.tensorflow_to_onnx.litert import LiteModel
-from modelport_converters.tensorflow_to_onnx.optimizing import optimized
-from modelport_converters.tensorflow_to_onnx.structure import Port
+from modelport_converters.tensorflow_to_onnx.naming import Port
+from modelport_converters.tensorflow_to_onnx.quiet_import import stderr_held_back
+from modelport_converters.tensorflow_to_onnx.tf2onnx_optimizers import optimized
 
 
 def export_flatbuffer(model: LiteModel, inputs: Sequence[Port], outputs: Sequence[Port], *, opset: int) -> ir.Model:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import onnx_ir as ir
 from onnx_ir.passes import common as passes
 
-from modelport_converters.tensorflow_to_onnx.layout_rules import constant
-from modelport_converters.tensorflow_to_onnx.loops import origin
-from modelport_converters.tensorflow_to_onnx.recurrent_cells import Cell, H, Other, Reader, X, cell_of
-from modelport_converters.tensorflow_to_onnx.recurrent_writing import Recurrence, Writer
-from modelport_converters.tensorflow_to_onnx.sizes import Size, Sizes
+from modelport_converters.tensorflow_to_onnx.passes.layout_rules import constant
+from modelport_converters.tensorflow_to_onnx.passes.loop_invariants import origin
+from modelport_converters.tensorflow_to_onnx.passes.recurrent_cells import Cell, H, Other, Reader, X, cell_of
+from modelport_converters.tensorflow_to_onnx.passes.recurrent_nodes import Recurrence, Writer
+from modelport_converters.tensorflow_to_onnx.passes.symbolic_shapes import Size, Sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ import importlib
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from modelport_converters.tensorflow_to_onnx.importing import import_tensorflow
+from modelport_converters.tensorflow_to_onnx.quiet_import import import_tensorflow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,9 +13,9 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes import common as passes
 
-from modelport_converters.tensorflow_to_onnx.layout_rules import axes_of
-from modelport_converters.tensorflow_to_onnx.lazy import initializer, lazy
-from modelport_converters.tensorflow_to_onnx.polynomials import Expansion, Polynomial, number
+from modelport_converters.tensorflow_to_onnx.lazy_tensors import initializer, lazy
+from modelport_converters.tensorflow_to_onnx.passes.layout_rules import axes_of
+from modelport_converters.tensorflow_to_onnx.passes.polynomials import Expansion, Polynomial, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,9 +15,9 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes import common as passes
 
-from modelport_converters.tensorflow_to_onnx.layout_rules import Rule, constant, is_constant, rule_of
-from modelport_converters.tensorflow_to_onnx.lazy import initializer
-from modelport_converters.tensorflow_to_onnx.structure import unique
+from modelport_converters.tensorflow_to_onnx.lazy_tensors import initializer
+from modelport_converters.tensorflow_to_onnx.naming import unique
+from modelport_converters.tensorflow_to_onnx.passes.layout_rules import Rule, constant, is_constant, rule_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,7 +8,7 @@ from __future__ import annotations
 import onnx_ir as ir
 from onnx_ir.passes import common as passes
 
-from modelport_converters.tensorflow_to_onnx.layout_rules import constant
+from modelport_converters.tensorflow_to_onnx.passes.layout_rules import constant
 
 _KEEPS_THE_ORDER = {"Flatten", "Reshape", "Squeeze", "Unsqueeze"}
 

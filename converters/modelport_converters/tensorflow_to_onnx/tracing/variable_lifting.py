@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from modelport_converters.tensorflow_to_onnx.branching import without_cases
-from modelport_converters.tensorflow_to_onnx.first_writes import without_first_writes
-from modelport_converters.tensorflow_to_onnx.structure import unique
+from modelport_converters.tensorflow_to_onnx.naming import unique
+from modelport_converters.tensorflow_to_onnx.tracing.case_lowering import without_cases
+from modelport_converters.tensorflow_to_onnx.tracing.tensor_list_writes import without_first_writes
 from modelport_converters.tensorflow_to_onnx.weights import Weight
 
 if TYPE_CHECKING:
