@@ -13,7 +13,7 @@ import tensorflow as tf
 from suite import Call
 
 from modelport_converters.onnx_to_tensorflow import border, build
-from modelport_converters.tensorflow_to_onnx.marshalling import to_array, to_tensor
+from modelport_converters.tensorflow_to_onnx.array_conversion import to_array, to_tensor
 
 tf.get_logger().setLevel("ERROR")
 

@@ -12,8 +12,8 @@ import onnx_ir as ir
 import onnxruntime
 import tensorflow as tf
 
+from modelport_converters.tensorflow_to_onnx.array_conversion import to_array, to_tensor
 from modelport_converters.tensorflow_to_onnx.export import export
-from modelport_converters.tensorflow_to_onnx.marshalling import to_array, to_tensor
 
 
 @dataclass(frozen=True)

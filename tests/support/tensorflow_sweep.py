@@ -11,8 +11,8 @@ import tensorflow as tf
 from tensorflow_case import Case
 from tensorflow_same import Value, assert_equal, dtype_name, ran
 
+from modelport_converters.tensorflow_to_onnx.array_conversion import to_array, to_tensor
 from modelport_converters.tensorflow_to_onnx.export import export, tensor_spec
-from modelport_converters.tensorflow_to_onnx.marshalling import to_array, to_tensor
 from modelport_converters.tensorflow_to_onnx.tracing.freezing import node_defs
 from modelport_converters.tensorflow_to_onnx.tracing.variable_lifting import lift
 

@@ -14,7 +14,7 @@ from modelport_converters.onnx_to_tensorflow.control_flow import flat, like
 from modelport_converters.onnx_to_tensorflow.optional import Optional
 from modelport_converters.onnx_to_tensorflow.sequence import Sequence
 from modelport_converters.onnx_to_tensorflow.weights import to_dtype
-from modelport_converters.tensorflow_to_onnx.marshalling import to_array, to_tensor
+from modelport_converters.tensorflow_to_onnx.array_conversion import to_array, to_tensor
 
 
 def trace(model: ir.Model) -> Callable[[list[Any]], list[Any]]:

@@ -21,23 +21,23 @@ from tf2onnx import tfonnx
 from modelport.errors import CannotConvert, UnsupportedOps
 from modelport_converters.onnx_graph.schemas import nodes_in
 from modelport_converters.tensorflow_to_onnx import handlers as handlers  # registers them
+from modelport_converters.tensorflow_to_onnx.detached_weights import DOMAIN, Weight, attach, set_apart, stand_in
 from modelport_converters.tensorflow_to_onnx.handlers.forms import NEWEST_OPSET
 from modelport_converters.tensorflow_to_onnx.handlers.newer import settled
 from modelport_converters.tensorflow_to_onnx.passes.fusion import fuse_functions
 from modelport_converters.tensorflow_to_onnx.passes.global_pooling import pool_means
-from modelport_converters.tensorflow_to_onnx.passes.layout import remove_transposes
+from modelport_converters.tensorflow_to_onnx.passes.layout_optimizer import remove_transposes
 from modelport_converters.tensorflow_to_onnx.passes.loop_invariants import simplify_loops
 from modelport_converters.tensorflow_to_onnx.passes.pad_fusion_guard import keep_padding
-from modelport_converters.tensorflow_to_onnx.passes.recurrent import write_recurrent
+from modelport_converters.tensorflow_to_onnx.passes.recurrent_fusion import write_recurrent
 from modelport_converters.tensorflow_to_onnx.passes.redundant_reshapes import drop_reshapes
 from modelport_converters.tensorflow_to_onnx.tf2onnx_optimizers import optimized
 from modelport_converters.tensorflow_to_onnx.tracing.freezing import frozen, node_defs
-from modelport_converters.tensorflow_to_onnx.weights import DOMAIN, Weight, attach, set_apart, stand_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from modelport_converters.tensorflow_to_onnx.naming import Port
+    from modelport_converters.tensorflow_to_onnx.interface_names import Port
 
 DETACHED_BYTES = 2**14
 """Weights from this size on stay outside the graph: there, TensorFlow and tf2onnx copy them many times."""

@@ -11,7 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.schema_py_generated import Model as Schema
 
 from modelport.errors import SourceUnreadable, UnsupportedOps
-from modelport_converters.tensorflow_to_onnx.naming import unique
+from modelport_converters.tensorflow_to_onnx.interface_names import unique
 from modelport_converters.tensorflow_to_onnx.quiet_import import stderr_held_back
 
 if TYPE_CHECKING:

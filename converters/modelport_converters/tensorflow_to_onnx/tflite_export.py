@@ -14,8 +14,8 @@ from tf2onnx import tfonnx
 
 from modelport_converters.tensorflow_to_onnx.export import finished, quiet, refuse_unmapped, set_dims
 from modelport_converters.tensorflow_to_onnx.handlers.forms import NEWEST_OPSET
+from modelport_converters.tensorflow_to_onnx.interface_names import Port
 from modelport_converters.tensorflow_to_onnx.litert import LiteModel
-from modelport_converters.tensorflow_to_onnx.naming import Port
 from modelport_converters.tensorflow_to_onnx.quiet_import import stderr_held_back
 from modelport_converters.tensorflow_to_onnx.tf2onnx_optimizers import optimized
 

@@ -85,7 +85,7 @@ def run(model: Any, signature: Signature, inputs: Arrays, options: Options) -> V
 
     if backends.backend() != "tensorflow":
         return backends.run(interface(model, options), signature, inputs)
-    from modelport_converters.tensorflow_to_onnx.marshalling import to_array, to_tensor
+    from modelport_converters.tensorflow_to_onnx.array_conversion import to_array, to_tensor
 
     tensors = [to_tensor(inputs[spec.name], spec.dtype) for spec in signature.inputs]
     results = interface(model, options).call(tensors)
@@ -120,7 +120,7 @@ def runner(model: Any, signature: Signature, inputs: Arrays, options: Options, v
         return backends.runner(interface(model, options), signature, inputs, compiled=variant == "compiled")
     import tensorflow as tf
 
-    from modelport_converters.tensorflow_to_onnx.marshalling import to_tensor
+    from modelport_converters.tensorflow_to_onnx.array_conversion import to_tensor
 
     tensors = [to_tensor(inputs[spec.name], spec.dtype) for spec in signature.inputs]
     call = interface(model, options).call

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modelport.errors import UnsupportedOps
+from modelport_converters.tensorflow_to_onnx.detached_weights import Weight
 from modelport_converters.tensorflow_to_onnx.export import DETACHED_BYTES, export
-from modelport_converters.tensorflow_to_onnx.naming import unique
-from modelport_converters.tensorflow_to_onnx.weights import Weight
+from modelport_converters.tensorflow_to_onnx.interface_names import unique
 from modelport_plugins.keras.loading import import_keras
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelport.errors import CannotConvert, InvalidSignature, SignatureNeeded
 from modelport.signature import Signature, TensorSpec
-from modelport_converters.tensorflow_to_onnx.naming import path_name, symbolic, unique
+from modelport_converters.tensorflow_to_onnx.interface_names import path_name, symbolic, unique
 from modelport_plugins.keras import layout, scopes
 from modelport_plugins.keras.loading import import_keras
 from modelport_plugins.keras.reasons import cause

@@ -71,7 +71,7 @@ def signature(model: Any, options: Options) -> Signature:
     Raises:
         SignatureNeeded: for a tf.function without input_signature, when the user does not say the inputs either.
     """
-    from modelport_converters.tensorflow_to_onnx.naming import path_name, symbolic, unique
+    from modelport_converters.tensorflow_to_onnx.interface_names import path_name, symbolic, unique
     from modelport_plugins.tensorflow.functions import chosen, output_names, tensor_leaves
 
     function = chosen(model, options)
@@ -140,7 +140,7 @@ def save(model: Any, path: Path, options: Options) -> Sequence[Path]:
 def run(model: Any, signature: Signature, inputs: Arrays, options: Options) -> Values:
     """Run the function on NumPy arrays."""
     from modelport_converters.onnx_to_tensorflow.interface import positions
-    from modelport_converters.tensorflow_to_onnx.marshalling import to_array
+    from modelport_converters.tensorflow_to_onnx.array_conversion import to_array
     from modelport_plugins.tensorflow.functions import arguments, called, chosen, output_names, tensor_leaves
 
     function = chosen(model, options)

@@ -87,7 +87,7 @@ def called(function: Any, tensors: Sequence[Any]) -> Any:
 def arguments(function: Any, signature: Signature, inputs: Arrays, options: Options) -> list[Any]:
     """Return the tensors of the function's inputs in its own order: by name where they are those of a translated model."""
     from modelport_converters.onnx_to_tensorflow.interface import is_channels_last, positions
-    from modelport_converters.tensorflow_to_onnx.marshalling import to_tensor
+    from modelport_converters.tensorflow_to_onnx.array_conversion import to_tensor
 
     leaves = tensor_leaves(function.structured_input_signature)
     order = positions([spec.name for _, spec in leaves], [spec.name for spec in signature.inputs])

@@ -91,7 +91,7 @@ def load(source: Path, options: Options) -> Any:
 @hookimpl
 def signature(model: Any, options: Options) -> Signature:
     """Name inputs and outputs as the file's signature does, else after the tensors; unknown sizes are symbolic."""
-    from modelport_converters.tensorflow_to_onnx.naming import symbolic
+    from modelport_converters.tensorflow_to_onnx.interface_names import symbolic
 
     model = _opened(model)
 

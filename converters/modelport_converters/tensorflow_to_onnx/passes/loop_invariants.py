@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import onnx_ir as ir
 from onnx_ir.passes import common as passes
 
-from modelport_converters.tensorflow_to_onnx.naming import unique
+from modelport_converters.tensorflow_to_onnx.interface_names import unique
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
+from modelport_converters.tensorflow_to_onnx.interface_names import unique
 from modelport_converters.tensorflow_to_onnx.lazy_tensors import initializer, lazy
-from modelport_converters.tensorflow_to_onnx.naming import unique
 from modelport_converters.tensorflow_to_onnx.passes.recurrent_cells import LINEAR, Cell, Weights
 from modelport_converters.tensorflow_to_onnx.passes.symbolic_shapes import Size, Sizes
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from modelport_converters.tensorflow_to_onnx.naming import unique
+from modelport_converters.tensorflow_to_onnx.detached_weights import Weight
+from modelport_converters.tensorflow_to_onnx.interface_names import unique
 from modelport_converters.tensorflow_to_onnx.tracing.case_lowering import without_cases
 from modelport_converters.tensorflow_to_onnx.tracing.tensor_list_writes import without_first_writes
-from modelport_converters.tensorflow_to_onnx.weights import Weight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,8 +9,8 @@ import tensorflow as tf
 from drawn import floats
 from tensorflow_same import Value, ran
 
+from modelport_converters.tensorflow_to_onnx.detached_weights import Weight
 from modelport_converters.tensorflow_to_onnx.export import export
-from modelport_converters.tensorflow_to_onnx.weights import Weight
 
 
 class Outside:

@@ -15,8 +15,8 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes import common as passes
 
+from modelport_converters.tensorflow_to_onnx.interface_names import unique
 from modelport_converters.tensorflow_to_onnx.lazy_tensors import initializer
-from modelport_converters.tensorflow_to_onnx.naming import unique
 from modelport_converters.tensorflow_to_onnx.passes.layout_rules import Rule, constant, is_constant, rule_of
 
 if TYPE_CHECKING:

@@ -1,3 +1,5 @@
+"""The export of TensorFlow functions: interface, weights, refusals."""
+
 import math
 
 import numpy as np
@@ -8,11 +10,9 @@ from drawn import floats
 from tensorflow_same import Value, ran
 
 from modelport.errors import CannotConvert, UnsupportedOps
+from modelport_converters.tensorflow_to_onnx.detached_weights import Weight
 from modelport_converters.tensorflow_to_onnx.export import export
 from modelport_converters.tensorflow_to_onnx.handlers.forms import NEWEST_OPSET
-from modelport_converters.tensorflow_to_onnx.marshalling import to_array, to_tensor
-from modelport_converters.tensorflow_to_onnx.naming import path_name, symbolic, unique
-from modelport_converters.tensorflow_to_onnx.weights import Weight
 
 X = Value("x", "float32", ("N", 4))
 Y = Value("y", "float32", ("N", 4))
@@ -92,25 +92,3 @@ def test_an_unknown_operator_inside_a_loop_is_found():
 def test_bfloat16_inside_the_graph_is_refused():
     with pytest.raises(CannotConvert, match="bfloat16"):
         exported(lambda value: [tf.cast(tf.cast(value, tf.bfloat16) * 2, tf.float32)])
-
-
-def test_strings_survive_the_way_to_tensorflow_and_back():
-    text = np.array([["a", "ü"]], dtype=object)
-    assert to_array(to_tensor(text, "string")).tolist() == text.tolist()
-
-
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [((), "output"), ((0,), "output_0"), (("a",), "a"), (("a", 1), "a_1"), ((0, "a"), "a"), ((1, 0), "output_1_0")],
-)
-def test_leaves_are_named_after_their_paths(path, name):
-    assert path_name(path, "output") == name
-
-
-def test_repeated_names_are_numbered():
-    assert unique(["a", "a", "b", "a_1"], taken=["b"]) == ["a", "a_1", "b_1", "a_1_1"]
-
-
-def test_unknown_sizes_become_valid_symbols():
-    assert symbolic("in/put:0", (None, 3, None)) == ("N", 3, "in_put_0_2")
-    assert symbolic("0", (2, None)) == (2, "dim_0_1")
