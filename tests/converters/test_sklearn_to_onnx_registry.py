@@ -16,8 +16,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from modelport.errors import CannotConvert, UnsupportedOps
+from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx import Input, Output, bridge, convert, registry
-from modelport_converters.sklearn_to_onnx.building import Value
 
 X, Y = load_iris(return_X_y=True)
 INPUT = [Input("X", "float64", ("N", 4))]

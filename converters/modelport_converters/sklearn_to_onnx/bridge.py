@@ -13,14 +13,14 @@ from skl2onnx.common import data_types
 from skl2onnx.common.data_types import guess_tensor_type
 from sklearn.base import is_classifier, is_regressor
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import ML_OPSET, Graph, Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import ML_OPSET, Graph, Value
+from modelport_converters.onnx_builder.inlining import rename
+from modelport_converters.onnx_builder.ml_versions import to_older
 from modelport_converters.sklearn_to_onnx.calling import call
 from modelport_converters.sklearn_to_onnx.columns import Columns, Features, matrix
-from modelport_converters.sklearn_to_onnx.inlining import rename
 from modelport_converters.sklearn_to_onnx.labels import class_labels
 from modelport_converters.sklearn_to_onnx.methods import usual
-from modelport_converters.sklearn_to_onnx.ml_versions import to_older
 from modelport_converters.sklearn_to_onnx.registry import classes, refuse
 
 

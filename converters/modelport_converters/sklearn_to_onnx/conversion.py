@@ -11,9 +11,9 @@ import onnx
 from onnx import TensorProto, helper
 
 from modelport.errors import CannotConvert, UnsupportedOps
-from modelport_converters.sklearn_to_onnx import calling, ml_versions, registry
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import (
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder import ml_versions
+from modelport_converters.onnx_builder.graph import (
     LARGEST_OPSET,
     SMALLEST_OPSET,
     Graph,
@@ -21,6 +21,7 @@ from modelport_converters.sklearn_to_onnx.building import (
     element_type,
     innermost,
 )
+from modelport_converters.sklearn_to_onnx import calling, registry
 from modelport_converters.sklearn_to_onnx.columns import DROPPED, Columns, Features, Mixed, matrix
 from modelport_converters.sklearn_to_onnx.labels import class_labels
 from modelport_converters.sklearn_to_onnx.methods import METHODS

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from scipy import special as scipy_special
 
-from modelport_converters.sklearn_to_onnx import elementary
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Operand, Value
+from modelport_converters.onnx_builder import elementary
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Operand, Value
 
 Function = Callable[..., Value]
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.extmath import row_norms
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Operand, Value
-from modelport_converters.sklearn_to_onnx.elementary import arcsin
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.elementary import arcsin
+from modelport_converters.onnx_builder.graph import Operand, Value
 
 Array: TypeAlias = NDArray[Any]
 Params: TypeAlias = Mapping[str, Any]

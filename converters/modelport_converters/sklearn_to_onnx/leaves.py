@@ -12,9 +12,9 @@ from skl2onnx.common import data_types
 from skl2onnx.common._registration import _converter_pool
 from sklearn.base import is_classifier, is_regressor
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import ML_OPSET, Value
-from modelport_converters.sklearn_to_onnx.inlining import taken_in
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import ML_OPSET, Value
+from modelport_converters.onnx_builder.inlining import taken_in
 from modelport_converters.sklearn_to_onnx.methods import usual
 
 _TYPES = {

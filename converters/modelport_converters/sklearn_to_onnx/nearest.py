@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from sklearn.metrics._pairwise_distances_reduction import ArgKmin
 
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx import distances
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Value
 from modelport_converters.sklearn_to_onnx.distances import Array
 from modelport_converters.sklearn_to_onnx.registry import refuse
 from modelport_converters.sklearn_to_onnx.ties import TREES, decided, first_of_equal

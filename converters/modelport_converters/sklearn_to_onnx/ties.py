@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx import distances
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Value
 
 TREES = ("ball_tree", "kd_tree")
 

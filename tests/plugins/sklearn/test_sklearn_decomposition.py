@@ -13,7 +13,7 @@ from sklearn_case import IRIS, prove
 
 import modelport
 from modelport.errors import CannotConvert
-from modelport_converters.sklearn_to_onnx.building import Graph, Value
+from modelport_converters.onnx_builder.graph import Graph, Value
 from modelport_converters.sklearn_to_onnx.formulas.drawing import integers
 
 ATOMS = np.random.default_rng(0).standard_normal((90, 20))

@@ -25,7 +25,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import modelport
 from modelport.errors import SourceUnreadable
-from modelport_converters.sklearn_to_onnx import Input, Output, convert, trees
+from modelport_converters.onnx_builder import tree_ensemble
+from modelport_converters.sklearn_to_onnx import Input, Output, convert
 from modelport_plugins.sklearn import files
 
 ROWS, LABELS = load_iris(return_X_y=True)
@@ -144,7 +145,7 @@ def test_rows_at_the_thresholds_of_histograms_do_not_flip(dtype):
 def test_a_large_forest_is_cut_into_several_operators(monkeypatch):
     model = RandomForestRegressor(30, random_state=0).fit(ROWS, ROWS[:, 0] * LABELS)
     whole, _ = converted(model, "value")
-    monkeypatch.setattr(trees, "_BLOCK_NODES", 500)
+    monkeypatch.setattr(tree_ensemble, "_BLOCK_NODES", 500)
     cut, session = converted(model, "value")
     assert len(operators(whole)) == 1
     assert len(operators(cut)) > 5

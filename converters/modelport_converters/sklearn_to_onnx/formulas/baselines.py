@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import dummy, isotonic
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.columns import Features, any_input
 from modelport_converters.sklearn_to_onnx.labels import class_labels
 from modelport_converters.sklearn_to_onnx.registry import predict, predict_proba, refuse, transform

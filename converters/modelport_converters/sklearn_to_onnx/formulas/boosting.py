@@ -8,9 +8,9 @@ import numpy as np
 from sklearn import dummy, ensemble
 from sklearn.base import is_classifier
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx import trees
-from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder import tree_ensemble
+from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.calling import call
 from modelport_converters.sklearn_to_onnx.columns import Features, column, matrix
 from modelport_converters.sklearn_to_onnx.formulas.encoders import coded
@@ -24,11 +24,11 @@ _BITS = 32
 def _plain(model: Any, x: Value) -> Value:
     """The scores of GradientBoosting*, [N, trees of one round]; its trees see features rounded to float32."""
     x = x.cast("float32")
-    given = [trees.of_tree(one.tree_) for one in model.estimators_.ravel()]
+    given = [tree_ensemble.of_tree(one.tree_) for one in model.estimators_.ravel()]
     values = [model.learning_rate * one.tree_.value[:, :, 0] for one in model.estimators_.ravel()]
     targets = model.estimators_.shape[1]
     start = None if model.init_ == "zero" else _first_guess(model, x)
-    return trees.summed(x, given, values, targets=targets, start=start)
+    return tree_ensemble.summed(x, given, values, targets=targets, start=start)
 
 
 def _first_guess(model: Any, x: Value) -> Value:
@@ -64,7 +64,7 @@ def _of_histograms(model: Any, x: Features) -> Value:
     start = fn.repeated(np.ravel(model._baseline_prediction), coded)
     if not given:
         return start
-    return trees.summed(coded, given, values, targets=model.n_trees_per_iteration_, start=start)
+    return tree_ensemble.summed(coded, given, values, targets=model.n_trees_per_iteration_, start=start)
 
 
 def _coded(model: Any, x: Features) -> tuple[Value, Any, dict[int, int]]:
@@ -87,7 +87,7 @@ def _coded(model: Any, x: Features) -> tuple[Value, Any, dict[int, int]]:
     return fn.concatenate([*parts, *numeric], 1), np.arange(model.n_features_in_), known
 
 
-def _tree(predictor: Any, places: Any, known: dict[int, int]) -> trees.Tree:
+def _tree(predictor: Any, places: Any, known: dict[int, int]) -> tree_ensemble.Tree:
     """Return a tree of sklearn.ensemble._hist_gradient_boosting.predictor."""
     nodes = predictor.nodes
     leaf = nodes["is_leaf"].astype(bool)
@@ -97,7 +97,7 @@ def _tree(predictor: Any, places: Any, known: dict[int, int]) -> trees.Tree:
         count = known[int(nodes["feature_idx"][at])]
         held = _in_bitset(predictor.raw_left_cat_bitsets[nodes["bitset_idx"][at]], count)
         members[int(at)] = np.append(held, count) if missing[at] else held
-    return trees.Tree(
+    return tree_ensemble.Tree(
         nodes["left"].astype(np.int64), nodes["right"].astype(np.int64), leaf, places[nodes["feature_idx"]],
         nodes["num_threshold"], missing, members,
     )  # fmt: skip

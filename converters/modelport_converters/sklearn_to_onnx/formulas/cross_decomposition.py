@@ -6,8 +6,8 @@ from typing import Any
 
 from sklearn import cross_decomposition
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.registry import predict, transform
 
 _REGRESSIONS = (cross_decomposition.PLSRegression, cross_decomposition.PLSCanonical, cross_decomposition.CCA)

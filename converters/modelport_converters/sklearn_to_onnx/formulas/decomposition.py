@@ -10,8 +10,8 @@ from sklearn import decomposition
 from sklearn.linear_model import ridge_regression
 from sklearn.utils.extmath import fast_logdet
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.registry import score_samples, transform
 
 

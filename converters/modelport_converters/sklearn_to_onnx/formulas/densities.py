@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from sklearn import neighbors
 
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx import distances
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Value
 from modelport_converters.sklearn_to_onnx.labels import label_at
 from modelport_converters.sklearn_to_onnx.nearest import nearest
 from modelport_converters.sklearn_to_onnx.registry import (

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import preprocessing
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.registry import transform
 
 

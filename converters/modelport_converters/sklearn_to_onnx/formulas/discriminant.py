@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from sklearn import discriminant_analysis
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.calling import call
 from modelport_converters.sklearn_to_onnx.labels import label_of_scores
 from modelport_converters.sklearn_to_onnx.registry import decision_function, predict, predict_proba, refuse, transform

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Graph, Value, innermost
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Graph, Value, innermost
 
 _BITS = 32
 _WORDS, _MIDDLE = 624, 397

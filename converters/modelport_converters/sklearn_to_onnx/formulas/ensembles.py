@@ -8,8 +8,8 @@ import numpy as np
 from sklearn import ensemble
 from sklearn.base import is_classifier
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.calling import call
 from modelport_converters.sklearn_to_onnx.columns import Features, beside, selected
 from modelport_converters.sklearn_to_onnx.labels import class_labels, label_at

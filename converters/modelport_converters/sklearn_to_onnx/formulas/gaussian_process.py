@@ -11,15 +11,15 @@ from sklearn import gaussian_process
 from sklearn.gaussian_process import _gpc
 from sklearn.gaussian_process import kernels as covariances
 
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Value
+from modelport_converters.onnx_builder.special import erf
 from modelport_converters.sklearn_to_onnx import distances
-from modelport_converters.sklearn_to_onnx import functions as fn
 from modelport_converters.sklearn_to_onnx import kernel_functions as kernels
-from modelport_converters.sklearn_to_onnx.building import Value
 from modelport_converters.sklearn_to_onnx.calling import call
 from modelport_converters.sklearn_to_onnx.distances import Array
 from modelport_converters.sklearn_to_onnx.labels import label_at
 from modelport_converters.sklearn_to_onnx.registry import formula, predict, predict_proba, refuse
-from modelport_converters.sklearn_to_onnx.special import erf
 
 _Covariance = Callable[[Any, Any, Value, Array], Value]
 _Variance = Callable[[Any, Any, Value], Value]

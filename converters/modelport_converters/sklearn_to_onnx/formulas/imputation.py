@@ -8,8 +8,8 @@ import numpy as np
 from sklearn import impute
 from sklearn.impute._iterative import IterativeImputer
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.calling import call
 from modelport_converters.sklearn_to_onnx.registry import refuse, transform
 

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import pipeline, preprocessing
 
-from modelport_converters.sklearn_to_onnx import counterparts, elementary
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.onnx_builder import elementary
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Value
+from modelport_converters.sklearn_to_onnx import counterparts
 from modelport_converters.sklearn_to_onnx.calling import call
 from modelport_converters.sklearn_to_onnx.registry import formula, refuse
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from sklearn import decomposition, kernel_approximation, kernel_ridge, preprocessing
 
-from modelport_converters.sklearn_to_onnx import functions as fn
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx import kernel_functions as kernels
-from modelport_converters.sklearn_to_onnx.building import Value
 from modelport_converters.sklearn_to_onnx.calling import call
 from modelport_converters.sklearn_to_onnx.registry import predict, transform
 

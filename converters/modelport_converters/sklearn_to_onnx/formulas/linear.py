@@ -9,8 +9,8 @@ from sklearn import discriminant_analysis, linear_model
 from sklearn._loss.link import IdentityLink, LogLink
 from sklearn.linear_model._base import LinearClassifierMixin, LinearModel
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.calling import call
 from modelport_converters.sklearn_to_onnx.labels import label_at
 from modelport_converters.sklearn_to_onnx.registry import decision_function, predict, predict_proba, refuse

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.special import digamma
 from sklearn import mixture
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.registry import predict, predict_proba, score_samples
 
 _MIXTURES = (mixture.GaussianMixture, mixture.BayesianGaussianMixture)

@@ -10,8 +10,8 @@ from sklearn import multiclass
 from sklearn.base import is_classifier
 from sklearn.multiclass import _ConstantPredictor
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.calling import call
 from modelport_converters.sklearn_to_onnx.columns import Features, any_input
 from modelport_converters.sklearn_to_onnx.labels import label_at

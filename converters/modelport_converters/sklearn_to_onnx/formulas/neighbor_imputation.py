@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.impute import KNNImputer
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.distances import is_missing, nan_euclidean
 from modelport_converters.sklearn_to_onnx.formulas.neighbors import weights_of
 from modelport_converters.sklearn_to_onnx.registry import refuse, transform

@@ -7,7 +7,7 @@ from typing import Any
 from scipy.sparse import issparse
 from sklearn import random_projection
 
-from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.registry import transform
 
 

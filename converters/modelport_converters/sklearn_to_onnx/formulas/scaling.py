@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 from sklearn import preprocessing
 
-from modelport_converters.sklearn_to_onnx import elementary
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.onnx_builder import elementary
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.registry import transform
 
 _BOUNDS = 1e-7

@@ -6,9 +6,9 @@ from typing import Any
 
 from sklearn.semi_supervised import LabelPropagation, LabelSpreading
 
-from modelport_converters.sklearn_to_onnx import functions as fn
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx import kernel_functions as kernels
-from modelport_converters.sklearn_to_onnx.building import Value
 from modelport_converters.sklearn_to_onnx.calling import call
 from modelport_converters.sklearn_to_onnx.labels import label_at
 from modelport_converters.sklearn_to_onnx.nearest import nearest

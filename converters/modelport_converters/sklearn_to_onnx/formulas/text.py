@@ -9,8 +9,8 @@ import numpy as np
 from onnx import TensorProto
 from sklearn.feature_extraction import text
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.registry import refuse, transform
 
 _UNKNOWN, _PAD, _STOP, _FIRST = 0, 1, 2, 3

@@ -12,9 +12,9 @@ import numpy as np
 from sklearn import ensemble, tree
 from sklearn.ensemble._iforest import _average_path_length
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx import trees as ensembles
-from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder import tree_ensemble as ensembles
+from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.calling import call
 from modelport_converters.sklearn_to_onnx.labels import label_at
 from modelport_converters.sklearn_to_onnx.registry import (

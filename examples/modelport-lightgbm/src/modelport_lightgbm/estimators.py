@@ -9,9 +9,10 @@ import onnx
 
 import modelport_lightgbm
 from modelport import Signature, TensorSpec
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx import inlining, registry
-from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder import inlining
+from modelport_converters.onnx_builder.graph import Value
+from modelport_converters.sklearn_to_onnx import registry
 from modelport_lightgbm import trees
 
 

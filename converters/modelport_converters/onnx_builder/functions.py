@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from modelport_converters.sklearn_to_onnx.building import Graph, Operand, Value, innermost
+from modelport_converters.onnx_builder.graph import Graph, Operand, Value, innermost
 
 Axes = int | Sequence[int] | None
 

@@ -14,8 +14,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import ML_OPSET, Graph, Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import ML_OPSET, Graph, Value
 
 Array = NDArray[Any]
 

@@ -16,8 +16,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Value
 
 Array = NDArray[Any]
 

@@ -11,8 +11,8 @@ import pytest
 import scipy.special
 from onnx import helper
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Graph, Value, element_type
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Graph, Value, element_type
 
 RANDOM = np.random.default_rng(0)
 NUMBERS = {

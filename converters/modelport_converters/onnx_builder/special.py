@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx.building import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder.graph import Value
 
 _SMALL = (
     (

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from scipy.special import erfcx as _erfcx
 
-from modelport_converters.sklearn_to_onnx import functions as fn
-from modelport_converters.sklearn_to_onnx import special
-from modelport_converters.sklearn_to_onnx.building import Value
-from modelport_converters.sklearn_to_onnx.special import polyval
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder import special
+from modelport_converters.onnx_builder.graph import Value
+from modelport_converters.onnx_builder.special import polyval
 
 Unary = Callable[[Value], Value]
 

@@ -7,7 +7,7 @@ from typing import Any
 import onnx
 from onnx import helper
 
-from modelport_converters.sklearn_to_onnx.building import Graph, Value
+from modelport_converters.onnx_builder.graph import Graph, Value
 
 
 def taken_in(x: Value, converted: onnx.ModelProto) -> list[Value]:
