@@ -20,7 +20,7 @@ import tensorflow as tf
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from modelport_converters.onnx_graph.schemas import nodes_in
-from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
+from modelport_converters.tensorflow_to_onnx.handler import Form, handler
 from modelport_converters.tensorflow_to_onnx.lazy_tensors import initializer, lazy
 from modelport_converters.tensorflow_to_onnx.passes.scale_folding import fuse_scales
 
@@ -63,7 +63,7 @@ def stand_in(weight: Weight) -> tf.Tensor:
     return tf.raw_ops.ImmutableConst(dtype=weight.dtype, shape=weight.shape, memory_region_name=weight.name)
 
 
-@form(_STAND_IN, since=1)
+@handler(_STAND_IN, since=1)
 def _unchanged(write: Form) -> None:
     """Left as it is: `set_apart` and `attach` see to it."""
 

@@ -22,8 +22,8 @@ from modelport.errors import CannotConvert, UnsupportedOps
 from modelport_converters.onnx_graph.schemas import nodes_in
 from modelport_converters.tensorflow_to_onnx import handlers as handlers  # registers them
 from modelport_converters.tensorflow_to_onnx.detached_weights import DOMAIN, Weight, attach, set_apart, stand_in
-from modelport_converters.tensorflow_to_onnx.handlers.forms import NEWEST_OPSET
-from modelport_converters.tensorflow_to_onnx.handlers.newer import settled
+from modelport_converters.tensorflow_to_onnx.handler import NEWEST_OPSET
+from modelport_converters.tensorflow_to_onnx.newer_opset import settled
 from modelport_converters.tensorflow_to_onnx.passes.fusion import fuse_functions
 from modelport_converters.tensorflow_to_onnx.passes.global_pooling import pool_means
 from modelport_converters.tensorflow_to_onnx.passes.layout_optimizer import remove_transposes

@@ -10,7 +10,7 @@ from tf2onnx import optimizer
 from tf2onnx.optimizer.back_to_back_optimizer import BackToBackOptimizer
 from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer, is_transpose, is_useless_transpose
 
-from modelport_converters.tensorflow_to_onnx.handlers.writing import onnx_dtype
+from modelport_converters.tensorflow_to_onnx.handler import onnx_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Callable

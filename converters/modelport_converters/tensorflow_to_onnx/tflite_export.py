@@ -13,7 +13,7 @@ import tensorflow as tf
 from tf2onnx import tfonnx
 
 from modelport_converters.tensorflow_to_onnx.export import finished, quiet, refuse_unmapped, set_dims
-from modelport_converters.tensorflow_to_onnx.handlers.forms import NEWEST_OPSET
+from modelport_converters.tensorflow_to_onnx.handler import NEWEST_OPSET
 from modelport_converters.tensorflow_to_onnx.interface_names import Port
 from modelport_converters.tensorflow_to_onnx.litert import LiteModel
 from modelport_converters.tensorflow_to_onnx.quiet_import import stderr_held_back

@@ -12,7 +12,7 @@ from tensorflow_same import Value, ran
 from modelport.errors import CannotConvert, UnsupportedOps
 from modelport_converters.tensorflow_to_onnx.detached_weights import Weight
 from modelport_converters.tensorflow_to_onnx.export import export
-from modelport_converters.tensorflow_to_onnx.handlers.forms import NEWEST_OPSET
+from modelport_converters.tensorflow_to_onnx.handler import NEWEST_OPSET
 
 X = Value("x", "float32", ("N", 4))
 Y = Value("y", "float32", ("N", 4))

@@ -8,7 +8,7 @@ import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
+from modelport_converters.tensorflow_to_onnx.handler import Form, handler
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ _MULTIPLIED = {"float16", "float32", "float64", "int32", "int64"}
 """The types that ONNX Runtime multiplies matrices of."""
 
 
-@form("Einsum", since=12)
+@handler("Einsum", since=12)
 def einsum(write: Form, *factors: str) -> str:
     """Two factors become one matrix product where their sizes allow it, which runtimes know better than Einsum.
 

@@ -1,8 +1,11 @@
-"""Diagonals of matrices."""
+"""Products, determinants and diagonals of matrices."""
 
 from __future__ import annotations
 
-from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
+from onnx import TensorProto
+from tf2onnx.onnx_opset import math as tf2onnx_math
+
+from modelport_converters.tensorflow_to_onnx.handler import Form, handler
 
 
 def _places(write: Form, matrix: str) -> tuple[str, str]:
@@ -11,7 +14,7 @@ def _places(write: Form, matrix: str) -> tuple[str, str]:
     return write.unsqueeze(rows, 1), write.unsqueeze(columns, 0)
 
 
-@form("MatrixSetDiag", "MatrixSetDiagV2", "MatrixSetDiagV3")
+@handler("MatrixSetDiag", "MatrixSetDiagV2", "MatrixSetDiagV3")
 def matrix_set_diag(write: Form, matrix: str, diagonal: str, *rest: str) -> str:
     """A matrix with the k-th diagonal replaced."""
     offsets = {int(item) for item in write.known(2).ravel()} if rest else {0}
@@ -27,7 +30,7 @@ def matrix_set_diag(write: Form, matrix: str, diagonal: str, *rest: str) -> str:
     return write("Where", along, values, matrix)
 
 
-@form("Diag")
+@handler("Diag")
 def diag(write: Form, x: str) -> str:
     """A tensor of twice the rank with x on its diagonal."""
     count = write("Size", x)
@@ -38,7 +41,7 @@ def diag(write: Form, x: str) -> str:
     return write.reshape(matrix, write.join(shape, shape))
 
 
-@form("DiagPart")
+@handler("DiagPart")
 def diag_part(write: Form, x: str) -> str:
     """The diagonal of a tensor whose shape is one shape twice."""
     half = write.slice(write("Shape", x), 0, write.rank // 2)
@@ -48,7 +51,7 @@ def diag_part(write: Form, x: str) -> str:
     return write.reshape(write("Gather", flat, steps, axis=0), half)
 
 
-@form("TridiagonalMatMul")
+@handler("TridiagonalMatMul")
 def tridiagonal_mat_mul(write: Form, above: str, main: str, below: str, right: str) -> str:
     """A tridiagonal matrix, given as three rows, times a matrix."""
     rank = write.rank_of(right)
@@ -60,3 +63,46 @@ def tridiagonal_mat_mul(write: Form, above: str, main: str, below: str, right: s
     columns = [write("Transpose", row, perm=[*range(rank - 2), rank - 1, rank - 2]) for row in (above, main, below)]
     terms = [write("Mul", column, side) for column, side in zip(columns, (following, right, previous), strict=True)]
     return write("Sum", *terms)
+
+
+_NARROW = (TensorProto.INT8, TensorProto.UINT8)
+
+
+@handler("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", since=10)
+def mat_mul(write: Form, x: str, y: str, *_: str) -> None:
+    """A product; that of 8-bit integers is MatMulInteger.
+
+    tf2onnx gives it zero points of 0, one constant for all of them, which ONNX Runtime cannot load on some settings
+    ("Attempt to replace the existing tensor"); left out, they mean the same.
+    """
+    if all(write.ctx.get_dtype(name) in _NARROW for name in (x, y)):
+        write.node.type = "MatMulInteger"
+    write.upstream(tf2onnx_math.MatMul.version_1)
+
+
+@handler("Cross")
+def cross(write: Form, a: str, b: str) -> str:
+    """The cross product along the last axis, of size 3."""
+
+    def rolled(x: str, first: int) -> str:
+        return write("Gather", x, write.const([first, (first + 1) % 3, (first + 2) % 3]), axis=-1)
+
+    left = write("Mul", rolled(a, 1), rolled(b, 2))
+    return write("Sub", left, write("Mul", rolled(a, 2), rolled(b, 1)))
+
+
+@handler("LogMatrixDeterminant")
+def log_matrix_determinant(write: Form, x: str) -> tuple[str, str]:
+    """The sign of the determinant and the logarithm of its size."""
+    found = write("Det", x)
+    return write("Sign", found), write("Log", write("Abs", found))
+
+
+@handler("SparseMatMul")
+def sparse_mat_mul(write: Form, a: str, b: str) -> str:
+    """A product of matrices that hold many zeros."""
+    sides = [
+        write("Transpose", side, perm=[1, 0]) if write.attr(f"transpose_{name}", 0) else side
+        for name, side in (("a", a), ("b", b))
+    ]
+    return write("MatMul", *sides)

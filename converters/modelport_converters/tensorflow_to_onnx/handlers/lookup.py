@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tf2onnx.onnx_opset.logical import Equal as NumericEqual
 
-from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
-from modelport_converters.tensorflow_to_onnx.handlers.newer import newer
+from modelport_converters.tensorflow_to_onnx.handler import Form, handler
+from modelport_converters.tensorflow_to_onnx.newer_opset import newer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,13 +18,13 @@ _DEFAULTS = {"string": "string", "int64": "int64", "float32": "float"}
 _ML = "ai.onnx.ml"
 
 
-@form("HashTableV2", "HashTable", "AnonymousHashTable", since=8)
+@handler("HashTableV2", "HashTable", "AnonymousHashTable", since=8)
 def hash_table(write: Form) -> None:
     """A table is no tensor: the lookups hold its contents, and it goes with the last of them."""
     write.drop_unread(write.node)
 
 
-@form("LookupTableFindV2", "LookupTableFind", since=8)
+@handler("LookupTableFindV2", "LookupTableFind", since=8)
 def look_up(write: Form, _: str, names: str, __: str) -> str:
     """LabelEncoder with the table's keys and values: strings, integers or floats; ONNX Runtime has kernels for each pair."""
     given = write.node.inputs[2]
@@ -37,7 +37,7 @@ def look_up(write: Form, _: str, names: str, __: str) -> str:
     return found if is_text(wanted) or kind_of(wanted) == wanted.name else write.cast(found, wanted)
 
 
-@form("LookupTableSizeV2", "LookupTableSize", since=8)
+@handler("LookupTableSizeV2", "LookupTableSize", since=8)
 def table_size(write: Form, _: str) -> str:
     """The number of a table's keys."""
     keys, _values = _contents(write)
@@ -45,7 +45,7 @@ def table_size(write: Form, _: str) -> str:
     return write.const(len(keys))
 
 
-@form("Equal", "NotEqual", since=11)
+@handler("Equal", "NotEqual", since=11)
 def equal(write: Form, x: str, y: str) -> str | None:
     """tf2onnx's own form, but for strings, which it reads as numbers.
 

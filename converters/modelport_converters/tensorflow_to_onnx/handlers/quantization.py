@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
+from modelport_converters.tensorflow_to_onnx.handler import Form, handler
 
 
-@form("FakeQuantWithMinMaxArgs", "FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel")
+@handler("FakeQuantWithMinMaxArgs", "FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel")
 def fake_quant(write: Form, x: str, *limits: str) -> str:
     """Numbers on a grid of 2^bits steps, whose range is moved so that 0 is on it (tf.quantization.fake_quant_...)."""
     least = 1 if write.attr("narrow_range", 0) else 0

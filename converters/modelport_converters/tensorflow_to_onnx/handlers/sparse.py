@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
+from modelport_converters.tensorflow_to_onnx.handler import Form, handler
 
 
 def dense(write: Form, indices: str, values: str, shape: str, empty: float = 0, reduction: str = "add") -> str:
@@ -26,7 +26,7 @@ def ordered(write: Form, indices: str, values: str, shape: str) -> tuple[str, st
     return write("Gather", indices, order, axis=0), write("Gather", values, order, axis=0)
 
 
-@form("SparseTensorDenseMatMul", since=16)
+@handler("SparseTensorDenseMatMul", since=16)
 def sparse_tensor_dense_mat_mul(write: Form, indices: str, values: str, shape: str, matrix: str) -> str:
     """A product of matrices."""
     left = dense(write, indices, values, shape)
@@ -34,20 +34,20 @@ def sparse_tensor_dense_mat_mul(write: Form, indices: str, values: str, shape: s
     return write("MatMul", left, write("Transpose", matrix, perm=[1, 0]) if write.attr("adjoint_b", 0) else matrix)
 
 
-@form("SparseTensorDenseAdd", since=16)
+@handler("SparseTensorDenseAdd", since=16)
 def sparse_tensor_dense_add(write: Form, indices: str, values: str, _: str, other: str) -> str:
     """The sum of a sparse and a dense tensor."""
     return write("ScatterND", other, write.cast(indices, np.int64), values, reduction="add")
 
 
-@form("SparseReduceSum", since=16)
+@handler("SparseReduceSum", since=16)
 def sparse_reduce_sum(write: Form, indices: str, values: str, shape: str, axes: str) -> str:
     """Sums over axes, dense."""
     whole = dense(write, indices, values, shape)
     return write("ReduceSum", whole, write.cast(axes, np.int64), keepdims=int(write.attr("keep_dims", 0)))
 
 
-@form("SparseReduceMax", since=18)
+@handler("SparseReduceMax", since=18)
 def sparse_reduce_max(write: Form, indices: str, values: str, shape: str, axes: str) -> str:
     """The greatest value over axes, dense; 0 where there is none."""
     keep = int(write.attr("keep_dims", 0))
@@ -60,20 +60,20 @@ def sparse_reduce_max(write: Form, indices: str, values: str, shape: str, axes: 
     return write("Where", write("Greater", count, write.like(0)), greatest, write.like(0))
 
 
-@form("SparseReorder")
+@handler("SparseReorder")
 def sparse_reorder(write: Form, indices: str, values: str, shape: str) -> tuple[str, str]:
     """The same tensor in row-major order."""
     return ordered(write, indices, values, shape)
 
 
-@form("SparseDenseCwiseAdd", "SparseDenseCwiseDiv", "SparseDenseCwiseMul")
+@handler("SparseDenseCwiseAdd", "SparseDenseCwiseDiv", "SparseDenseCwiseMul")
 def sparse_dense_cwise(write: Form, indices: str, values: str, shape: str, other: str) -> str:
     """New values from a dense tensor at the places of a sparse one."""
     spread = write("Expand", other, write.cast(shape, np.int64))
     return write(write.kind.removeprefix("SparseDenseCwise"), values, write("GatherND", spread, indices))
 
 
-@form("SparseConcat")
+@handler("SparseConcat")
 def sparse_concat(write: Form, *inputs: str) -> tuple[str, str, str]:
     """Sparse tensors one after the other along an axis, in row-major order."""
     count = len(inputs) // 3
@@ -89,7 +89,7 @@ def sparse_concat(write: Form, *inputs: str) -> tuple[str, str, str]:
     return (*ordered(write, write.join(*moved), write.join(*values), whole), whole)
 
 
-@form("SparseSlice")
+@handler("SparseSlice")
 def sparse_slice(write: Form, indices: str, values: str, shape: str, start: str, size: str) -> tuple[str, str, str]:
     """The values within a box, with indices from its corner."""
     end = write("Min", write("Add", start, size), shape)
@@ -100,7 +100,7 @@ def sparse_slice(write: Form, indices: str, values: str, shape: str, start: str,
     return write("Sub", kept, start), write("Compress", values, rows, axis=0), sizes
 
 
-@form("SparseSoftmax", since=18)
+@handler("SparseSoftmax", since=18)
 def sparse_softmax(write: Form, indices: str, values: str, shape: str) -> str:
     """The softmax of each row's values."""
     whole = dense(write, indices, values, shape, np.finfo(write.dtype).min, "max")

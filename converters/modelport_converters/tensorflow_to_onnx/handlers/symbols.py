@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from modelport_converters.tensorflow_to_onnx.handlers.writing import Writer
+    from modelport_converters.tensorflow_to_onnx.handler import Writer
 
 
 class Known:

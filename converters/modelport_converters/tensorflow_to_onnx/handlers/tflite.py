@@ -6,10 +6,10 @@ import math
 
 from tf2onnx.handler import tfl_op
 
-from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
+from modelport_converters.tensorflow_to_onnx.handler import Form, handler
 
 
-@form("TFL_GELU", since=9, register=tfl_op)  # Erf is there from opset 9, Gelu only from 20
+@handler("TFL_GELU", since=9, register=tfl_op)  # Erf is there from opset 9, Gelu only from 20
 def gelu(write: Form, x: str) -> str:
     """Return x * Phi(x), or its approximation by tanh: Hendrycks and Gimpel, Gaussian Error Linear Units, equation 2."""
     if write.attr("approximate", False):

@@ -8,7 +8,7 @@ from tensorflow_same import Value, assert_same
 
 from modelport.errors import UnsupportedOps
 from modelport_converters.tensorflow_to_onnx.export import export
-from modelport_converters.tensorflow_to_onnx.handlers.forms import NEWEST_OPSET
+from modelport_converters.tensorflow_to_onnx.handler import NEWEST_OPSET
 
 
 def agrees(call, *arrays, opset=NEWEST_OPSET, open_axes=None, tolerance=1e-5):

@@ -6,7 +6,7 @@ import tensorflow as tf
 from tensorflow_same import assert_same
 
 from modelport.errors import UnsupportedOps
-from modelport_converters.tensorflow_to_onnx.handlers.text import alternatives
+from modelport_converters.tensorflow_to_onnx.handlers.string import alternatives
 
 TEXTS = np.array(["The cat. sat!", "", "  Don't\tgo\n(x) ", "a!!b", "...", "É <br /><br /> é\v\f\rz"], object)
 INDICES = np.array([[0, 1, 3], [-1, 5, 2]], "int64")

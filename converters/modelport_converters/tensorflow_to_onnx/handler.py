@@ -1,4 +1,4 @@
-"""Registering a plain function as the form of a TensorFlow operator."""
+"""Registering a plain function as the handler of TensorFlow operators."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
+from onnx import helper
 from tf2onnx import constants
 from tf2onnx.handler import tf_op
-
-from modelport_converters.tensorflow_to_onnx.handlers.writing import Writer, through
+from tf2onnx.utils import make_name
 
 NEWEST_OPSET = max(constants.OPSET_TO_IR_VERSION)
-"""The newest opset that tf2onnx writes; a form registered up to it replaces every form of tf2onnx's own."""
+"""The newest opset that tf2onnx writes; a handler registered up to it replaces each of tf2onnx's own."""
 
 _CHOSEN = {"uint8", "int32", "int64", "float16", "float32", "float64", "object"}
 """The types that ONNX Runtime chooses between."""
@@ -20,11 +21,87 @@ _CHOSEN = {"uint8", "int32", "int64", "float16", "float32", "float64", "object"}
 _Function = TypeVar("_Function", bound=Callable[..., str | tuple[str, ...] | None])
 
 
+class Writer:
+    """Writes nodes for one TensorFlow node; tensors are named by strings.
+
+    Attributes:
+        ctx, node: tf2onnx's graph, and the node in it.
+        inputs: the names of the node's inputs.
+        opset: the version of the default domain that is written.
+    """
+
+    def __init__(self, ctx: Any, node: Any) -> None:
+        self.ctx, self.node = ctx, node
+        self.inputs: list[str] = list(node.input)
+        self.opset = int(ctx.opset)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the node's first output, as NumPy has it; object for strings."""
+        return self.dtype_of(self.node.output[0])
+
+    def const(self, value: ArrayLike, dtype: Any = np.int64) -> str:
+        """Return a constant; `dtype` as NumPy takes it."""
+        return str(self.ctx.make_const(make_name(self.node.name), np.asarray(value, dtype)).output[0])
+
+    def like(self, value: ArrayLike) -> str:
+        """Return a constant of the dtype of the node's first output."""
+        return self.const(value, self.dtype)
+
+    def shape(self, name: str) -> list[int] | None:
+        """Return the sizes of a tensor, -1 where unknown; None for an unknown rank."""
+        found: list[int] | None = self.ctx.get_shape(name)
+        return found
+
+    def dtype_of(self, name: str) -> np.dtype[Any]:
+        """Return the dtype of a tensor."""
+        return onnx_dtype(self.ctx.get_dtype(name))
+
+    def __call__(self, op: str, *inputs: str, **attributes: Any) -> str:
+        """Write a node and return its only output."""
+        return self.several(op, inputs, 1, **attributes)[0]
+
+    def several(self, op: str, inputs: Sequence[str], outputs: int, **attributes: Any) -> list[str]:
+        """Write a node and return its outputs."""
+        domain = attributes.pop("domain", "")
+        made = self.ctx.make_node(op, list(inputs), attr=attributes, output_count=outputs, domain=domain)
+        return list(made.output)
+
+    def cast(self, name: str, dtype: Any) -> str:
+        """Cast a tensor."""
+        return self("Cast", name, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+    def finish(self, *outputs: str) -> None:
+        """Put tensors in the place of the node's outputs."""
+        node, ctx = self.node, self.ctx
+        kept = [(name, ctx.get_shape(name), ctx.get_dtype(name)) for name in node.output]
+        ctx.remove_node(node.name)
+        for value, (name, shape, dtype) in zip(outputs, kept, strict=True):
+            ctx.make_node("Identity", [value], outputs=[name], shapes=[shape], dtypes=[dtype])
+
+    def drop_unread(self, source: Any) -> None:
+        """Remove a node whose output nothing reads but the one that is written here."""
+        if all(reader.name == self.node.name for reader in self.ctx.find_output_consumers(source.output[0])):
+            self.ctx.remove_node(source.name)
+
+
+def through(node: Any, *kinds: str) -> Any:
+    """Return the node behind Identities, and behind operators of other kinds that pass their first input on."""
+    while node.type in ("Identity", *kinds):
+        node = node.inputs[0]
+    return node
+
+
+def onnx_dtype(elem_type: int) -> np.dtype[Any]:
+    """Return the NumPy dtype of an ONNX element type."""
+    return np.dtype(helper.tensor_dtype_to_np_dtype(elem_type))
+
+
 class Form(Writer):
     """A Writer that also knows the node's attributes, and what differs between opsets.
 
     Attributes:
-        settings: what tf2onnx hands to every form, such as the contents of lookup tables.
+        settings: what tf2onnx hands to every handler, such as the contents of lookup tables.
     """
 
     def __init__(self, ctx: Any, node: Any, **settings: Any) -> None:
@@ -32,7 +109,7 @@ class Form(Writer):
         self.settings = settings
 
     def upstream(self, own: Callable[..., None]) -> None:
-        """Leave the node to a form of tf2onnx's own."""
+        """Leave the node to one of tf2onnx's own handlers."""
         own(self.ctx, self.node, **self.settings)
 
     def attr(self, name: str, default: Any = None) -> Any:
@@ -133,8 +210,8 @@ class Form(Writer):
         return self.cast(name, np.float64)
 
 
-def form(*names: str, since: int = 13, register: Callable[..., Any] = tf_op) -> Callable[[_Function], _Function]:
-    """Register a function as the form of operators.
+def handler(*names: str, since: int = 13, register: Callable[..., Any] = tf_op) -> Callable[[_Function], _Function]:
+    """Register a function as the handler of operators.
 
     The function takes a Form and the node's inputs; it returns the output, or a tuple of all outputs. None leaves the node as
     it is: the function has changed it itself, or ONNX has the operator under the same name.

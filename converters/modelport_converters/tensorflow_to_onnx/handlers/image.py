@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
+from modelport_converters.tensorflow_to_onnx.handler import Form, handler
 
 
 def patches(
@@ -41,7 +41,7 @@ def patches(
     return write("Transpose", images, perm=order), counts
 
 
-@form("ExtractImagePatches", "ExtractVolumePatches")
+@handler("ExtractImagePatches", "ExtractVolumePatches")
 def extract_patches(write: Form, images: str) -> str:
     """The windows of an image, each as one row of depth."""
     sizes, strides = (list(write.attr(name))[1:-1] for name in ("ksizes", "strides"))
@@ -51,7 +51,7 @@ def extract_patches(write: Form, images: str) -> str:
     return write.reshape(found, [-1, *counts, int(np.prod(sizes)) * depth])
 
 
-@form("Dilation2D")
+@handler("Dilation2D")
 def dilation2d(write: Form, images: str, kernel: str) -> str:
     """The greatest of input plus kernel in each window, for each channel by itself."""
     strides, rates = (list(write.attr(name))[1:-1] for name in ("strides", "rates"))
@@ -100,19 +100,19 @@ def _from_hsv(write: Form, hue: str, saturation: str, value: str) -> str:
     return write.join(*(write("Add", write("Mul", part, chroma), least) for part in (red, green, blue)), axis=-1)
 
 
-@form("RGBToHSV")
+@handler("RGBToHSV")
 def rgb_to_hsv(write: Form, images: str) -> str:
     """Red, green and blue as hue, saturation and value."""
     return write.join(*_to_hsv(write, images), axis=-1)
 
 
-@form("HSVToRGB")
+@handler("HSVToRGB")
 def hsv_to_rgb(write: Form, images: str) -> str:
     """Hue, saturation and value as red, green and blue."""
     return _from_hsv(write, *_channels(write, images))
 
 
-@form("AdjustSaturation")
+@handler("AdjustSaturation")
 def adjust_saturation(write: Form, images: str, scale: str) -> str:
     """The saturation scaled and kept in [0, 1]."""
     hue, saturation, value = _to_hsv(write, images)
@@ -120,7 +120,7 @@ def adjust_saturation(write: Form, images: str, scale: str) -> str:
     return _from_hsv(write, hue, write("Min", write("Max", scaled, write.like(0)), write.like(1)), value)
 
 
-@form("ResizeBilinear")
+@handler("ResizeBilinear")
 def resize_bilinear(write: Form, images: str, size: str) -> str:
     """Linear interpolation along the spatial axes; the result is float32."""
     corners, half = write.attr("align_corners", 0), write.attr("half_pixel_centers", 0)
@@ -135,7 +135,9 @@ def _resized(write: Form, images: str, size: str, **attributes: Any) -> str:
     return write("Transpose", write("Resize", narrow, "", "", shape, **attributes), perm=[0, 2, 3, 1])
 
 
-@form("NonMaxSuppression", "NonMaxSuppressionV2", "NonMaxSuppressionV3", "NonMaxSuppressionV4", "NonMaxSuppressionV5")
+@handler(
+    "NonMaxSuppression", "NonMaxSuppressionV2", "NonMaxSuppressionV3", "NonMaxSuppressionV4", "NonMaxSuppressionV5"
+)
 def non_max_suppression(write: Form, boxes: str, scores: str, most: str, *thresholds: str) -> str | tuple[str, ...]:
     """The boxes that no better one covers; V4 and V5 pad and count, V5 returns scores too."""
     version = write.kind.removeprefix("NonMaxSuppression")

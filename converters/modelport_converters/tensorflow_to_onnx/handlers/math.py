@@ -1,25 +1,28 @@
-"""Arithmetic and comparisons that tf2onnx lacks or gets wrong."""
+"""Arithmetic, comparisons and special functions."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
-from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
+from modelport_converters.tensorflow_to_onnx.handler import Form, handler
 
 
-@form("AccumulateNV2")
+@handler("AccumulateNV2")
 def accumulate(write: Form, *terms: str) -> str:
     """The sum of its inputs."""
     return write("Sum", *terms)
 
 
-@form("ApproximateEqual")
+@handler("ApproximateEqual")
 def approximate_equal(write: Form, x: str, y: str) -> str:
     """|x - y| < tolerance."""
     return write("Less", write("Abs", write("Sub", x, y)), write.number(write.attr("tolerance", 1e-5), x))
 
 
-@form("Bitcast")
+@handler("Bitcast")
 def sign_bit(write: Form, x: str) -> str:
     """The bits of floats as integers, of which ONNX sees the sign alone: for readers that look at no more (signbit, argmax)."""
     source, target = write.dtype_of(x), write.dtype
@@ -35,13 +38,13 @@ def sign_bit(write: Form, x: str) -> str:
     return write("Where", negative, write.like(lowest), write.like(0))
 
 
-@form("CheckNumericsV2", "PreventGradient", "Snapshot", "DeepCopy", "CheckPinned")
+@handler("CheckNumericsV2", "PreventGradient", "Snapshot", "DeepCopy", "CheckPinned")
 def unchanged(write: Form, x: str) -> str:
     """What only concerns training or debugging."""
     return write("Identity", x)
 
 
-@form("Greater", "Less", since=9)
+@handler("Greater", "Less", since=9)
 def compare(write: Form, x: str, y: str) -> str:
     """Whether x > y, or x < y; tf2onnx compares integers as float32, which has not all of them."""
     if write.dtype_of(x).kind in "iu" and write.dtype_of(x) != np.uint64:
@@ -50,18 +53,7 @@ def compare(write: Form, x: str, y: str) -> str:
     return write(write.kind, x, y)
 
 
-@form("Cross")
-def cross(write: Form, a: str, b: str) -> str:
-    """The cross product along the last axis, of size 3."""
-
-    def rolled(x: str, first: int) -> str:
-        return write("Gather", x, write.const([first, (first + 1) % 3, (first + 2) % 3]), axis=-1)
-
-    left = write("Mul", rolled(a, 1), rolled(b, 2))
-    return write("Sub", left, write("Mul", rolled(a, 2), rolled(b, 1)))
-
-
-@form("CumulativeLogsumexp")
+@handler("CumulativeLogsumexp")
 def cumulative_logsumexp(write: Form, x: str, axis: str) -> str:
     """log(cumsum(exp(x))), shifted by the greatest element."""
     highest = write.reduce("Max", x, [int(write.known(1))], keep=True)
@@ -70,20 +62,20 @@ def cumulative_logsumexp(write: Form, x: str, axis: str) -> str:
     return write("Add", write("Log", total), highest)
 
 
-@form("EuclideanNorm")
+@handler("EuclideanNorm")
 def euclidean_norm(write: Form, x: str, axes: str) -> str:
     """sqrt(sum(x^2))."""
     total = write("ReduceSum", write("Mul", x, x), write.cast(axes, np.int64), keepdims=int(write.attr("keep_dims", 0)))
     return write("Sqrt", total)
 
 
-@form("Erfc", since=9)
+@handler("Erfc", since=9)
 def erfc(write: Form, x: str) -> str:
     """1 - erf(x)."""
     return write("Sub", write.like(1), write("Erf", x))
 
 
-@form("Expm1")
+@handler("Expm1")
 def expm1(write: Form, x: str) -> str:
     """exp(x) - 1; near zero 2 tanh(x/2) / (1 - tanh(x/2)), which keeps its digits."""
     half = write("Tanh", write("Mul", x, write.like(0.5)))
@@ -96,12 +88,12 @@ def expm1(write: Form, x: str) -> str:
     )
 
 
-@form("Log", since=6)
+@handler("Log", since=6)
 def log(write: Form, x: str) -> None:
     """The same operator; tf2onnx computes that of float64 in float32 and refuses float16, for an older ONNX Runtime."""
 
 
-@form("Log1p")
+@handler("Log1p")
 def log1p(write: Form, x: str) -> str:
     """log(1 + x); up to 1 as log(u) x / (u - 1) with u = 1 + x, after W. Kahan, which keeps its digits."""
     one = write.like(1)
@@ -112,7 +104,7 @@ def log1p(write: Form, x: str) -> str:
     return write("Where", write("Greater", x, one), logarithm, near)
 
 
-@form("FloorDiv", since=10)
+@handler("FloorDiv", since=10)
 def floor_div(write: Form, x: str, y: str) -> str:
     """Division rounded down; tf2onnx rounds that of integers towards zero."""
     if np.issubdtype(write.dtype, np.integer):
@@ -120,7 +112,7 @@ def floor_div(write: Form, x: str, y: str) -> str:
     return write("Floor", write("Div", x, y))
 
 
-@form("FloorMod")
+@handler("FloorMod")
 def floor_mod(write: Form, x: str, y: str) -> str:
     """The remainder that takes the sign of the divisor."""
     if np.issubdtype(write.dtype, np.integer):
@@ -131,37 +123,19 @@ def floor_mod(write: Form, x: str, y: str) -> str:
     return write("Where", wrong, write("Add", rest, y), rest)
 
 
-@form("Mod", "TruncateMod")
+@handler("Mod", "TruncateMod")
 def truncate_mod(write: Form, x: str, y: str) -> str:
     """The remainder that takes the sign of the dividend."""
     return write("Mod", x, y, fmod=1)
 
 
-@form("Inv", "Reciprocal")
+@handler("Inv", "Reciprocal")
 def reciprocal(write: Form, x: str) -> str:
     """1 / x."""
     return write("Reciprocal", x)
 
 
-@form("InTopK", "InTopKV2")
-def in_top_k(write: Form, predictions: str, targets: str, k: str = "") -> str:
-    """Whether fewer than k classes score higher than the target, which scores a finite number."""
-    count = write.cast(k, np.int64) if k else write.const(write.attr("k"))
-    rows = write.unsqueeze(write.cast(targets, np.int64), 1)
-    score = write("GatherElements", predictions, rows, axis=1)
-    better = write.reduce("Sum", write.cast(write("Greater", predictions, score), np.int64), [1])
-    finite = write("Less", write("Abs", write.squeeze(score, 1)), write.const(np.inf, np.float32))
-    return write("And", write("Less", better, count), finite)
-
-
-@form("L2Loss")
-def l2_loss(write: Form, x: str) -> str:
-    """sum(x^2) / 2."""
-    total = write("ReduceSumSquare", x, keepdims=0)
-    return write("Mul", total, write.like(0.5))
-
-
-@form("LinSpace")
+@handler("LinSpace")
 def lin_space(write: Form, start: str, stop: str, count: str) -> str:
     """`count` numbers from start to stop; of one, start."""
     steps = write.arange(write.cast(count, np.int64))
@@ -170,14 +144,7 @@ def lin_space(write: Form, start: str, stop: str, count: str) -> str:
     return write("Add", start, write("Mul", write.cast(steps, write.dtype), width))
 
 
-@form("LogMatrixDeterminant")
-def log_matrix_determinant(write: Form, x: str) -> tuple[str, str]:
-    """The sign of the determinant and the logarithm of its size."""
-    found = write("Det", x)
-    return write("Sign", found), write("Log", write("Abs", found))
-
-
-@form("MulNoNan", "Xdivy", "Xlog1py", "Xlogy")
+@handler("MulNoNan", "Xdivy", "Xlog1py", "Xlogy")
 def zero_stays_zero(write: Form, x: str, y: str) -> str:
     """X * y with 0 where y is 0; x / y, x log(1 + y) and x log(y) with 0 where x is 0."""
     kind = write.kind
@@ -192,17 +159,7 @@ def zero_stays_zero(write: Form, x: str, y: str) -> str:
     return write("Where", write("Equal", y if kind == "MulNoNan" else x, zero), zero, result)
 
 
-@form("SparseMatMul")
-def sparse_mat_mul(write: Form, a: str, b: str) -> str:
-    """A product of matrices that hold many zeros."""
-    sides = [
-        write("Transpose", side, perm=[1, 0]) if write.attr(f"transpose_{name}", 0) else side
-        for name, side in (("a", a), ("b", b))
-    ]
-    return write("MatMul", *sides)
-
-
-@form("UnravelIndex")
+@handler("UnravelIndex")
 def unravel_index(write: Form, indices: str, dims: str) -> str:
     """The coordinates of flat indices: one row for each axis."""
     products = write.known(1)
@@ -211,7 +168,7 @@ def unravel_index(write: Form, indices: str, dims: str) -> str:
     return write("Mod", whole, write.like(products.reshape(strides.shape)))
 
 
-@form("LeftShift", "RightShift")
+@handler("LeftShift", "RightShift")
 def shift(write: Form, x: str, y: str) -> str:
     """X * 2^y, and x / 2^y rounded down: ONNX shifts unsigned integers only."""
     unsigned = np.dtype(f"uint{max(32, write.dtype.itemsize * 8)}")
@@ -231,7 +188,7 @@ def shift(write: Form, x: str, y: str) -> str:
     return write("Where", write("Less", x, write.like(0)), below, shifted(x))
 
 
-@form("PopulationCount", since=14)
+@handler("PopulationCount", since=14)
 def population_count(write: Form, x: str) -> str:
     """The number of bits that are set."""
     bits = 8 * write.dtype_of(x).itemsize
@@ -243,7 +200,7 @@ def population_count(write: Form, x: str) -> str:
     return write.cast(write.reduce("Sum", write.cast(each, np.int64), [-1]), np.uint8)
 
 
-@form("HistogramFixedWidth")
+@handler("HistogramFixedWidth")
 def histogram_fixed_width(write: Form, values: str, limits: str, bins: str) -> str:
     """How many values lie in each of `bins` ranges of equal width; those beyond the ends count in the outer ones."""
     flat = write.reshape(values, [-1])
@@ -258,29 +215,105 @@ def histogram_fixed_width(write: Form, values: str, limits: str, bins: str) -> s
     return write.cast(write.reduce("Sum", write.cast(each, np.int64), [1]), write.dtype)
 
 
-@form("SoftmaxCrossEntropyWithLogits")
-def softmax_cross_entropy(write: Form, logits: str, labels: str) -> tuple[str, str]:
-    """The loss of each row, and its gradient."""
-    logarithms = write("LogSoftmax", logits, axis=-1)
-    loss = write("Neg", write.reduce("Sum", write("Mul", labels, logarithms), [1]))
-    return loss, write("Sub", write("Softmax", logits, axis=-1), labels)
+_SHIFT = 8
+"""The recurrences carry arguments above this, where the asymptotic series hold."""
 
 
-@form("SparseSoftmaxCrossEntropyWithLogits")
-def sparse_softmax_cross_entropy(write: Form, logits: str, labels: str) -> tuple[str, str]:
-    """The loss of each row, whose label is a number, and its gradient."""
-    rows = write.unsqueeze(write.cast(labels, np.int64), 1)
-    loss = write("Neg", write.squeeze(write("GatherElements", write("LogSoftmax", logits, axis=-1), rows, axis=1), 1))
-    marked = write("Equal", write.unsqueeze(write.arange(write.size(logits, 1)), 0), rows)
-    return loss, write("Sub", write("Softmax", logits, axis=-1), write.cast(marked, write.dtype))
+def _polynomial(write: Form, x: str, coefficients: Sequence[float]) -> str:
+    """Return c0 + c1 x + c2 x^2 ..., by Horner's rule."""
+    result = write.number(coefficients[-1], x)
+    for coefficient in reversed(coefficients[:-1]):
+        result = write("Add", write("Mul", result, x), write.number(coefficient, x))
+    return result
 
 
-@form("AsString")
-def as_string(write: Form, x: str) -> str:
-    """Integers and booleans as text; a float's digits are the C library's."""
-    dtype = write.dtype_of(x)
-    if np.issubdtype(dtype, np.bool_):
-        return write("Where", x, write.const("true", object), write.const("false", object))
-    if not np.issubdtype(dtype, np.integer) or any(write.attr(name, -1) != -1 for name in ("precision", "width")):
-        raise ValueError("ONNX writes numbers as text with other digits: format integers without a width")
-    return write.cast(x, object)
+def _reflected(write: Form, x: str) -> tuple[str, str]:
+    """Return whether x is below 1/2, and 1 - x there, else x."""
+    below = write("Less", x, write.number(0.5, x))
+    return below, write("Where", below, write("Sub", write.number(1, x), x), x)
+
+
+@handler("Lgamma")
+def lgamma(write: Form, name: str) -> str:
+    """Log |gamma(x)|: Stirling's series above 8, the recurrence below, reflection for negative numbers (DLMF 5.11.1)."""
+    x = write.wide(name)
+    below, y = _reflected(write, x)
+    product = y
+    for step in range(1, _SHIFT):
+        product = write("Mul", product, write("Add", y, write.number(step, y)))
+    large = write("Greater", y, write.number(1e6, y))  # where the product would overflow, and is not needed
+    z = write("Where", large, y, write("Add", y, write.number(_SHIFT, y)))
+    inverse = write("Reciprocal", z)
+    series = write(
+        "Mul", inverse, _polynomial(write, write("Mul", inverse, inverse), [1 / 12, -1 / 360, 1 / 1260, -1 / 1680])
+    )
+    power = write("Mul", write("Sub", z, write.number(0.5, z)), write("Log", z))
+    stirling = write("Add", write("Sub", power, z), write("Add", series, write.number(math.log(2 * math.pi) / 2, z)))
+    log_product = write("Where", large, write.number(0, y), write("Log", product))
+    found = write("Sub", stirling, log_product)
+    sine = write("Abs", write("Sin", write("Mul", write.number(math.pi, x), write("Sub", x, write("Floor", x)))))
+    mirrored = write("Sub", write("Sub", write.number(math.log(math.pi), x), write("Log", sine)), found)
+    return write.cast(write("Where", below, mirrored, found), write.dtype)
+
+
+@handler("Digamma")
+def digamma(write: Form, name: str) -> str:
+    """The derivative of log gamma: asymptotic series above 8, recurrence below, reflection (DLMF 5.11.2, 5.5.4)."""
+    x = write.wide(name)
+    below, y = _reflected(write, x)
+    total = write("Reciprocal", y)
+    for step in range(1, _SHIFT):
+        total = write("Add", total, write("Reciprocal", write("Add", y, write.number(step, y))))
+    z = write("Add", y, write.number(_SHIFT, y))
+    inverse = write("Reciprocal", z)
+    square = write("Mul", inverse, inverse)
+    series = write("Mul", square, _polynomial(write, square, [1 / 12, -1 / 120, 1 / 252, -1 / 240]))
+    half = write("Mul", inverse, write.number(0.5, z))
+    found = write("Sub", write("Sub", write("Sub", write("Log", z), half), series), total)
+    angle = write("Mul", write.number(math.pi, x), write("Sub", x, write("Floor", x)))
+    cotangent = write("Div", write("Cos", angle), write("Sin", angle))
+    mirrored = write("Sub", found, write("Mul", write.number(math.pi, x), cotangent))
+    return write.cast(write("Where", below, mirrored, found), write.dtype)
+
+
+_CENTRE = (
+    [3.3871327179e0, 5.0434271938e1, 1.5929113202e2, 5.9109374720e1],
+    [1.0, 1.7895169469e1, 7.8757757664e1, 6.7187563600e1],
+)
+_MIDDLE = ([1.4234372777e0, 2.7568153900e0, 1.3067284816e0, 1.7023821103e-1], [1.0, 7.3700164250e-1, 1.2021132975e-1])
+_TAIL = ([6.6579051150e0, 3.0812263860e0, 4.2868294337e-1, 1.7337203997e-2], [1.0, 2.4197894225e-1, 1.2258202635e-2])
+"""Coefficients of M. J. Wichura, algorithm AS 241 (PPND7): accurate to about 1 part in 10^7."""
+
+
+def _quantile(write: Form, q: str) -> str:
+    """Return the normal quantile of 1/2 + q."""
+
+    def ratio(x: str, coefficients: tuple[list[float], list[float]]) -> str:
+        return write("Div", _polynomial(write, x, coefficients[0]), _polynomial(write, x, coefficients[1]))
+
+    def number(value: float) -> str:
+        return write.number(value, q)
+
+    distance = write("Abs", q)
+    centre = write("Mul", q, ratio(write("Sub", number(0.180625), write("Mul", q, q)), _CENTRE))
+    tail = write("Sqrt", write("Neg", write("Log", write("Sub", number(0.5), distance))))
+    near, far = ratio(write("Sub", tail, number(1.6)), _MIDDLE), ratio(write("Sub", tail, number(5)), _TAIL)
+    outer = write("Where", write("Greater", tail, number(5)), far, near)
+    outer = write("Where", write("Equal", distance, number(0.5)), number(np.inf), outer)
+    signed = write("Where", write("Less", q, number(0)), write("Neg", outer), outer)
+    return write("Where", write("Greater", distance, number(0.425)), signed, centre)
+
+
+@handler("Ndtri")
+def ndtri(write: Form, name: str) -> str:
+    """The quantile of the normal distribution."""
+    x = write.wide(name)
+    return write.cast(_quantile(write, write("Sub", x, write.number(0.5, x))), write.dtype)
+
+
+@handler("Erfinv")
+def erfinv(write: Form, name: str) -> str:
+    """The inverse of the error function: the normal quantile of (x + 1) / 2, over the root of 2."""
+    x = write.wide(name)
+    found = _quantile(write, write("Mul", x, write.number(0.5, x)))
+    return write.cast(write("Mul", found, write.number(math.sqrt(0.5), x)), write.dtype)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
+from modelport_converters.tensorflow_to_onnx.handler import Form, handler
 
 
-@form("TensorListFromTensor", since=7)
+@handler("TensorListFromTensor", since=7)
 def from_tensor(write: Form, items: str, *_: str) -> None:
     """The tensor itself; tf2onnx has this only for lists that a loop reads."""
     ctx, node = write.ctx, write.node
@@ -17,19 +17,19 @@ def from_tensor(write: Form, items: str, *_: str) -> None:
     ctx.copy_shape(items, node.output[0])
 
 
-@form("TensorListStack")
+@handler("TensorListStack")
 def stack(write: Form, items: str, *_: str) -> str:
     """The tensor itself, also where no loop has written it."""
     return items
 
 
-@form("TensorListGather")
+@handler("TensorListGather")
 def gather(write: Form, items: str, indices: str, *_: str) -> str:
     """Elements in another order."""
     return write("Gather", items, indices, axis=0)
 
 
-@form("TensorListConcat", "TensorListConcatV2")
+@handler("TensorListConcat", "TensorListConcatV2")
 def concat(write: Form, items: str, *_: str) -> tuple[str, str]:
     """The elements, all of one size here, one after the other; and their sizes."""
     shape = write("Shape", items)
@@ -38,7 +38,7 @@ def concat(write: Form, items: str, *_: str) -> tuple[str, str]:
     return write.reshape(items, write.join(write.const([-1]), rest)), write("Expand", length, count)
 
 
-@form("TensorListScatterIntoExistingList", since=16)
+@handler("TensorListScatterIntoExistingList", since=16)
 def scatter(write: Form, _: str, tensor: str, indices: str, *__: str) -> str:
     """Elements written to a new list."""
     reserved = write.source(0)

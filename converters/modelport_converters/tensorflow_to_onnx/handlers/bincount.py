@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
+from modelport_converters.tensorflow_to_onnx.handler import Form, handler
 
 
-@form("Bucketize")
+@handler("Bucketize")
 def bucketize(write: Form, values: str) -> str:
     """The number of boundaries that a value is not below; NaN is below none."""
     bounds = np.asarray(write.attr("boundaries") or [], np.float32)
@@ -15,17 +15,6 @@ def bucketize(write: Form, values: str) -> str:
     below = write("Less", write.unsqueeze(write.cast(values, kind), -1), write.const(bounds, kind))
     reached = write.cast(write("Not", below), np.int64)
     return write.cast(write.reduce("Sum", reached, [-1]), np.int32)
-
-
-@form("OneHot")
-def one_hot(write: Form, indices: str, depth: str, on: str, off: str) -> str:
-    """The on value where an index is met; an index out of range is met nowhere, where ONNX counts negative ones from the end."""
-    axis = write.attr("axis", -1)
-    count = write("Range", write.const(0), write.cast(depth, np.int64), write.const(1))
-    if axis != -1:  # as many trailing axes as the indices have from there on
-        count = write.unsqueeze(count, *range(1, write.rank - axis + 1))
-    raised = write.unsqueeze(write.cast(indices, np.int64), axis)
-    return write.choose(write("Equal", raised, count), on, off)
 
 
 def _bins(write: Form, values: str, size: str) -> tuple[str, str]:
@@ -43,7 +32,7 @@ def _counted(write: Form, bins: str, weights: str, zeros: str) -> str:
     return write("ScatterElements", zeros, bins, added, axis=-1, reduction="add")
 
 
-@form("Bincount", "DenseBincount", since=16)
+@handler("Bincount", "DenseBincount", since=16)
 def bincount(write: Form, values: str, size: str, weights: str) -> str:
     """Counts, or sums of weights, of each category in a row; TensorFlow leaves out what is beyond the last bin."""
     bins, width = _bins(write, values, size)
@@ -52,7 +41,7 @@ def bincount(write: Form, values: str, size: str, weights: str) -> str:
     return write.slice(_counted(write, bins, weights, zeros), 0, -1, axis=-1)
 
 
-@form("RaggedBincount", since=16)
+@handler("RaggedBincount", since=16)
 def ragged_bincount(write: Form, splits: str, values: str, size: str, weights: str) -> str:
     """The same for rows of different lengths, which row splits delimit."""
     bins, width = _bins(write, values, size)

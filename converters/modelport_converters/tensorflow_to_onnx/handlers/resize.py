@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
+from modelport_converters.tensorflow_to_onnx.handler import Form, handler
 from modelport_converters.tensorflow_to_onnx.handlers.resizing_kernels import (
     KERNELS,
     Axis,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _SPATIAL = (1, 2)
 
 
-@form("ResizeNearestNeighbor")
+@handler("ResizeNearestNeighbor")
 def resize_nearest_neighbor(write: Form, images: str, size: str) -> str:
     """Rows and columns gathered, since Resize rounds other coordinates; whole factors leave nothing to round."""
     axes = _axes(write, images, size)
@@ -41,19 +41,19 @@ def resize_nearest_neighbor(write: Form, images: str, size: str) -> str:
     return images
 
 
-@form("ResizeBicubic")
+@handler("ResizeBicubic")
 def resize_bicubic(write: Form, images: str, size: str) -> str:
     """Cubic convolution."""
     return _multiplied(write, images, _axes(write, images, size), cubic)
 
 
-@form("ResizeArea")
+@handler("ResizeArea")
 def resize_area(write: Form, images: str, size: str) -> str:
     """The mean of the pixels under each new one, by the area they share with it."""
     return _multiplied(write, images, _axes(write, images, size), area)
 
 
-@form("ScaleAndTranslate")
+@handler("ScaleAndTranslate")
 def scale_and_translate(write: Form, images: str, *places: str) -> str:
     """Resizing with antialiasing, or with a Lanczos, Gaussian or Mitchell kernel."""
     kernel = KERNELS[write.attr("kernel_type", "lanczos3")]

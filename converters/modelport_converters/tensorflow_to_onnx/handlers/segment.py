@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
+from modelport_converters.tensorflow_to_onnx.handler import Form, handler
 
 _REDUCTION = {"Sum": "add", "Prod": "mul", "Max": "max", "Min": "min"}
 
@@ -48,13 +48,13 @@ def mean(write: Form, data: str, ids: str, count: str, *, root: bool = False) ->
     return write("Div", total, write.unsqueeze(lengths, *range(1, rank + 1)) if rank else lengths)
 
 
-@form("SegmentSum", "SegmentProd", since=16)
+@handler("SegmentSum", "SegmentProd", since=16)
 def segment(write: Form, data: str, ids: str) -> str:
     """Rows with the same id reduced; ids are sorted, and a missing one has the neutral value."""
     return reduced(write, write.kind.removeprefix("Segment"), data, ids, sorted_count(write, ids))
 
 
-@form("SegmentMax", "SegmentMin", since=18)
+@handler("SegmentMax", "SegmentMin", since=18)
 def segment_extreme(write: Form, data: str, ids: str) -> str:
     """The extremes of rows with the same id; a missing id has 0."""
     kind = write.kind.removeprefix("Segment")
@@ -67,7 +67,7 @@ def segment_extreme(write: Form, data: str, ids: str) -> str:
     return write("Where", present, found, write.like(0))
 
 
-@form("SegmentMean", since=16)
+@handler("SegmentMean", since=16)
 def segment_mean(write: Form, data: str, ids: str) -> str:
     """The mean of rows with the same id."""
     return mean(write, data, ids, sorted_count(write, ids))
@@ -77,19 +77,19 @@ def _given(write: Form, count: str) -> str:
     return write.reshape(write.cast(count, np.int64), [1])
 
 
-@form("UnsortedSegmentSum", "UnsortedSegmentProd", since=16)
+@handler("UnsortedSegmentSum", "UnsortedSegmentProd", since=16)
 def unsorted_segment(write: Form, data: str, ids: str, count: str) -> str:
     """Rows with the same id reduced, in as many segments as are asked for."""
     return reduced(write, write.kind.removeprefix("UnsortedSegment"), data, ids, _given(write, count))
 
 
-@form("UnsortedSegmentMax", "UnsortedSegmentMin", since=18)
+@handler("UnsortedSegmentMax", "UnsortedSegmentMin", since=18)
 def unsorted_segment_extreme(write: Form, data: str, ids: str, count: str) -> str:
     """The extremes of rows with the same id; of none, the lowest or the highest number."""
     return reduced(write, write.kind.removeprefix("UnsortedSegment"), data, ids, _given(write, count))
 
 
-@form(
+@handler(
     *(f"SparseSegment{kind}{suffix}" for kind in ("Sum", "Mean", "SqrtN") for suffix in ("", "WithNumSegments")),
     since=16,
 )

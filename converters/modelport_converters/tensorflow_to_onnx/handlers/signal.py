@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto
 
-from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
+from modelport_converters.tensorflow_to_onnx.handler import Form, handler
 
 _READERS = {"Real", "Imag", "ComplexAbs"}
 """What may follow a transform: any other operator would take the pair of parts for two numbers."""
 
 
-@form("RFFT", since=17)
+@handler("RFFT", since=17)
 def rfft(write: Form, signal: str, length: str) -> None:
     """DFT of each row, cut or padded to the length of the transform."""
     spectrum = write.node.output[0]
@@ -46,19 +46,19 @@ def _fitted(write: Form, rows: str, length: str) -> str:
     return write.slice(padded, 0, length, axis=1)
 
 
-@form("Real")
+@handler("Real")
 def real(write: Form, x: str) -> str:
     """The first part."""
     return write("Gather", _pairs(write, x), write.const(0), axis=-1)
 
 
-@form("Imag")
+@handler("Imag")
 def imag(write: Form, x: str) -> str:
     """The second part."""
     return write("Gather", _pairs(write, x), write.const(1), axis=-1)
 
 
-@form("ComplexAbs")
+@handler("ComplexAbs")
 def complex_abs(write: Form, x: str) -> str:
     """The length of the pair."""
     x = _pairs(write, x)

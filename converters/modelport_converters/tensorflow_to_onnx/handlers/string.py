@@ -9,10 +9,9 @@ import numpy as np
 from onnx import TensorProto
 from tf2onnx.utils import make_name
 
-from modelport_converters.tensorflow_to_onnx.handlers.counting import row_ids
-from modelport_converters.tensorflow_to_onnx.handlers.forms import Form, form
-from modelport_converters.tensorflow_to_onnx.handlers.newer import newer
-from modelport_converters.tensorflow_to_onnx.handlers.writing import Writer
+from modelport_converters.tensorflow_to_onnx.handler import Form, Writer, handler
+from modelport_converters.tensorflow_to_onnx.handlers.bincount import row_ids
+from modelport_converters.tensorflow_to_onnx.newer_opset import newer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,7 +22,7 @@ _SPACES = "\t\n\v\f\r"
 _MOST_ALTERNATIVES = 256
 
 
-@form("StringLower", "StringUpper", since=10)
+@handler("StringLower", "StringUpper", since=10)
 def string_case(write: Form, texts: str) -> str:
     """StringNormalizer in the C locale, which knows ASCII alone, as TensorFlow does without an encoding."""
     if write.attr("encoding"):
@@ -35,7 +34,7 @@ def string_case(write: Form, texts: str) -> str:
     return write.reshape(write.slice(changed, 0, -1), write("Shape", texts))
 
 
-@form("StaticRegexReplace", "RegexReplace")
+@handler("StaticRegexReplace", "RegexReplace")
 def regex_replace(write: Form, texts: str, *_: str) -> str:
     """Each literal that the pattern stands for is split at, and the pieces are joined with what replaces it."""
     pattern, rewrite = _pattern(write)
@@ -52,7 +51,7 @@ def regex_replace(write: Form, texts: str, *_: str) -> str:
     return write.reshape(result, write("Shape", texts))
 
 
-@form("StringSplitV2")
+@handler("StringSplitV2")
 def string_split(write: Form, texts: str, _: str) -> tuple[str, str, str]:
     """The words of each text, as a sparse tensor: indices, words and shape. ONNX's kernels split at spaces alone."""
     separator = write.node.inputs[1]
@@ -75,7 +74,7 @@ def string_split(write: Form, texts: str, _: str) -> tuple[str, str, str]:
     return write("Transpose", write("NonZero", valid)), _picked(write, filled, valid), shape
 
 
-@form("StringJoin")
+@handler("StringJoin")
 def string_join(write: Form, first: str, *others: str) -> str:
     """Texts joined one by one."""
     result = first
@@ -84,7 +83,7 @@ def string_join(write: Form, first: str, *others: str) -> str:
     return result
 
 
-@form("StringNGrams", since=16)
+@handler("StringNGrams", since=16)
 def string_n_grams(write: Form, words: str, splits: str) -> tuple[str, str]:
     """Neighbouring words of a row joined: for each row, all groups of the first width, then of the next."""
     if write.attr("pad_width", 0) or write.attr("preserve_short_sequences", False):
@@ -239,3 +238,14 @@ def _splits(write: Form, row: str, splits: str, dtype: Any) -> str:
     ones = write("Expand", write.const([1]), write("Shape", row))
     per_row = write("ScatterElements", zeros, write("Add", row, write.const([1])), ones, axis=0, reduction="add")
     return write.cast(write("CumSum", per_row, write.const(0)), np.dtype(dtype))
+
+
+@handler("AsString")
+def as_string(write: Form, x: str) -> str:
+    """Integers and booleans as text; a float's digits are the C library's."""
+    dtype = write.dtype_of(x)
+    if np.issubdtype(dtype, np.bool_):
+        return write("Where", x, write.const("true", object), write.const("false", object))
+    if not np.issubdtype(dtype, np.integer) or any(write.attr(name, -1) != -1 for name in ("precision", "width")):
+        raise ValueError("ONNX writes numbers as text with other digits: format integers without a width")
+    return write.cast(x, object)
