@@ -21,7 +21,7 @@ from modelport_converters.onnx_builder.graph import (
     element_type,
     innermost,
 )
-from modelport_converters.sklearn_to_onnx import calling, registry
+from modelport_converters.sklearn_to_onnx import dispatch, registry
 from modelport_converters.sklearn_to_onnx.columns import DROPPED, Columns, Features, Mixed, matrix
 from modelport_converters.sklearn_to_onnx.labels import class_labels
 from modelport_converters.sklearn_to_onnx.methods import METHODS
@@ -90,7 +90,7 @@ def convert(
     graph = Graph(max(SMALLEST_OPSET, min(opset, LARGEST_OPSET)))
     try:
         results = _results(estimator, _features(graph, inputs, table), outputs)
-    except calling.Missing as error:
+    except dispatch.Missing as error:
         raise _unsupported(estimator, error) from error
     except registry.Refusal as error:
         raise CannotConvert(
@@ -110,7 +110,7 @@ def _features(graph: Graph, inputs: Sequence[Input], table: Sequence[str] | None
 
 
 def _results(estimator: Any, features: Features, outputs: Sequence[Output]) -> list[Value]:
-    results = [_finished(estimator, calling.call(estimator, one.method, features), one) for one in outputs]
+    results = [_finished(estimator, dispatch.call(estimator, one.method, features), one) for one in outputs]
     used = {name for node in features.graph.nodes for name in node.input}
     dropped = sorted(name.removeprefix(DROPPED) for name in used if name.startswith(DROPPED))
     if dropped:
@@ -213,12 +213,12 @@ def _info(output: Output, estimator: Any) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(output.name, element, output.dims)
 
 
-def _unsupported(estimator: Any, error: calling.Missing) -> UnsupportedOps:
+def _unsupported(estimator: Any, error: dispatch.Missing) -> UnsupportedOps:
     """Name every estimator that nothing serves, not the first alone."""
     missing = [
         f"{type(step).__module__}.{type(step).__qualname__} (at {path}): no formula and no converter of skl2onnx"
         for path, step in walk(estimator)
-        if hasattr(step, "fit") and not any(calling.serves(step, method) for method in METHODS)
+        if hasattr(step, "fit") and not any(dispatch.serves(step, method) for method in METHODS)
     ]
     if not missing:
         model = error.model

@@ -9,8 +9,8 @@ from sklearn.base import is_classifier, is_regressor
 
 from modelport_converters.onnx_builder import functions as fn
 from modelport_converters.onnx_builder.graph import Value
-from modelport_converters.sklearn_to_onnx.calling import call
 from modelport_converters.sklearn_to_onnx.columns import Features
+from modelport_converters.sklearn_to_onnx.dispatch import call
 
 
 def first_method(model: Any, methods: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from sklearn_case import IRIS, prove
 import modelport
 from modelport.errors import CannotConvert
 from modelport_converters.onnx_builder.graph import Graph, Value
-from modelport_converters.sklearn_to_onnx.formulas.drawing import integers
+from modelport_converters.sklearn_to_onnx.formulas.neural_network.mersenne_twister import integers
 
 ATOMS = np.random.default_rng(0).standard_normal((90, 20))
 ATOMS /= np.linalg.norm(ATOMS, axis=1, keepdims=True)

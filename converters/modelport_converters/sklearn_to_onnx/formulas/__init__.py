@@ -1,42 +1,7 @@
-"""The formulas of scikit-learn's estimators, a module for each family; importing this package registers them all."""
+"""Formulas of scikit-learn's estimators, in rooms named after its modules; importing this package registers all of them."""
 
-from modelport_converters.sklearn_to_onnx.formulas import baselines as baselines
-from modelport_converters.sklearn_to_onnx.formulas import boosting as boosting
-from modelport_converters.sklearn_to_onnx.formulas import calibration as calibration
-from modelport_converters.sklearn_to_onnx.formulas import clusters as clusters
-from modelport_converters.sklearn_to_onnx.formulas import coding as coding
-from modelport_converters.sklearn_to_onnx.formulas import composition as composition
-from modelport_converters.sklearn_to_onnx.formulas import covariance as covariance
-from modelport_converters.sklearn_to_onnx.formulas import cross_decomposition as cross_decomposition
-from modelport_converters.sklearn_to_onnx.formulas import decomposition as decomposition
-from modelport_converters.sklearn_to_onnx.formulas import densities as densities
-from modelport_converters.sklearn_to_onnx.formulas import discretizing as discretizing
-from modelport_converters.sklearn_to_onnx.formulas import discriminant as discriminant
-from modelport_converters.sklearn_to_onnx.formulas import encoders as encoders
-from modelport_converters.sklearn_to_onnx.formulas import ensembles as ensembles
-from modelport_converters.sklearn_to_onnx.formulas import functions_of as functions_of
-from modelport_converters.sklearn_to_onnx.formulas import gaussian_process as gaussian_process
-from modelport_converters.sklearn_to_onnx.formulas import images as images
-from modelport_converters.sklearn_to_onnx.formulas import imputation as imputation
-from modelport_converters.sklearn_to_onnx.formulas import inverses as inverses
-from modelport_converters.sklearn_to_onnx.formulas import kernels as kernels
-from modelport_converters.sklearn_to_onnx.formulas import linear as linear
-from modelport_converters.sklearn_to_onnx.formulas import manifold as manifold
-from modelport_converters.sklearn_to_onnx.formulas import mixtures as mixtures
-from modelport_converters.sklearn_to_onnx.formulas import multiclass as multiclass
-from modelport_converters.sklearn_to_onnx.formulas import multioutput as multioutput
-from modelport_converters.sklearn_to_onnx.formulas import naive_bayes as naive_bayes
-from modelport_converters.sklearn_to_onnx.formulas import neighbor_imputation as neighbor_imputation
-from modelport_converters.sklearn_to_onnx.formulas import neighbors as neighbors
-from modelport_converters.sklearn_to_onnx.formulas import networks as networks
-from modelport_converters.sklearn_to_onnx.formulas import outliers as outliers
-from modelport_converters.sklearn_to_onnx.formulas import perceptrons as perceptrons
-from modelport_converters.sklearn_to_onnx.formulas import projections as projections
-from modelport_converters.sklearn_to_onnx.formulas import scaling as scaling
-from modelport_converters.sklearn_to_onnx.formulas import selection as selection
-from modelport_converters.sklearn_to_onnx.formulas import semi_supervised as semi_supervised
-from modelport_converters.sklearn_to_onnx.formulas import support_vectors as support_vectors
-from modelport_converters.sklearn_to_onnx.formulas import text as text
-from modelport_converters.sklearn_to_onnx.formulas import topics as topics
-from modelport_converters.sklearn_to_onnx.formulas import trees as trees
-from modelport_converters.sklearn_to_onnx.formulas import wrappers as wrappers
+import importlib
+import pkgutil
+
+for _module in pkgutil.walk_packages(__path__, f"{__name__}."):
+    importlib.import_module(_module.name)

@@ -14,10 +14,10 @@ from sklearn.gaussian_process import kernels as covariances
 from modelport_converters.onnx_builder import functions as fn
 from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.onnx_builder.special import erf
-from modelport_converters.sklearn_to_onnx import distances
-from modelport_converters.sklearn_to_onnx import kernel_functions as kernels
-from modelport_converters.sklearn_to_onnx.calling import call
-from modelport_converters.sklearn_to_onnx.distances import Array
+from modelport_converters.sklearn_to_onnx.dispatch import call
+from modelport_converters.sklearn_to_onnx.formulas.metrics import pairwise_distances
+from modelport_converters.sklearn_to_onnx.formulas.metrics import pairwise_kernels as kernels
+from modelport_converters.sklearn_to_onnx.formulas.metrics.pairwise_distances import Array
 from modelport_converters.sklearn_to_onnx.labels import label_at
 from modelport_converters.sklearn_to_onnx.registry import formula, predict, predict_proba, refuse
 
@@ -48,12 +48,12 @@ def _constant(value: float) -> _Covariance:
 
 
 def _rbf(model: Any, kernel: Any, x: Value, y: Array) -> Value:
-    return fn.exp(-0.5 * distances.squared_euclidean(x / kernel.length_scale, y / kernel.length_scale))
+    return fn.exp(-0.5 * pairwise_distances.squared_euclidean(x / kernel.length_scale, y / kernel.length_scale))
 
 
 def _matern(model: Any, kernel: Any, x: Value, y: Array) -> Value:
     """Exponentials times polynomials where nu is a half, 3/2 or 5/2; a Bessel function elsewhere."""
-    away = fn.sqrt(distances.squared_euclidean(x / kernel.length_scale, y / kernel.length_scale))
+    away = fn.sqrt(pairwise_distances.squared_euclidean(x / kernel.length_scale, y / kernel.length_scale))
     if kernel.nu == 0.5:
         return fn.exp(-away)
     if kernel.nu == np.inf:
@@ -88,13 +88,13 @@ def _bessel(nu: float, z: Value) -> Value:
 
 
 def _rational(model: Any, kernel: Any, x: Value, y: Array) -> Value:
-    squares = distances.squared_euclidean(x, y)
+    squares = pairwise_distances.squared_euclidean(x, y)
     result: Value = (1.0 + squares / (2.0 * kernel.alpha * kernel.length_scale**2)) ** -float(kernel.alpha)
     return result
 
 
 def _periodic(model: Any, kernel: Any, x: Value, y: Array) -> Value:
-    away = fn.sqrt(distances.squared_euclidean(x, y))
+    away = fn.sqrt(pairwise_distances.squared_euclidean(x, y))
     waves = fn.sin(away * float(np.pi / kernel.periodicity)) / kernel.length_scale
     return fn.exp(-2.0 * (waves * waves))
 

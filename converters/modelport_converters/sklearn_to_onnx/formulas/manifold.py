@@ -9,8 +9,8 @@ from sklearn import manifold
 
 from modelport_converters.onnx_builder import functions as fn
 from modelport_converters.onnx_builder.graph import Value
-from modelport_converters.sklearn_to_onnx.calling import call
-from modelport_converters.sklearn_to_onnx.nearest import fitted_rows, nearest, radius_of, to_all
+from modelport_converters.sklearn_to_onnx.dispatch import call
+from modelport_converters.sklearn_to_onnx.formulas.neighbors.search import fitted_rows, nearest, radius_of, to_all
 from modelport_converters.sklearn_to_onnx.registry import transform
 
 

@@ -9,7 +9,7 @@ from sklearn import naive_bayes
 
 from modelport_converters.onnx_builder import functions as fn
 from modelport_converters.onnx_builder.graph import Value
-from modelport_converters.sklearn_to_onnx.calling import call
+from modelport_converters.sklearn_to_onnx.dispatch import call
 from modelport_converters.sklearn_to_onnx.labels import label_at
 from modelport_converters.sklearn_to_onnx.registry import formula, predict, predict_proba
 

@@ -8,10 +8,10 @@ from sklearn.semi_supervised import LabelPropagation, LabelSpreading
 
 from modelport_converters.onnx_builder import functions as fn
 from modelport_converters.onnx_builder.graph import Value
-from modelport_converters.sklearn_to_onnx import kernel_functions as kernels
-from modelport_converters.sklearn_to_onnx.calling import call
+from modelport_converters.sklearn_to_onnx.dispatch import call
+from modelport_converters.sklearn_to_onnx.formulas.metrics import pairwise_kernels as kernels
+from modelport_converters.sklearn_to_onnx.formulas.neighbors.search import nearest
 from modelport_converters.sklearn_to_onnx.labels import label_at
-from modelport_converters.sklearn_to_onnx.nearest import nearest
 from modelport_converters.sklearn_to_onnx.registry import predict, predict_proba
 
 _SPREADING = (LabelPropagation, LabelSpreading)

@@ -1,0 +1,1 @@
+"""Formulas of sklearn.decomposition: linear projections, sparse coding, nonnegative factors and topics."""

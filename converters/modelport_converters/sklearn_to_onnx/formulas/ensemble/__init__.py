@@ -1,0 +1,1 @@
+"""Formulas of sklearn.ensemble and sklearn.tree."""

@@ -1,0 +1,1 @@
+"""Formulas of sklearn.feature_extraction: texts, images and dictionaries."""

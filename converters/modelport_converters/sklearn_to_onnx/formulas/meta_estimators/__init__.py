@@ -1,0 +1,1 @@
+"""Formulas of meta-estimators: pipelines, searches, multiclass and multioutput strategies, calibration."""
