@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelport import Detection, Framework, Option, Options, Signature, TensorSpec, hookimpl
 from modelport.errors import InvalidOption
-
-from . import files, inputs, outputs, sampling, tables
+from modelport_plugins.sklearn import files, inputs, outputs, sampling, tables
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,7 +84,7 @@ def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> o
 @hookimpl
 def stateless(model: Any) -> bool:
     """Say whether everything that the estimator consists of comes from scikit-learn, whose predictions keep nothing."""
-    from .steps import held
+    from modelport_plugins.sklearn.traversal import held
 
     roots = {getattr(part, "__module__", type(part).__module__).partition(".")[0] for part in held(model)}
     return roots <= {"sklearn", "numpy", "scipy", "builtins"}

@@ -7,8 +7,7 @@ from typing import Any
 
 from modelport import Detection
 from modelport.errors import CannotConvert, SourceUnreadable, UnsafeSource
-
-from . import archives
+from modelport_plugins.sklearn import skops_archives
 
 _PICKLES = (".joblib", ".pkl", ".pickle")
 _HEAD_BYTES = 4096
@@ -20,7 +19,11 @@ def detect(source: Path) -> Detection | None:
         return None
     suffix = source.suffix.lower()
     if suffix == ".skops":
-        return Detection(1.0, "a skops archive") if archives.is_archive(source) else Detection(0.5, "the suffix .skops")
+        return (
+            Detection(1.0, "a skops archive")
+            if skops_archives.is_archive(source)
+            else Detection(0.5, "the suffix .skops")
+        )
     with source.open("rb") as stream:
         head = stream.read(_HEAD_BYTES)
     pickled = head[:1] == b"\x80" and 2 <= head[1] <= 5 if len(head) > 1 else False
@@ -42,7 +45,7 @@ def load(source: Path, trust: bool, trust_types: tuple[str, ...] = ()) -> Any:
         CannotConvert: for an estimator that has not been fitted.
     """
     skops = source.suffix.lower() == ".skops"
-    model = archives.load(source, trust, trust_types) if skops else _load_pickle(source, trust)
+    model = skops_archives.load(source, trust, trust_types) if skops else _load_pickle(source, trust)
     check_fitted(model, str(source))
     return model
 
@@ -80,4 +83,4 @@ def _load_pickle(source: Path, trust: bool) -> Any:
     try:
         return joblib.load(source)
     except Exception as error:
-        raise archives.damaged(source, error) from error
+        raise skops_archives.damaged(source, error) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from . import categories
+from modelport_plugins.sklearn import categories
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,10 +8,9 @@ from typing import Any
 
 from modelport import TensorSpec
 from modelport.errors import InvalidSignature, SignatureNeeded, nearest
-
-from . import categories
-from .steps import first_step, takes_missing
-from .tables import PASSED, column_names, first_steps, is_dict_vectorizer, keys_of
+from modelport_plugins.sklearn import categories
+from modelport_plugins.sklearn.tables import PASSED, column_names, first_steps, is_dict_vectorizer, keys_of
+from modelport_plugins.sklearn.traversal import first_step, takes_missing
 
 BATCH = "N"
 MATRIX = "X"

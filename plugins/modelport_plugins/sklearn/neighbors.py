@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from .steps import held
+from modelport_plugins.sklearn.traversal import held
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from modelport import Signature, TensorSpec
-
-from . import neighbours
-from .inputs import BATCH, hands_texts_on, is_text, takes_images, takes_labels
-from .steps import first_step, last_step
-from .tables import column_names, frame, restored_matrix
+from modelport_plugins.sklearn import neighbors
+from modelport_plugins.sklearn.inputs import BATCH, hands_texts_on, is_text, takes_images, takes_labels
+from modelport_plugins.sklearn.tables import column_names, frame, restored_matrix
+from modelport_plugins.sklearn.traversal import first_step, last_step
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,7 +73,7 @@ def predict(model: Any, signature: Signature, inputs: Mapping[str, Array]) -> di
     features = features_of(model, inputs)
     rows = len(next(iter(inputs.values())))
     return {
-        spec.name: _value(model, spec, neighbours.asked(model, method_of(model, spec), features), rows)
+        spec.name: _value(model, spec, neighbors.asked(model, method_of(model, spec), features), rows)
         for spec in signature.outputs
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .categories import UNKNOWN, unseen
+from modelport_plugins.sklearn.categories import UNKNOWN, unseen
 
 if TYPE_CHECKING:
     import numpy as np

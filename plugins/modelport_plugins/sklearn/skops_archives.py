@@ -17,9 +17,8 @@ from typing import Any
 
 from modelport.errors import ModelportError, SourceUnreadable, UnsafeSource
 from modelport.safety import memory
-
-from . import contents
-from .harmless import HARMLESS
+from modelport_plugins.sklearn import state_validation
+from modelport_plugins.sklearn.allowed_types import HARMLESS
 
 _SCHEMA = "schema.json"
 _PLAIN = {"CachedNode", "DictNode", "JsonNode", "ListNode", "NdArrayNode", "TupleNode", "TypeNode"}
@@ -68,7 +67,7 @@ def load(source: Path, trust: bool, trust_types: tuple[str, ...]) -> Any:
             _check_sizes(tree, source)
             _check_states(tree)
             model = tree.construct()
-        contents.check(model)
+        state_validation.check(model)
         return model
     except ModelportError:
         raise

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import trees
-from .steps import held
+from modelport_plugins.sklearn import tree_validation
+from modelport_plugins.sklearn.traversal import held
 
 _BITSET = 256
 """Categories that boosting on histograms tells apart."""
@@ -28,7 +28,7 @@ def check(model: Any) -> None:
     from sklearn.tree._tree import Tree
 
     checks: tuple[tuple[Any, Callable[[Any], None]], ...] = (
-        (Tree, trees.check_nodes),
+        (Tree, tree_validation.check_nodes),
         (BaseHistGradientBoosting, _check_histograms),
         ((neighbors.KDTree, neighbors.BallTree), _check_ball_or_box),
         (NeighborsBase, _check_points),
@@ -45,7 +45,7 @@ def check(model: Any) -> None:
     )
     items = list(held(model))
     for item in items:
-        trees.check_width(item)
+        tree_validation.check_width(item)
     for kind, one in checks:  # one kind after the other: the last runs what the others have found harmless
         for item in items:
             if isinstance(item, kind):
@@ -98,7 +98,7 @@ def _check_histograms(model: Any) -> None:
     seen = model.n_features_in_ if model._preprocessor is None else _columns_after(model._preprocessor)
     _require(seen == width, "the boosting has other features than bins")
     for predictor in (one for rounds in model._predictors for one in rounds):
-        trees.check_predictor(predictor, width, categorical)
+        tree_validation.check_predictor(predictor, width, categorical)
 
 
 def _columns_after(preprocessor: Any) -> int:

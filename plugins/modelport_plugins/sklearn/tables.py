@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from modelport import TensorSpec
-
-from . import categories
-from .steps import handed_on, last_step
+from modelport_plugins.sklearn import categories
+from modelport_plugins.sklearn.traversal import handed_on, last_step
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from modelport import Signature, TensorSpec
-
-from . import borders, histograms, learnt
-from .categories import UNKNOWN
-from .inputs import is_text
-from .steps import first_step, takes_missing
-from .tables import column_names, first_steps, is_dict_vectorizer, keys_of, table_of
+from modelport_plugins.sklearn import decision_boundary, hist_gradient_boosting, preprocessing_samples
+from modelport_plugins.sklearn.categories import UNKNOWN
+from modelport_plugins.sklearn.inputs import is_text
+from modelport_plugins.sklearn.tables import column_names, first_steps, is_dict_vectorizer, keys_of, table_of
+from modelport_plugins.sklearn.traversal import first_step, takes_missing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,7 +68,7 @@ def _whole(values: Array, spec: TensorSpec) -> Array:
 
 def _known_columns(model: Any, generator: Generator) -> dict[str, Array]:
     known: dict[str, Array] = {}
-    for step, names in sorted(first_steps(model), key=lambda pair: not learnt.strict(pair[0])):
+    for step, names in sorted(first_steps(model), key=lambda pair: not preprocessing_samples.strict(pair[0])):
         if is_dict_vectorizer(step):
             return _dictionaries(step, generator)
         columns = names or column_names(model) or []
@@ -106,11 +105,11 @@ def _matrix(model: Any, spec: TensorSpec, generator: Generator) -> Array | None:
         values = _known(step, width, generator, double=spec.dtype == "float64")
         if values is not None and values.shape[1] == width:
             values = _whole(_for_the_rest(model, step, values), spec)
-            return borders.near(model, _typed(values, spec), generator)
+            return decision_boundary.near(model, _typed(values, spec), generator)
     if not spec.dtype.startswith("float"):
         return None
     rows = generator.standard_normal((ROWS, width)).astype(spec.dtype)
-    moved = borders.near(model, rows, generator)
+    moved = decision_boundary.near(model, rows, generator)
     return None if moved is rows else moved
 
 
@@ -132,7 +131,7 @@ def _known(step: Any, width: int, generator: Generator, *, double: bool) -> Arra
 
     if is_text(step):
         return _texts(list(step.vocabulary_), generator)
-    around = learnt.rows(step, width, generator)
+    around = preprocessing_samples.rows(step, width, generator)
     if around is not None:
         return around
     if hasattr(step, "n_categories_"):
@@ -140,9 +139,11 @@ def _known(step: Any, width: int, generator: Generator, *, double: bool) -> Arra
     if hasattr(step, "X_thresholds_"):
         return _within(step.X_thresholds_, step.out_of_bounds != "raise", generator)
     trees = [inner.tree_ for inner in _inner(step) if hasattr(getattr(inner, "tree_", None), "threshold")]
-    trees += histograms.trees(step)
+    trees += hist_gradient_boosting.trees(step)
     if trees:
-        matrix = histograms.with_categories(step, _around_thresholds(trees, width, generator, double), generator)
+        matrix = hist_gradient_boosting.with_categories(
+            step, _around_thresholds(trees, width, generator, double), generator
+        )
         if takes_missing(step):
             matrix[generator.random(matrix.shape) < 0.05] = np.nan
         return matrix
@@ -175,15 +176,15 @@ def _around_thresholds(trees: list[Any], width: int, generator: Generator, doubl
     thresholds = np.concatenate([tree.threshold for tree in trees])
     matrix = np.empty((ROWS, width))
     for feature in range(width):
-        learnt = thresholds[
+        known = thresholds[
             (features == feature) & np.isfinite(thresholds)
         ]  # infinity parts missing from present values
-        if not len(learnt):
+        if not len(known):
             matrix[:, feature] = generator.standard_normal(ROWS)
             continue
-        chosen = generator.choice(learnt, ROWS)
+        chosen = generator.choice(known, ROWS)
         chosen = chosen if double else chosen.astype(np.float32)
-        spread = (np.ptp(learnt) or abs(chosen[0]) or 1.0) * 0.1 * generator.standard_normal(ROWS)
+        spread = (np.ptp(known) or abs(chosen[0]) or 1.0) * 0.1 * generator.standard_normal(ROWS)
         beside = [chosen, np.nextafter(chosen, np.inf), np.nextafter(chosen, -np.inf), chosen.astype(np.float32)]
         matrix[:, feature] = np.choose(generator.integers(0, 5, ROWS), [*beside, chosen + spread])
     return matrix
