@@ -6,6 +6,8 @@ are imported before.
 
 from __future__ import annotations
 
+from modelport.version import __version__ as __version__
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from modelport.spec import Detection, Framework, Option, Options, hookimpl
     from modelport.workbench.planning import plan
 
-__version__ = "0.1.0"
 
 _HOMES = {
     "Conversion": "pipeline",

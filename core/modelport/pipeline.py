@@ -8,30 +8,31 @@ import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import onnx
 import onnx_ir as ir
 
-from modelport import __version__, artifact, check, opset, report, session
+from modelport import artifact, check, opset, report, session
 from modelport.data import preprocessing, sample_files
 from modelport.delivery.targets import check_target
 from modelport.delivery.workspace import Workspace
 from modelport.errors import ModelportError, UnsupportedOps
-from modelport.job import Job
-from modelport.loading.open_model import OpenModel, find_plugin, signature_of
+from modelport.loading.open_model import OpenModel, Source, find_plugin, signature_of
 from modelport.options import split_options
 from modelport.plugins import Plugin, registry, version_of
-from modelport.proof import stage
-from modelport.proof.case_judge import Observations
-from modelport.proof.cases import generated
+from modelport.proof import stage as proof
+from modelport.proof.cases.generated import sizes_in
 from modelport.proof.other_evaluations import OtherEvaluations
-from modelport.proof.tolerance import SECONDS
+from modelport.proof.tolerance import SECONDS, tolerance_for
+from modelport.request import Exported, Loaded, Request, Task, Translated
 from modelport.safety.memory import limited
-from modelport.signature import parse_inputs
+from modelport.signature import Signature, parse_inputs
 from modelport.spec import HUB, Options
 from modelport.stages import Progress
+from modelport.version import __version__
 
 _HUB_FILE = "model.onnx"
 _EXAMPLE_SIZE = 512
@@ -51,7 +52,7 @@ class Conversion:
     report: report.Report
     _load: Callable[[], Any] = field(repr=False)
 
-    @property
+    @cached_property
     def model(self) -> Any:
         """The result as its framework's users expect it, such as `onnx.ModelProto`; read from `path` when first asked for."""
         return self._load()
@@ -107,22 +108,15 @@ def convert(
     Raises:
         ModelportError: one of `modelport.errors`; its attribute `report` holds the report so far. Nothing is left at the target.
     """
-    request = {
-        "opset": opset,
-        "verify": verify,
-        "seconds": proof_seconds,
-        "rtol": rtol,
-        "atol": atol,
-        "external": external_data,
-        "optimize": optimize,
-        "force": force,
-    }
+    request = Request(
+        source, to, Path(output) if output else None, from_, tuple(inputs), samples, opset, rtol, atol, verify, options or {},
+        proof_seconds, external_data, optimize, force,
+    )  # fmt: skip
     record = report.Report(source=_describe(source), modelport=__version__, target=str(output) if output else None)
     try:
         with limited(memory):
             given = Options(factory=factory, trust=trust, trust_types=tuple(trust_types))
-            job = _prepare(source, to, output, from_, inputs, samples, given, options or {}, request, record, progress)
-            conversion = _run(job, source, Path(output) if output else None)
+            conversion = _run(_prepare(request, given, record, progress))
         record.status = "delivered"
     except BaseException as error:
         record.error = report.failure(error)
@@ -133,116 +127,123 @@ def convert(
     return conversion
 
 
-def _prepare(
-    source: Any, to: str | None, output: Any, from_: str | None, inputs: Sequence[str], samples: Any, given: Options,
-    options: Mapping[str, Any], request: Mapping[str, Any], record: report.Report, progress: Progress | None,
-) -> Job:  # fmt: skip
+def _prepare(request: Request, given: Options, record: report.Report, progress: Progress | None) -> Task:
     """Read everything the user said, before any work is done."""
-    specs, examples = parse_inputs(inputs)
-    if request["opset"] is not None:
-        opset.validate(request["opset"])
+    specs, examples = parse_inputs(request.inputs)
+    if request.opset is not None:
+        opset.validate(request.opset)
     start = time.perf_counter()
-    origin = find_plugin(source, from_)
+    origin = find_plugin(request.source, request.from_)
     record.stages.append(report.Stage("detect", time.perf_counter() - start))
     origin.require("to_onnx")
-    target = _find_target(to, output)
+    target = _find_target(request.to, request.output)
     if target.key != HUB:
         target.require("from_onnx")
-    if output:
-        where = Path(output)
-        check_target(where, folder=target.framework.folder, source=source, reads=[samples], force=request["force"])
-    user = sample_files.read(samples) if samples is not None else None
-    mine, theirs = split_options([origin.framework, target.framework], options)
-    common = replace(given, values=mine, inputs=specs, examples=examples, samples=user.specs if user else ())
+    if request.output:
+        folder = target.framework.folder
+        check_target(request.output, folder=folder, source=request.source, reads=[request.samples], force=request.force)
+    user = sample_files.read(request.samples) if request.samples is not None else None
+    mine, theirs = split_options([origin.framework, target.framework], request.options)
+    options = replace(given, values=mine, inputs=specs, examples=examples, samples=user.specs if user else ())
     record.route = [key for key, _ in itertools.groupby([origin.key, HUB, target.key])]
     record.versions = _versions(origin, target)
-    record.notes = common.notes
-    their_options = Options(theirs, trust=given.trust, notes=common.notes)
-    return Job(request, record, origin, target, common, their_options, user, progress, source)
+    record.notes = options.notes
+    target_options = Options(theirs, trust=given.trust, notes=options.notes)
+    return Task(request, record, progress, origin, target, options, target_options, user)
 
 
-def _run(job: Job, source: Any, output: Path | None) -> Conversion:
-    record = job.report
-    direct = job.target.key == HUB
-    name = _HUB_FILE if direct else f"model{(*job.target.framework.suffixes, '')[0]}"
-    with Workspace(output, name, force=job.request["force"]) as workspace:
-        path = workspace.path if direct else workspace.scratch(_HUB_FILE)
-        loaded = isinstance(source, str | Path)
-        _load(job, source)
-        files = _export(job, path)
-        if not direct:
-            _require_expressible(job, path)
-        with job.stage("check"):
-            check.check_model(path, opset=record.opset or 0, signature=job.signature)
-        if job.request["verify"]:
-            stage.observe(job, path)
-        if loaded:  # so that the weights are not in memory twice once ONNX Runtime reads them
-            job.model = None
-            gc.collect()
-        with job.stage("open"):
-            opened = session.open_session(path, exact=True, fall_back=True)
+def _run(task: Task) -> Conversion:
+    request, record = task.request, task.report
+    name = _HUB_FILE if task.direct else f"model{(*task.target.framework.suffixes, '')[0]}"
+    with Workspace(request.output, name, force=request.force) as workspace:
+        loaded = _load(task)
+        exported = _export(task, loaded, workspace.path if task.direct else workspace.scratch(_HUB_FILE))
+        if not task.direct:
+            _require_expressible(task, exported)
+        with task.stage("check"):
+            check.check_model(exported.path, opset=exported.opset, signature=loaded.signature)
+        seen = proof.observe_source(task, loaded, exported) if request.verify else None
+        loaded.source.release()  # so that the weights are not in memory twice once ONNX Runtime reads them
+        evaluations = OtherEvaluations(exported.path)
+        with task.stage("open"):
+            opened = session.open_session(exported.path, exact=True, fall_back=True)
             if not opened.providers:
                 record.notes.append(f"ONNX Runtime has no kernel for the model: {opened.engine} runs it")
-        evaluations = OtherEvaluations(path)
-        if job.request["verify"]:
-            with job.stage("prove"):
-                stage.prove_hub(job, opened, evaluations)
-        hub = None if direct else stage.hub_answers(job, opened)
-        result: Any = None
-        if not direct:
-            del opened  # so that its weights make room for the target's
-            gc.collect()
-            files, result = _translate(job, path, hub, workspace, evaluations)
-        return _deliver(job, workspace, files, result)
+        hub = None
+        if seen is not None:
+            with task.stage("prove"):
+                hub = proof.prove_hub(task, loaded, seen, opened, evaluations)
+        if task.direct:
+            return _deliver(task, workspace, Translated(exported.files, None))
+        del opened  # so that its weights make room for the target's
+        gc.collect()
+        translated = _translate(task, loaded, exported, workspace)
+        if seen is not None and hub is not None:
+            candidate = OpenModel(task.target, translated.model, loaded.signature, task.target_options, None)
+            with task.stage("prove"):
+                proof.prove_target(task, loaded, seen, hub, candidate, evaluations)
+        return _deliver(task, workspace, translated)
 
 
-def _load(job: Job, source: Any) -> None:
-    if isinstance(source, str | Path):
-        path = Path(source)
-        with job.stage("load"):
-            job.report.source_sha256 = artifact.sha256(path)
-            job.model = job.source.call("load", source=path, options=job.options)
+def _load(task: Task) -> Loaded:
+    record, path = task.report, task.request.path
+    if path is None:
+        model = task.request.source
     else:
-        job.model = source
-    with job.stage("signature"):
-        job.signature = signature_of(job.source, job.model, job.options)
-        if job.samples is not None:
-            job.samples.preprocessing = preprocessing.stored(source, job.source.key)
-            sizes = generated.sizes_in(job.signature, sample_files.fit(job.samples, job.signature))
-            capped = {symbol: min(size, _EXAMPLE_SIZE) for symbol, size in sizes.items()}
-            job.signature = job.signature.refined_by((), {**capped, **job.signature.examples})
-    job.report.inputs = [str(spec) for spec in job.signature.inputs]
-    job.report.outputs = [str(spec) for spec in job.signature.outputs]
+        with task.stage("load"):
+            record.source_sha256 = artifact.sha256(path)
+            model = task.source.call("load", source=path, options=task.options)
+    with task.stage("signature"):
+        signature = signature_of(task.source, model, task.options)
+        fitted = None
+        if task.samples is not None:
+            stored = preprocessing.stored(task.request.source, task.source.key)
+            fitted = sample_files.fit(replace(task.samples, preprocessing=stored), signature)
+            signature = _sized_as(fitted, signature)
+    record.inputs = [str(spec) for spec in signature.inputs]
+    record.outputs = [str(spec) for spec in signature.outputs]
+    tolerance = tolerance_for(task.request.rtol, task.request.atol, tuple(spec.dtype for spec in signature.inputs))
+    return Loaded(Source(OpenModel(task.source, model, signature, task.options, path)), fitted, tolerance)
 
 
-def _export(job: Job, path: Path) -> list[Path]:
-    wanted = job.request["opset"] or opset.DEFAULT_OPSET
-    with job.stage("export"):
-        job.report.warnings.extend(registry().contributions(job.source.key))
-        exported = job.source.call(
-            "to_onnx", model=job.model, signature=job.signature, opset=wanted, options=job.options
+def _sized_as(samples: Mapping[str, Any], signature: Signature) -> Signature:
+    """Return the signature with the samples' sizes as its examples, unless the user gave others."""
+    sizes = {symbol: min(size, _EXAMPLE_SIZE) for symbol, size in sizes_in(signature, samples).items()}
+    return signature.refined_by((), {**sizes, **signature.examples})
+
+
+def _export(task: Task, loaded: Loaded, path: Path) -> Exported:
+    request, record = task.request, task.report
+    wanted = request.opset or opset.DEFAULT_OPSET
+    with task.stage("export"):
+        record.warnings.extend(registry().contributions(task.source.key))
+        exported = task.source.call(
+            "to_onnx",
+            model=loaded.source.opened.model,
+            signature=loaded.signature,
+            opset=wanted,
+            options=task.options,
         )
         current = opset.opset_of(exported)
-        if job.source.key == HUB and job.request["opset"] is None and current is not None:
+        if task.source.key == HUB and request.opset is None and current is not None:
             wanted = current
         exported = opset.to_opset(exported, wanted)
-    job.report.opset = wanted
-    if level := job.request["optimize"]:
-        from modelport.workbench.optimize.levels import optimized
+    record.opset = wanted
+    if request.optimize:
+        from modelport.optimization.levels import optimized
 
-        with job.stage("optimize"):
-            exported = optimized(exported, level, path.parent, job.report.notes)
-    with job.stage("write"):
-        files = artifact.write_onnx(exported, path, job.request["external"])
-    return files
+        with task.stage("optimize"):
+            exported = optimized(exported, request.optimize, path.parent, record.notes)
+    with task.stage("write"):
+        return Exported(path, artifact.write_onnx(exported, path, request.external_data), wanted)
 
 
-def _require_expressible(job: Job, path: Path) -> None:
+def _require_expressible(task: Task, exported: Exported) -> None:
     """Refuse operators that the target cannot express, all of them at once, before any time goes into checks and proofs."""
-    if not job.target.has("plan"):
+    if not task.target.has("plan"):
         return
-    with job.stage("plan"):
-        planned = job.target.call("plan", model=ir.load(path), options=job.target_options)
+    with task.stage("plan"):
+        planned = task.target.call("plan", model=ir.load(exported.path), options=task.target_options)
     lines = [
         f"{op.domain}.{op.operator}{f' (version {op.version})' if op.version else ''}, node {name!r}: {op.reason}"
         for op in planned
@@ -251,56 +252,43 @@ def _require_expressible(job: Job, path: Path) -> None:
     ]
     if lines:
         raise UnsupportedOps(
-            lines, where=job.report.source, remedy=f"replace these operators: {job.target.title} has no form for them"
+            lines, where=task.report.source, remedy=f"replace these operators: {task.target.title} has no form for them"
         )
 
 
-def _translate(
-    job: Job,
-    path: Path,
-    hub: Observations | None,
-    workspace: Workspace,
-    evaluations: OtherEvaluations,
-) -> tuple[list[Path], Any]:
-    """Carry the proven ONNX file on to the target, and prove the saved and reloaded result against ONNX and the source."""
-    target, options = job.target, job.target_options
-    with job.stage("translate"):
-        model = target.call("from_onnx", model=ir.load(path), options=options, samples=stage.user_samples(job))
-    files = [workspace.path]
-    if target.has("save"):
-        with job.stage("write"):
-            files = list(target.call("save", model=model, path=workspace.path, options=options))
-            if target.has("load"):
-                model = None  # so that the weights are not in memory twice
-                gc.collect()
-                model = target.call("load", source=workspace.path, options=options)
-    if hub is not None:
-        candidate = OpenModel(target, model, job.signature, options, None)
-        with job.stage("prove"):
-            stage.prove_target(job, candidate, hub, evaluations)
-    return files, model
+def _translate(task: Task, loaded: Loaded, exported: Exported, workspace: Workspace) -> Translated:
+    """Carry the proven ONNX file on to the target, saved and reloaded where the target's framework has files."""
+    target, options = task.target, task.target_options
+    with task.stage("translate"):
+        model = target.call("from_onnx", model=ir.load(exported.path), options=options, samples=loaded.samples)
+    if not target.has("save"):
+        return Translated([workspace.path], model)
+    with task.stage("write"):
+        files = list(target.call("save", model=model, path=workspace.path, options=options))
+        if target.has("load"):
+            model = None  # so that the weights are not in memory twice
+            gc.collect()
+            model = target.call("load", source=workspace.path, options=options)
+    return Translated(files, model)
 
 
-def _deliver(job: Job, workspace: Workspace, files: Sequence[Path], result: Any) -> Conversion:
-    record = job.report
-    direct = job.target.key == HUB
-    with job.stage("deliver"):
-        if direct:
-            level = job.request["optimize"]
-            artifact.append_provenance(
-                files[0], artifact.provenance_of(record) | ({"optimized": level} if level else {})
-            )
-        record.size_bytes = artifact.size_of(files)
-        delivered = workspace.deliver(files)
+def _deliver(task: Task, workspace: Workspace, result: Translated) -> Conversion:
+    record, level = task.report, task.request.optimize
+    with task.stage("deliver"):
+        if task.direct:
+            facts = artifact.provenance_of(record) | ({"optimized": level} if level else {})
+            artifact.append_provenance(result.files[0], facts)
+        record.size_bytes = artifact.size_of(result.files)
+        delivered = workspace.deliver(result.files)
         record.files = [str(path) for path in delivered] if workspace.target else []
         record.replaced = [str(path) for path in workspace.replaced]
-        if workspace.target is None:
-            model = onnx.load(str(files[0])) if direct else result
+        if task.direct and workspace.target is None:  # the file goes with the workspace
+            model = onnx.load(str(result.files[0]))
             return Conversion(None, record, lambda: model)
     path = workspace.target
-    if direct:
+    if task.direct:
         return Conversion(path, record, lambda: onnx.load(str(path)))
-    return Conversion(path, record, lambda: result)
+    return Conversion(path, record, lambda: result.model)
 
 
 def _find_target(to: str | None, output: Any) -> Plugin:

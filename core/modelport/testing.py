@@ -215,5 +215,7 @@ def _arrays(plugin: Plugin, model: Any, signature: Signature) -> dict[str, Any]:
         if plugin.has("samples")
         else None
     )
-    slot = next(iter(generated.plan(signature, {}, plugin=source).required))
-    return dict(next(iter(slot.alternatives)).inputs)
+    slots = (
+        part for part in generated.plan(signature, {}, plugin=source).minimum() if isinstance(part, generated.Slot)
+    )
+    return dict(next(iter(next(slots).alternatives)).inputs)

@@ -108,13 +108,14 @@ def test_without_proof_the_model_is_checked_all_the_same(convert: Convert, targe
     assert not target.exists()
 
 
-def test_the_users_samples_are_what_it_is_proven_with(convert: Convert) -> None:
+def test_the_users_samples_are_what_it_is_proven_with_first(convert: Convert) -> None:
     rows = np.arange(40, dtype=np.float32).reshape(10, 4)
     net = Net(model())
     convert(net, samples=rows)
     assert net.calls[0]["x"].tolist() == rows.tolist()
     known = {tuple(row) for row in rows.tolist()}
-    assert all(tuple(row) in known for call in net.calls for row in call["x"].tolist())
+    asked = [all(tuple(row) in known for row in call["x"].tolist()) for call in net.calls]
+    assert asked.index(False) >= 3
 
 
 def test_the_plugins_samples_are_what_it_is_proven_with(convert: Convert) -> None:

@@ -42,7 +42,7 @@ def verify(a: Path, b: Path, from_a: str | None, from_b: str | None, as_json: bo
            **rest: Any) -> None:  # fmt: skip
     """Compare the models A and B on the same inputs; A is the reference. The exit status is 0 when they agree, else 5."""
     from modelport.cli.output import print_json, print_proof
-    from modelport.proof import equivalence
+    from modelport.proof.judge import require
     from modelport.proof.verification import verify as run
 
     proof = run(a, b, from_=(from_a, from_b), **rest)
@@ -50,4 +50,4 @@ def verify(a: Path, b: Path, from_a: str | None, from_b: str | None, as_json: bo
         print_json(proof)
     if not quiet:
         print_proof(proof)
-    equivalence.require(proof, where=f"{a}, {b}")
+    require(proof, where=f"{a}, {b}")

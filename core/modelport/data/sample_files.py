@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -22,6 +23,7 @@ _UNNAMED = "samples"
 """The name under which a lone array (an .npy file, a folder of images) is kept: it belongs to a model's only input."""
 
 
+@dataclass(frozen=True)
 class Samples:
     """Samples as the user gave them: arrays by name, before they are fitted to a model.
 
@@ -33,9 +35,11 @@ class Samples:
         preprocessing: what is done to the images; None scales and stretches them to what the model's input says.
     """
 
-    def __init__(self, columns: Columns, *, table: bool, where: str, images: Sequence[Path] = ()) -> None:
-        self.columns, self.table, self.where, self.images = columns, table, where, tuple(images)
-        self.preprocessing: Preprocessing | None = None
+    columns: Columns
+    table: bool
+    where: str
+    images: Sequence[Path] = ()
+    preprocessing: Preprocessing | None = None
 
     @property
     def specs(self) -> tuple[TensorSpec, ...]:
@@ -60,10 +64,11 @@ def read(samples: Any) -> Samples:
         return _read_paths(samples)
     if isinstance(samples, Mapping):
         columns = {str(name): _as_array(value) for name, value in samples.items()}
-        return Samples(columns, table=all(array.ndim == 1 for array in columns.values()), where="samples")
+        return Samples(columns=columns, table=all(array.ndim == 1 for array in columns.values()), where="samples")
     if hasattr(samples, "columns") and hasattr(samples, "__getitem__"):
-        return Samples({str(name): _as_array(samples[name]) for name in samples.columns}, table=True, where="samples")
-    return Samples({_UNNAMED: _as_array(samples)}, table=False, where="samples")
+        named = {str(name): _as_array(samples[name]) for name in samples.columns}
+        return Samples(columns=named, table=True, where="samples")
+    return Samples(columns={_UNNAMED: _as_array(samples)}, table=False, where="samples")
 
 
 def fit(samples: Samples, signature: Signature) -> Columns:

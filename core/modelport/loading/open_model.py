@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,6 +53,10 @@ class OpenModel:
         )
         return values
 
+    def run_in_double(self, arrays: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Run the model in float64, where its framework can; any exception means that it cannot."""
+        return self.plugin.run_in_double(self.model, self.signature, arrays, self.options)
+
     def is_stateless(self, arrays: Mapping[str, Any]) -> bool:
         """Whether the model is known to keep nothing between calls; the arrays are inputs that it admits."""
         return self.plugin.is_stateless(self.model, self.signature, arrays, self.options)
@@ -70,6 +75,42 @@ class OpenModel:
         if not self.plugin.has("samples"):
             return None
         return self.plugin.call("samples", model=self.model, signature=self.signature, seed=seed)
+
+
+class Source:
+    """The model that a conversion starts from: released to make room, and loaded again when it is asked for.
+
+    Args:
+        opened: the model; one in memory stays with the caller and is not released.
+    """
+
+    def __init__(self, opened: OpenModel) -> None:
+        self._unloaded = replace(opened, model=None)
+        self._opened: OpenModel | None = opened
+
+    @property
+    def plugin(self) -> Plugin:
+        """Of the framework that it belongs to."""
+        return self._unloaded.plugin
+
+    @property
+    def signature(self) -> Signature:
+        """With the user's --input applied."""
+        return self._unloaded.signature
+
+    @property
+    def opened(self) -> OpenModel:
+        """The model, loaded again where it was released."""
+        if self._opened is None:
+            model = self.plugin.call("load", source=self._unloaded.path, options=self._unloaded.options)
+            self._opened = replace(self._unloaded, model=model)
+        return self._opened
+
+    def release(self) -> None:
+        """Give up a model that can be loaded again, so that its weights are not in memory twice."""
+        if self._unloaded.path is not None:
+            self._opened = None
+            gc.collect()
 
 
 def open_model(

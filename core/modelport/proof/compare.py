@@ -6,7 +6,7 @@ Outputs are compared as they are, never up to a permutation or a reshape.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelport.proof.tolerance import Tolerance, epsilon
-from modelport.report import RATIO_EDGES, Figures
+from modelport.report import RATIO_EDGES, CaseResult, Figures
 
 ROUNDINGS = 64
 """Machine epsilons of an output's magnitude that two right answers may always be apart, however little it varies."""
@@ -57,6 +57,30 @@ class Allowance:
 
 
 STRICT = Allowance()
+
+
+def compare_outputs(
+    expected: Mapping[str, Any],
+    got: Mapping[str, Any],
+    tolerance: Tolerance,
+    allowances: Mapping[str, Allowance],
+) -> list[Figures]:
+    """Compare all outputs of one case, by name; those that one side lacks are failures.
+
+    Args:
+        expected, got: the reference's and the candidate's values.
+        tolerance: for floats.
+        allowances: what is known of the reference, by output.
+    """
+    figures = [
+        compare(name, value, got[name], tolerance, allowances.get(name, STRICT))
+        if name in got
+        else Figures(name, 0, reason="the output is missing")
+        for name, value in expected.items()
+    ]
+    return figures + [
+        Figures(name, 0, reason="the reference has no such output") for name in got if name not in expected
+    ]
 
 
 def compare(output: str, expected: Any, got: Any, tolerance: Tolerance, allowance: Allowance = STRICT) -> Figures:
@@ -227,6 +251,15 @@ def merge(output: str, group: Sequence[Figures]) -> Figures:
 
 def _sums(counts: Sequence[Sequence[int]]) -> list[int] | None:
     return [sum(column) for column in zip(*counts, strict=True)] or None
+
+
+def over_all(results: Iterable[CaseResult]) -> list[Figures]:
+    """Combine the figures of all cases, output by output."""
+    by_output: dict[str, list[Figures]] = {}
+    for result in results:
+        for figures in result.outputs:
+            by_output.setdefault(figures.output, []).append(figures)
+    return [merge(output, group) for output, group in by_output.items()]
 
 
 def _cosine(e: NDArray[Any], g: NDArray[Any]) -> float | None:

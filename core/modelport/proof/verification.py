@@ -7,15 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import onnx
 
 from modelport.data import preprocessing, sample_files
 from modelport.errors import InvalidSignature
 from modelport.loading.open_model import OpenModel, open_model
-from modelport.proof import equivalence
 from modelport.proof.cases import generated
-from modelport.proof.cases.case import Reach
+from modelport.proof.cases.case import Plan, Reach
+from modelport.proof.judge import judge, with_declined
+from modelport.proof.observe import Recorded, Runner, follow, observe
 from modelport.proof.other_evaluations import OtherEvaluations
+from modelport.proof.second_look import Recourse
 from modelport.proof.tolerance import SECONDS, tolerance_for
 from modelport.report import Proof
 from modelport.safety.memory import limited
@@ -76,49 +79,49 @@ def _verify(
     options = replace(options, samples=user.specs if user else ())
     left, right = (open_model(source, from_=key, options=options) for source, key in zip((a, b), from_, strict=True))
     if user is not None:
-        user.preprocessing = preprocessing.stored(a, left.plugin.key) or preprocessing.stored(b, right.plugin.key)
+        stored = preprocessing.stored(a, left.plugin.key) or preprocessing.stored(b, right.plugin.key)
+        user = replace(user, preprocessing=stored)
     notes: list[str] = []
     to_right = match("inputs", left.signature.inputs, right.signature.inputs, notes)
     to_left = match_outputs(left.signature, right.signature, notes)
     plan = _plan(left, right, to_right, user)
-    plan.notes.extend(notes)
 
     def candidate(arrays: Mapping[str, Any]) -> Mapping[str, Any]:
         return to_left(right.run({to_right[name]: array for name, array in arrays.items()}))
 
-    def admitted(arrays: Mapping[str, Any]) -> Mapping[str, Any]:
-        candidate(arrays)  # what raises here is left out, as what the reference itself refuses
-        return left.run(arrays)
+    recorded = Recorded(candidate)
 
-    # nothing is converted to a framework without from_onnx: what its model refuses is no input, whichever side it is on
-    run = left.run if right.plugin.has("from_onnx") else admitted
-    seen = equivalence.observe(left.title, run, plan, seconds=seconds, stateless=left.is_stateless)
-    tolerance = tolerance_for(*tolerances, tuple(spec.dtype for spec in left.signature.inputs))
-    recourse = _recourse(left, right, to_right, to_left)
+    def admitted(arrays: Mapping[str, Any]) -> Mapping[str, Any]:
+        recorded(arrays)  # what raises here is left out, as what the reference itself refuses
+        return left.run(arrays)
 
     def steady(arrays: Mapping[str, Any]) -> bool:
         return right.is_stateless({to_right[name]: array for name, array in arrays.items()})
 
-    proof = equivalence.judge(
-        seen, right.title, candidate, tolerance, seconds=seconds, recourse=recourse, stateless=steady
-    )
-    return equivalence.with_declined(proof, seen, candidate) if left.plugin.key == HUB else proof
+    # nothing is converted to a framework without from_onnx: what its model refuses is no input, whichever side it is on
+    run = left.run if right.plugin.has("from_onnx") else admitted
+    seen = observe(left.title, run, plan, seconds=seconds, stateless=left.is_stateless)
+    cases = [answer.case for answer in seen.answers]
+    answered = follow(right.title, candidate, cases, seconds=seconds, stateless=steady, recorded=recorded)
+    tolerance = tolerance_for(*tolerances, tuple(spec.dtype for spec in left.signature.inputs))
+    proof = judge(seen, answered, tolerance, _recourse(left, right, to_right, to_left))
+    proof = msgspec.structs.replace(proof, notes=[*notes, *proof.notes])
+    if left.plugin.key != HUB:
+        return proof
+    return with_declined(proof, follow(right.title, candidate, seen.declined, seconds=seconds))
 
 
 def _recourse(
     left: OpenModel, right: OpenModel, to_right: Mapping[str, str], to_left: Callable[[Mapping[str, Any]], Any]
-) -> equivalence.Recourse:
+) -> Recourse:
     """Return what decides in doubt: the reference in float64, and other evaluations of the side that is an ONNX file."""
     mine, theirs = (_evaluations(side) for side in (left, right))
 
     def renamed(arrays: Mapping[str, Any]) -> dict[str, Any]:
         return {to_right[name]: array for name, array in arrays.items()}
 
-    def running(run: equivalence.Runner) -> equivalence.Runner:
+    def running(run: Runner) -> Runner:
         return lambda arrays: to_left(run(renamed(arrays)))
-
-    def in_double(side: OpenModel) -> equivalence.Runner:
-        return lambda arrays: side.plugin.run_in_double(side.model, side.signature, arrays, side.options)
 
     def tied(arrays: Mapping[str, Any], output: str, expected: Any, got: Any) -> Any:
         if mine or theirs is None:
@@ -126,11 +129,11 @@ def _recourse(
         names = to_left({spec.name: spec.name for spec in right.signature.outputs})
         return theirs.tied(renamed(arrays), names.get(output, output), expected, got)
 
-    return equivalence.Recourse(
-        in_double=mine.in_double if mine else in_double(left),
+    return Recourse(
+        in_double=mine.in_double if mine else left.run_in_double,
         tied=tied,
         again=left.run,
-        candidate_in_double=None if theirs else running(in_double(right)),
+        candidate_in_double=None if theirs else running(right.run_in_double),
         exact=running(theirs.in_double) if theirs else None,
         others=[(title, running(run)) for title, run in theirs.runners] if theirs else (),
         references=mine.runners if mine else (),
@@ -145,9 +148,7 @@ def _evaluations(side: OpenModel) -> OtherEvaluations | None:
     return OtherEvaluations(source) if isinstance(source, Path | onnx.ModelProto) else None
 
 
-def _plan(
-    left: OpenModel, right: OpenModel, to_right: Mapping[str, str], user: sample_files.Samples | None
-) -> generated.Plan:
+def _plan(left: OpenModel, right: OpenModel, to_right: Mapping[str, str], user: sample_files.Samples | None) -> Plan:
     theirs_domains = right.domains.renamed({theirs: mine for mine, theirs in to_right.items()})
     domains = left.domains.joined(theirs_domains) if left.domains else theirs_domains
     signature = _common(left.signature, right.signature, to_right)

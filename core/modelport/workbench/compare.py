@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ from modelport.data import images, sample_files
 from modelport.data.sample_files import Samples
 from modelport.errors import BadInput, InvalidSignature
 from modelport.loading.open_model import OpenModel, open_model
-from modelport.proof import equivalence
+from modelport.proof.compare import compare as compare_output
+from modelport.proof.compare import over_all
+from modelport.proof.tolerance import Tolerance
 from modelport.proof.verification import match, match_outputs
 from modelport.report import CaseResult, Figures
 from modelport.signature import parse_inputs
@@ -174,7 +176,7 @@ def compare(
     start = time.perf_counter()
     notes: list[str] = []
     if given.images:
-        given.preprocessing = data.choose(preprocess, opened)
+        given = replace(given, preprocessing=data.choose(preprocess, opened))
         if given.preprocessing is None:
             notes.append(
                 "no preprocessing was given: images are stretched to the input's size, pixels scaled to [0, 1]"
@@ -257,7 +259,7 @@ def _like(expected: Mapping[str, Any], values: Mapping[str, Any]) -> Mapping[str
 
 
 def _figures(name: str, expected: Any, values: Mapping[str, Any]) -> Figures:
-    return equivalence.compare(name, expected, values[name], equivalence.Tolerance())
+    return compare_output(name, expected, values[name], Tolerance())
 
 
 def _scores(
@@ -337,7 +339,7 @@ def _agreement(
         topk=float(np.mean(shared)) if scores else None,
         max_difference=max(differences),
         flips=sum(each.flips for group in figures for each in group),
-        outputs=equivalence.over_all(cases),
+        outputs=over_all(cases),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,7 @@ def run(
     start = time.perf_counter()
     notes: list[str] = []
     steps = _steps(preprocess, opened, store, notes, images_given=bool(given.images))
-    given.preprocessing = steps
+    given = replace(given, preprocessing=steps)
     frame = images.frame_of(opened.signature, steps, natural=True) if given.images else None
     labelled = list(data.answers(opened, given))
     outputs = [values for _, values in labelled]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,7 @@ def test_images_may_be_given_one_by_one(images: Path) -> None:
 
 def test_images_are_prepared_as_the_samples_say(images: Path) -> None:
     samples = read(images)
-    samples.preprocessing = parse("minus1to1")
+    samples = replace(samples, preprocessing=parse("minus1to1"))
 
     found = fit(samples, signature("x:float32[N,4,5,3]"))["x"]
 

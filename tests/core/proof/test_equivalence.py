@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import ml_dtypes
@@ -10,11 +11,21 @@ import numpy as np
 import pytest
 
 from modelport.errors import FrameworkNotInstalled, NotEquivalent, ProofIncomplete, SourceUnreadable
-from modelport.proof.cases.generated import Case, Plan, Slot
-from modelport.proof.equivalence import Observations, Tolerance, compare, judge, observe, require
+from modelport.proof.cases.case import Case, Note, Plan, Slot
+from modelport.proof.compare import compare
+from modelport.proof.judge import judge as judge_observations
+from modelport.proof.judge import require
+from modelport.proof.observe import Answer, Observations, Runner, follow, observe
+from modelport.proof.tolerance import Tolerance
 from modelport.report import RATIO_EDGES, Proof
 
 DEFAULT = Tolerance()
+
+
+def judge(seen: Observations, candidate: str, run: Runner, tolerance: Tolerance, *, seconds: float) -> Proof:
+    """Run a candidate over what was observed of a reference, and compare."""
+    cases = [answer.case for answer in seen.answers]
+    return judge_observations(seen, follow(candidate, run, cases, seconds=seconds), tolerance)
 
 
 def reason(expected: Any, got: Any, tolerance: Tolerance = DEFAULT) -> str:
@@ -104,7 +115,7 @@ def test_the_counts_of_an_output_over_all_cases_are_their_sum_and_labels_have_no
         return {"y": arrays["x"], "label": arrays["x"].astype(int)}
 
     cases = [Case(f"case {size}", {}, {"x": np.zeros(size)}) for size in (1, 2)]
-    seen = Observations("reference", [(case, run(case.inputs)) for case in cases])
+    seen = Observations("reference", [Answer(case, run(case.inputs)) for case in cases])
 
     proof = judge(seen, "candidate", run, DEFAULT, seconds=9)
 
@@ -258,7 +269,7 @@ def double(arrays: Any) -> dict[str, Any]:
 
 
 def observed(*sizes: int) -> Observations:
-    return observe("reference", double, Plan([Slot([case(size)], "?") for size in sizes], []), seconds=FOREVER)
+    return observe("reference", double, Plan.of([Slot([case(size)], "?") for size in sizes], []), seconds=FOREVER)
 
 
 def test_two_models_that_agree_are_proven_on_every_case() -> None:
@@ -303,7 +314,7 @@ def test_a_case_that_the_reference_refuses_proves_nothing_and_is_listed() -> Non
             raise SourceUnreadable("five is right out")
         return double(arrays)
 
-    seen = observe("reference", no_five, Plan([Slot([case(3)], "?")], [case(5, required=False)]), seconds=FOREVER)
+    seen = observe("reference", no_five, Plan.of([Slot([case(3)], "?")], [case(5, required=False)]), seconds=FOREVER)
     proof = judge(seen, "candidate", double, DEFAULT, seconds=FOREVER)
     assert (proof.verdict, proof.refused) == ("proven", ["N=5: five is right out"])
 
@@ -314,8 +325,8 @@ def test_a_refused_alternative_gives_way_to_the_next() -> None:
             raise ValueError("odd")
         return double(arrays)
 
-    seen = observe("reference", even, Plan([Slot([case(3), case(5), case(4), case(6)], "?")], []), seconds=FOREVER)
-    assert [answered.sizes["N"] for answered, _ in seen.answers] == [4]
+    seen = observe("reference", even, Plan.of([Slot([case(3), case(5), case(4), case(6)], "?")], []), seconds=FOREVER)
+    assert [answer.case.sizes["N"] for answer in seen.answers] == [4]
     assert not seen.missing
 
 
@@ -325,7 +336,7 @@ def test_a_minimum_that_was_not_reached_is_no_proof() -> None:
             raise ValueError("three only")
         return double(arrays)
 
-    plan = Plan([Slot([case(3)], "?"), Slot([case(1), case(5)], "the dimension N does not run at three sizes")], [])
+    plan = Plan.of([Slot([case(3)], "?"), Slot([case(1), case(5)], "the dimension N does not run at three sizes")], [])
     proof = judge(observe("reference", three, plan, seconds=FOREVER), "candidate", double, DEFAULT, seconds=FOREVER)
     assert proof.verdict == "incomplete"
     with pytest.raises(ProofIncomplete, match="does not run at three sizes") as caught:
@@ -336,14 +347,13 @@ def test_a_minimum_that_was_not_reached_is_no_proof() -> None:
 
 def test_no_case_at_all_is_no_proof() -> None:
     proof = judge(
-        observe("reference", double, Plan([], []), seconds=FOREVER), "candidate", double, DEFAULT, seconds=FOREVER
+        observe("reference", double, Plan.of([], []), seconds=FOREVER), "candidate", double, DEFAULT, seconds=FOREVER
     )
     assert proof.verdict == "incomplete"
 
 
 def test_a_difference_outweighs_an_incomplete_minimum() -> None:
-    seen = observed(3)
-    seen.missing.append("more")
+    seen = replace(observed(3), missing=["more"])
     assert judge(seen, "candidate", lambda a: {"y": a["x"]}, DEFAULT, seconds=FOREVER).verdict == "failed"
 
 
@@ -352,24 +362,20 @@ def test_a_framework_that_is_not_installed_is_no_refusal() -> None:
         raise FrameworkNotInstalled("k", "m", "pip install m")
 
     with pytest.raises(FrameworkNotInstalled):
-        observe("reference", absent, Plan([Slot([case(3)], "?")], []), seconds=FOREVER)
+        observe("reference", absent, Plan.of([Slot([case(3)], "?")], []), seconds=FOREVER)
 
 
 def test_the_minimum_runs_without_any_budget_and_further_cases_do_not() -> None:
-    plan = Plan([Slot([case(size)], "?") for size in (3, 1, 5)], [case(9, required=False)])
+    plan = Plan.of([Slot([case(size)], "?") for size in (3, 1, 5)], [case(9, required=False)])
     seen = observe("reference", double, plan, seconds=0.0)
     assert len(seen.answers) == 3
     assert judge(seen, "candidate", double, DEFAULT, seconds=0.0).verdict == "proven"
 
 
 def test_notes_made_while_the_cases_were_drawn_reach_the_proof() -> None:
-    plan = Plan([], [])
+    plan = Plan.of([Slot([case(3)], "?"), Note("the last 2 samples were left out")])
 
-    def slots() -> Any:
-        plan.notes.append("the last 2 samples were left out")
-        yield Slot([case(3)], "?")
-
-    seen = observe("reference", double, Plan(slots(), [], plan.notes), seconds=FOREVER)
+    seen = observe("reference", double, plan, seconds=FOREVER)
     assert judge(seen, "candidate", double, DEFAULT, seconds=FOREVER).notes == ["the last 2 samples were left out"]
 
 
@@ -377,7 +383,7 @@ def test_the_proof_says_which_tolerance_was_widened() -> None:
     def half(arrays: Any) -> Any:
         return {"y": arrays["x"].astype(np.float16)}
 
-    seen = observe("reference", half, Plan([Slot([case(3)], "?")], []), seconds=FOREVER)
+    seen = observe("reference", half, Plan.of([Slot([case(3)], "?")], []), seconds=FOREVER)
     proof = judge(seen, "candidate", half, DEFAULT, seconds=FOREVER)
     assert proof.widened == {"float16": (1e-3 + 2**-10, 1e-5 + 2**-10)}
 
@@ -386,7 +392,7 @@ def blank(value: float, **others: Any) -> Proof:
     def answer(arrays: Any) -> Any:
         return {"y": np.full(3, value, np.float32), "empty": np.zeros(0), **others}
 
-    seen = observe("reference", answer, Plan([Slot([case(3)], "?")], []), seconds=FOREVER)
+    seen = observe("reference", answer, Plan.of([Slot([case(3)], "?")], []), seconds=FOREVER)
     return judge(seen, "c", answer, DEFAULT, seconds=FOREVER)
 
 

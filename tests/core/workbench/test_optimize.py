@@ -23,9 +23,9 @@ from modelport.errors import (
     OutputNotWritable,
     SourceUnreadable,
 )
+from modelport.optimization.transformers import find_heads
 from modelport.pipeline import convert
 from modelport.workbench.optimize import OptimizeReport, count, optimize
-from modelport.workbench.optimize.transformers import find_heads
 
 RNG = np.random.default_rng(0)
 CNN = """(float[N,3,8,8] x) => (float[N,4] y) {
@@ -170,8 +170,8 @@ def test_external_weights_are_kept_once(tmp_path: Path, target: Path) -> None:
 def test_large_weights_are_put_back_after_the_graph_was_reduced(
     tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("modelport.workbench.optimize.levels._HELD_BYTES", 0)
-    monkeypatch.setattr("modelport.workbench.optimize.levels._HELD_EACH", 16)
+    monkeypatch.setattr("modelport.optimization.levels._HELD_BYTES", 0)
+    monkeypatch.setattr("modelport.optimization.levels._HELD_EACH", 16)
     report = quick(write(cnn(), tmp_path), target)
     assert report.verdict == "proven"
     assert [value.name for value in onnx.load(target).graph.input] == ["x"]

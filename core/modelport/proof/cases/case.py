@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ class Case:
         finite: whether it holds neither NaN nor infinities.
         finite_rows: whether only rows are compared that the reference answers with finite numbers.
         parts: what to run instead where the source refuses the whole.
+        beside: whether it was generated beside the user's samples; how much an output varies is then measured apart.
     """
 
     label: str
@@ -32,6 +33,7 @@ class Case:
     finite: bool = True
     finite_rows: bool = False
     parts: tuple[Case, ...] = ()
+    beside: bool = False
 
     @property
     def empty(self) -> bool:
@@ -40,26 +42,51 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Note:
+    """A remark among the cases of a plan: what is left out, or was not found."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Slot:
-    """One part of the minimum: the first alternative that the reference admits fills it."""
+    """One part of the minimum: the first alternative that the reference admits fills it.
+
+    Attributes:
+        alternatives: cases, made as they are tried.
+        missing: what the proof lacks where the reference admits none of them; None where it then lacks nothing.
+    """
 
     alternatives: Iterable[Case]
-    missing: str
+    missing: str | None
 
 
 Reach = Literal["everything", "finite", "usual"]
 """How far the cases beyond the minimum go: to NaN, infinities and empty batches; to what is finite; not beyond usual values and
 sizes, where a loss is measured and not judged."""
 
-Search = Callable[[Callable[[Arrays], Mapping[str, Any]], list[tuple[Case, Mapping[str, Any]]]], Iterable[Case]]
+Sizes = Mapping[str, int]
+"""Of symbolic dimensions."""
+
+Search = Callable[[Callable[[Arrays], Mapping[str, Any]], list[tuple[Case, Mapping[str, Any]]]], Iterable[Case | Note]]
 """Finds further cases by asking the reference, from what it has answered so far."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The cases of a proof; both parts are made as they are consumed, once."""
+    """The cases of a proof, generated anew whenever they are asked for.
 
-    required: Iterable[Slot]
-    further: Iterable[Case]
-    notes: list[str] = field(default_factory=list)
+    Attributes:
+        minimum: yields the parts of the minimum in order.
+        further: yields the cases beyond it, from the sizes of the first case that the reference admitted.
+        search: looks for cases by asking the reference; None where there is nothing to look for.
+    """
+
+    minimum: Callable[[], Iterable[Slot | Note]]
+    further: Callable[[Sizes], Iterable[Case | Note]]
     search: Search | None = None
+
+    @classmethod
+    def of(cls, slots: Sequence[Slot | Note], cases: Sequence[Case | Note] = ()) -> Plan:
+        """Return the plan of given cases."""
+        return cls(lambda: slots, lambda sizes: cases)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelport.proof.cases.branches import tried
-from modelport.proof.cases.case import Arrays, Case, Reach, Search
+from modelport.proof.cases.case import Arrays, Case, Note, Reach, Search
 from modelport.proof.cases.drawing import draw, shape_at, sizes_in, stretch
 from modelport.proof.cases.labels import LabelSearch
 from modelport.proof.cases.tree_leaves import MOST, in_leaves
@@ -45,7 +45,6 @@ class Further:
         domains: what the graph admits.
         sizes: of the symbolic dimensions, at the example.
         base: usual inputs, where somebody has some; else they are drawn.
-        notes: gets what was left out.
         reach: how far beyond usual values and sizes to go.
     """
 
@@ -55,11 +54,10 @@ class Further:
         domains: Mapping[str, Domain],
         sizes: Mapping[str, int],
         base: Arrays | None,
-        notes: list[str],
         *,
         reach: Reach = "everything",
     ) -> None:
-        self.signature, self.base, self.notes, self.reach = signature, base, notes, reach
+        self.signature, self.base, self.reach = signature, base, reach
         self.domains = domains if isinstance(domains, Domains) else Domains(domains)
         self.sizes = dict(sizes)
         self.dtypes = {spec.dtype for spec in signature.inputs}
@@ -67,7 +65,7 @@ class Further:
         lead = next(iter(leads)) if len(leads) == 1 else None
         self.batch = lead if isinstance(lead, str) else None
 
-    def cases(self) -> Iterator[Case]:
+    def cases(self) -> Iterator[Case | Note]:
         """Yield the cases, those first that show most for what they cost."""
         if any(domain.thresholds for domain in self.domains.values()):
             yield self.drawn("at the thresholds of trees", self._tree_sizes(_TREE_ROWS), 7, "thresholds")
@@ -109,7 +107,7 @@ class Further:
             arrays = {name: typed(values, dtypes[name]) for name, values in columns.items()}
             return Case("rows that meet rare labels", sizes_in(self.signature, arrays), arrays)
 
-        return LabelSearch(self.domains.labels, make, known, self.notes, self.domains.scores)
+        return LabelSearch(self.domains.labels, make, known, self.domains.scores)
 
     def drawn(
         self, label: str, sizes: Mapping[str, int], seed: int, distribution: str, *, extreme: bool = False
@@ -246,7 +244,7 @@ class Further:
 
     # --- trees, integers, words -------------------------------------------------------------------
 
-    def _leaves(self) -> Iterator[Case]:
+    def _leaves(self) -> Iterator[Case | Note]:
         """Yield rows that reach every leaf of every tree, as far as the budget of rows goes."""
         boxes = {name: domain.leaves for name, domain in self.domains.items() if domain.leaves}
         if not boxes or self.batch is None:
@@ -254,7 +252,7 @@ class Further:
         rows = min(max(map(len, boxes.values())), MOST)
         total = max(domain.leaf_count for domain in self.domains.values())
         if rows < total:
-            self.notes.append(f"{rows:,} of the {total:,} leaves of the trees were visited on purpose")
+            yield Note(f"{rows:,} of the {total:,} leaves of the trees were visited on purpose")
         case = self.drawn("every leaf of the trees", self._tree_sizes(rows), 9, "normal")
         inputs = dict(case.inputs)
         for spec in self.signature.inputs:
@@ -262,7 +260,7 @@ class Further:
                 inputs[spec.name] = in_leaves(boxes[spec.name], inputs[spec.name], spec.dtype)
         yield replace(case, inputs=inputs)
 
-    def _branches(self) -> Iterator[Case]:
+    def _branches(self) -> Iterator[Case | Note]:
         """Yield a case for each branch of an If node that usual inputs do not take."""
         if not self.domains.conditions:
             return
@@ -279,9 +277,7 @@ class Further:
             for condition, way in sorted(met, key=lambda pair: pair[0].node):
                 yield Case(f"the {'then' if way else 'else'} branch of {condition.node}", dict(self.sizes), arrays)
         for condition, way in sorted(unmet, key=lambda pair: pair[0].node):
-            self.notes.append(
-                f"no input was found that takes the {'then' if way else 'else'} branch of {condition.node}"
-            )
+            yield Note(f"no input was found that takes the {'then' if way else 'else'} branch of {condition.node}")
 
     def _integers(self) -> Iterator[Case]:
         if not any("int" in dtype for dtype in self.dtypes):

@@ -7,20 +7,19 @@ the reference refuses one of them, at three sizes that it admits). Further cases
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from modelport.errors import InvalidSignature
-from modelport.proof.cases.case import Arrays, Case, Plan, Reach, Slot
+from modelport.proof.cases.case import Arrays, Case, Note, Plan, Reach, Search, Sizes, Slot
 from modelport.proof.cases.drawing import sizes_in, stretch
 from modelport.proof.cases.further import Further
 from modelport.proof.value_ranges import Domain
 from modelport.signature import Signature
 
-__all__ = ["Arrays", "Case", "Plan", "Slot", "inputs_at", "plan", "require_known", "sizes_in"]
+__all__ = ["Arrays", "Case", "Note", "Plan", "Slot", "inputs_at", "plan", "require_known", "sizes_in"]
 
 _ROWS = 256
 _BATCH_BYTES = 16 * 2**20
@@ -43,7 +42,8 @@ def plan(
     Args:
         signature: the inputs; every dtype and rank known.
         domains: what the graph admits, by input (missing ones are free).
-        user: the user's samples, fitted to the signature; where given, all cases are made of them.
+        user: the user's samples, fitted to the signature; where given, they are the minimum, and what would be generated without
+            them is run beside.
         plugin: returns the plugin's samples for a seed, or None; where it has some, the minimum is made of them.
         reach: how far the cases beyond the minimum go.
 
@@ -51,18 +51,34 @@ def plan(
         InvalidSignature: when an input's dtype or rank is unknown.
     """
     require_known(signature)
-    if user is not None:
-        maker = _Maker(signature, domains, user, reach)
-        return Plan(maker.user_slots(user), iter(()), maker.notes)
-    drawn = _plugin_cases(signature, plugin, 0) if plugin else iter(())
-    first = next(drawn, None)
-    maker = _Maker(signature, domains, first.inputs if first else None, reach)
-    if plugin is None or first is None:
-        return Plan(maker.slots("normal"), maker.further(), maker.notes, maker.search)
-    again = itertools.chain(drawn, *(_plugin_cases(signature, plugin, seed) for seed in (1, 2)))
+    drawn = list(_plugin_cases(signature, plugin, 0))
+    label = "samples of the plugin" if drawn else "normal"
+    maker = _Maker(signature, domains, drawn[0].inputs if drawn else None, reach)
+
+    def again() -> Iterator[Case]:
+        yield from drawn[1:]
+        for seed in (1, 2) if drawn else ():
+            yield from _plugin_cases(signature, plugin, seed)
+
+    if user is None:
+        return Plan(
+            lambda: maker.slots(label), lambda sizes: itertools.chain(again(), maker.further(sizes)), maker.search
+        )
+    mine = _Maker(signature, domains, user, reach)
+    if reach == "usual":  # a loss is measured on the user's own data
+        return Plan(mine.user_slots, lambda sizes: ())
     return Plan(
-        maker.slots("samples of the plugin"), itertools.chain(again, maker.further()), maker.notes, maker.search
+        lambda: itertools.chain(mine.user_slots(), map(_beside, maker.slots(label))),
+        lambda sizes: itertools.chain(again(), mine.first_batch().further(sizes)),
+        maker.search,
     )
+
+
+def _beside(part: Slot | Note) -> Slot | Note:
+    """Return a part of the minimum as it is run beside the user's samples: a proof lacks nothing where it is refused."""
+    if isinstance(part, Note):
+        return part
+    return Slot((replace(case, beside=True) for case in part.alternatives), None)
 
 
 def require_known(signature: Signature) -> None:
@@ -75,9 +91,9 @@ def require_known(signature: Signature) -> None:
             )
 
 
-def _plugin_cases(signature: Signature, plugin: Callable[[int], Arrays | None], seed: int) -> Iterator[Case]:
+def _plugin_cases(signature: Signature, plugin: Callable[[int], Arrays | None] | None, seed: int) -> Iterator[Case]:
     """Yield what the plugin draws, in batches of the model's own size where that is fixed; rows are repeated to fill the last."""
-    arrays = plugin(seed)
+    arrays = plugin(seed) if plugin else None
     if arrays is None:
         return
     leads = {(spec.shape or ("",))[0] for spec in signature.inputs}
@@ -92,107 +108,115 @@ def _plugin_cases(signature: Signature, plugin: Callable[[int], Arrays | None], 
         yield Case(label, sizes_in(signature, batch), batch)
 
 
+@dataclass(frozen=True)
 class _Maker:
-    def __init__(
-        self, signature: Signature, domains: Mapping[str, Domain], base: Arrays | None, reach: Reach = "everything"
-    ) -> None:
-        self.reach = reach
-        self.signature = signature
-        self.domains = domains
-        self.base = base
-        self.sizes = {symbol: signature.size_of(symbol) for symbol in signature.symbols}
-        if base is not None:
-            self.sizes.update(sizes_in(signature, base))
-        self.notes: list[str] = []
+    """Makes the cases of one signature.
+
+    Attributes:
+        signature, domains, reach: as for `plan`.
+        base: usual inputs, whose rows are repeated or cut to other sizes; None to draw them.
+    """
+
+    signature: Signature
+    domains: Mapping[str, Domain]
+    base: Arrays | None
+    reach: Reach = "everything"
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The example's size of every symbolic dimension."""
+        known = {symbol: self.signature.size_of(symbol) for symbol in self.signature.symbols}
+        return known | (sizes_in(self.signature, self.base) if self.base is not None else {})
 
     def slots(self, label: str) -> Iterator[Slot]:
         """Yield the minimum: the example's sizes, then two more for every symbolic dimension."""
-        yield Slot(self._at_example(label), "the source refuses every generated input at the example's size")
+        sizes = self.sizes
+        yield Slot(self._at_example(label, sizes), "the source refuses every generated input at the example's size")
         for symbol in self.signature.symbols:
-            sizes = self._other_sizes(symbol)
+            others = _other_sizes(sizes[symbol])
             for _ in range(2):
                 yield Slot(
-                    (self._resized(label, symbol, size) for size in sizes),
+                    (self.sized(f"{label}, {symbol}={size}", {**sizes, symbol: size}) for size in others),
                     f"the dimension {symbol} does not run at three sizes: fix it in --input, or give another size, {symbol}=…",
                 )
 
-    def user_slots(self, user: Arrays) -> Iterator[Slot]:
+    def user_slots(self) -> Iterator[Slot | Note]:
         """Yield all of the user's rows in batches, then the other sizes of every symbolic dimension."""
-        for number, batch in enumerate(self._batches(user)):
-            if number == 0:  # the other sizes are made of one batch, not of all rows
-                self.base, self.sizes = batch, {**self.sizes, **sizes_in(self.signature, batch)}
-            case = Case(f"your samples, batch {number + 1}", sizes_in(self.signature, batch), batch, required=True)
+        batches, left_out = self._batches()
+        for number, batch in enumerate(batches, start=1):
+            case = Case(f"your samples, batch {number}", sizes_in(self.signature, batch), batch, required=True)
             yield Slot([case], "the source refuses your samples")
-        slots = self.slots("your samples")
-        next(slots)
-        yield from slots
+        if left_out:
+            yield left_out
+        yield from itertools.islice(self.first_batch().slots("your samples"), 1, None)
 
-    def further(self) -> Iterator[Case]:
+    def first_batch(self) -> _Maker:
+        """Return what makes cases of the user's first batch: the other sizes are made of one batch, not of all rows."""
+        batches, _ = self._batches()
+        return replace(self, base=batches[0]) if batches else self
+
+    def further(self, sizes: Sizes) -> Iterator[Case | Note]:
         """Yield cases beyond the minimum."""
-        yield from self._further().cases()
+        yield from self._further({**self.sizes, **sizes}).cases()
 
-    def search(self, run: Callable[[Arrays], Mapping[str, Any]], answers: list[Any]) -> Iterable[Case]:
-        """Yield cases found by asking the reference."""
-        search = self._further().search
-        return search(run, answers) if search else ()
+    @property
+    def search(self) -> Search | None:
+        """What finds cases by asking the reference."""
+        return self._further(self.sizes).search
 
-    def _further(self) -> Further:
-        return Further(self.signature, self.domains, self.sizes, self.base, self.notes, reach=self.reach)
+    def _further(self, sizes: Sizes) -> Further:
+        return Further(self.signature, self.domains, sizes, self.base, reach=self.reach)
 
-    def _at_example(self, label: str) -> Iterator[Case]:
-        yield self.sized(label, dict(self.sizes))
+    def _at_example(self, label: str, sizes: dict[str, int]) -> Iterator[Case]:
+        """Yield the case at the example's sizes; those that nobody has named are set anew in `sizes` until one is admitted."""
+        yield self.sized(label, sizes)
         guessed = [
             symbol
             for symbol in self.signature.symbols
             if symbol not in self.signature.examples and self.signature.size_of(symbol) == 32 and self.base is None
         ]
         for size in _FALLBACK_SIZES if guessed else ():
-            self.sizes.update(dict.fromkeys(guessed, size))
-            yield self.sized(label, dict(self.sizes))
+            sizes.update(dict.fromkeys(guessed, size))
+            yield self.sized(label, sizes)
 
-    def _other_sizes(self, symbol: str) -> Iterator[int]:
-        example = self.sizes[symbol]
-        others = [
-            1,
-            2 * example if example > 8 else example + 2,
-            example + 1,
-            2 * example,
-            example // 2,
-            4 * example,
-            example // 4,
-        ]
-        return iter([size for size in dict.fromkeys(others) if size > 0 and size != example])
-
-    def _resized(self, label: str, symbol: str, size: int) -> Case:
-        return self.sized(f"{label}, {symbol}={size}", {**self.sizes, symbol: size})
-
-    def sized(self, label: str, sizes: Mapping[str, int]) -> Case:
+    def sized(self, label: str, sizes: Sizes) -> Case:
         """Make a required case: of the base's rows, or drawn."""
         if self.base is None:
-            further = Further(self.signature, self.domains, self.sizes, None, self.notes)
-            return replace(further.drawn(label, sizes, 0, "normal"), required=True)
+            return replace(self._further(sizes).drawn(label, sizes, 0, "normal"), required=True)
         arrays = {spec.name: stretch(self.base[spec.name], spec, sizes) for spec in self.signature.inputs}
         return Case(label, dict(sizes), arrays, required=True)
 
-    def _batches(self, user: Arrays) -> Iterator[Arrays]:
+    def _batches(self) -> tuple[list[Arrays], Note | None]:
         """Cut the rows into batches: of the model's own size where it is fixed, of at most `_ROWS` where it is not."""
+        assert self.base is not None
         leads = {spec.shape[0] for spec in self.signature.inputs if spec.shape}
         if len(leads) != 1:
-            yield user
-            return
+            return [self.base], None
         lead = leads.pop()
-        rows = min(len(array) for array in user.values())
-        row_bytes = sum(array.nbytes // max(len(array), 1) for array in user.values())
+        rows = min(len(array) for array in self.base.values())
+        row_bytes = sum(array.nbytes // max(len(array), 1) for array in self.base.values())
         size = lead if isinstance(lead, int) else min(rows, _ROWS, max(_BATCH_BYTES // max(row_bytes, 1), 1))
-        batches = [{name: array[at : at + size] for name, array in user.items()} for at in range(0, rows, max(size, 1))]
-        whole = [
+        batches = [
+            {name: array[at : at + size] for name, array in self.base.items()} for at in range(0, rows, max(size, 1))
+        ]
+        whole: list[Arrays] = [
             batch for batch in batches if isinstance(lead, str) or all(len(array) == size for array in batch.values())
         ]
-        if len(whole) < len(batches):
-            self.notes.append(
-                f"the last {rows % size} samples do not fill the model's batch of {size} and were left out"
-            )
-        yield from whole
+        text = f"the last {rows % max(size, 1)} samples do not fill the model's batch of {size} and were left out"
+        return whole, Note(text) if len(whole) < len(batches) else None
+
+
+def _other_sizes(example: int) -> Iterator[int]:
+    others = [
+        1,
+        2 * example if example > 8 else example + 2,
+        example + 1,
+        2 * example,
+        example // 2,
+        4 * example,
+        example // 4,
+    ]
+    return iter([size for size in dict.fromkeys(others) if size > 0 and size != example])
 
 
 def inputs_at(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, numpy_helper
 
-from modelport.proof.cases.case import Arrays, Case
+from modelport.proof.cases.case import Arrays, Case, Note
 from modelport.proof.cases.graph_index import GraphIndex
 from modelport.proof.cases.hidden_scores import Scores
 
@@ -59,7 +59,6 @@ class LabelSearch:
         labels: every label of each output that has labels.
         make: returns the case of a table from its float columns: arrays [rows, columns] by input.
         widths: the columns of each floating-point input, all of them two-dimensional.
-        notes: gets the labels that were not met.
         hidden: returns the scores [rows, labels] that the graph chooses a label by.
     """
 
@@ -68,14 +67,13 @@ class LabelSearch:
         labels: Mapping[str, tuple[Any, ...]],
         make: Callable[[Mapping[str, NDArray[Any]]], Case],
         widths: Mapping[str, int],
-        notes: list[str],
         hidden: Scores,
     ) -> None:
-        self.labels, self.make, self.widths, self.notes, self.hidden = labels, make, widths, notes, hidden
+        self.labels, self.make, self.widths, self.hidden = labels, make, widths, hidden
         self.random = np.random.default_rng(17)
 
-    def __call__(self, run: Callable[[Arrays], Mapping[str, Any]], answers: Answers) -> list[Case]:
-        """Return a case of the rows found; none where every label was met, or no further one was."""
+    def __call__(self, run: Callable[[Arrays], Mapping[str, Any]], answers: Answers) -> list[Case | Note]:
+        """Return a case of the rows found, where some were, and a note of the labels that were not met."""
         rows, scores = self._pool(answers)
         missing = self._missing(answers, scores)
         if not any(missing.values()):
@@ -92,11 +90,16 @@ class LabelSearch:
             better = self._scored(answer, tried)
             rows = np.concatenate([rows, tried])
             scores = {output: np.concatenate([scores[output], better[output]]) for output in scores if output in better}
+        cases = [self.make(self._columns(np.stack(found)))] if found else []
+        return [*cases, *self._unmet(missing)]
+
+    def _unmet(self, missing: Mapping[str, set[int]]) -> list[Note]:
+        notes = []
         for output, places in missing.items():
             if places:
                 named = ", ".join(str(self.labels[output][place]) for place in sorted(places)[:5])
-                self.notes.append(f"no input was found that {output} answers with {named}")
-        return [self.make(self._columns(np.stack(found)))] if found else []
+                notes.append(Note(f"no input was found that {output} answers with {named}"))
+        return notes
 
     def _missing(self, answers: Answers, scores: Mapping[str, NDArray[Any]]) -> dict[str, set[int]]:
         """Return the places in each table that no row was answered with: by its best score, else by its label."""

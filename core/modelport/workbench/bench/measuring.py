@@ -176,8 +176,8 @@ def _fitted(work: _Bench, user: sample_files.Samples | None) -> Arrays | None:
     first = work.models[0]
     if user is None:
         return None
-    user.preprocessing = preprocessing.stored(first.path, first.plugin.key) if first.path else None
-    return sample_files.fit(user, first.signature)
+    stored = preprocessing.stored(first.path, first.plugin.key) if first.path else None
+    return sample_files.fit(replace(user, preprocessing=stored), first.signature)
 
 
 def _plan(work: _Bench, shapes: str, grid: Sequence[str], user: Arrays | None) -> None:

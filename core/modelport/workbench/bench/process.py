@@ -8,8 +8,8 @@ import platform
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from modelport import __version__
 from modelport.errors import BadInput
+from modelport.version import __version__
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 """Read by frameworks as they are imported; ONNX Runtime and PyTorch are told the number besides."""

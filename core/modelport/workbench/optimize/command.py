@@ -16,20 +16,23 @@ import onnx
 import onnx_ir as ir
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
-from modelport import __version__, artifact, check, report, session
+from modelport import artifact, check, report, session
 from modelport.data import sample_files
 from modelport.delivery.targets import check_target
 from modelport.delivery.workspace import Workspace
 from modelport.errors import UnknownFormat
 from modelport.loading.open_model import OpenModel, find_plugin, open_model
 from modelport.opset import opset_of, yields_maps
-from modelport.proof import equivalence
+from modelport.optimization import levels
 from modelport.proof.cases import generated
+from modelport.proof.judge import judge, require
+from modelport.proof.observe import Observations, follow, observe
+from modelport.proof.tolerance import ATOL, RTOL, Tolerance
 from modelport.proof.tolerance import SECONDS as PROOF_SECONDS
 from modelport.spec import HUB, Options
 from modelport.stages import Progress, Staged
+from modelport.version import __version__
 from modelport.workbench import speed
-from modelport.workbench.optimize import levels
 from modelport.workbench.optimize.records import Graph, OptimizeReport, Speed
 
 TIMING_SECONDS = 4.0
@@ -55,8 +58,8 @@ def optimize(
     level: str = "portable",
     samples: Any = None,
     keep_if_faster: bool = False,
-    rtol: float = equivalence.RTOL,
-    atol: float = equivalence.ATOL,
+    rtol: float = RTOL,
+    atol: float = ATOL,
     proof_seconds: float = PROOF_SECONDS,
     timing_seconds: float = TIMING_SECONDS,
     external_data: artifact.ExternalData = "auto",
@@ -97,7 +100,7 @@ def optimize(
             files = _optimize(job)
             with job.stage("check"):
                 check.check_model(workspace.path, opset=record.opset or 0, signature=opened.signature)
-            _prove(job, seen, equivalence.Tolerance(rtol, atol), proof_seconds)
+            _prove(job, seen, Tolerance(rtol, atol), proof_seconds)
             if timing_seconds > 0 or keep_if_faster:
                 _time(job, seen, timing_seconds or TIMING_SECONDS)
             _deliver(job, files, keep_if_faster)
@@ -130,21 +133,16 @@ def _open(job: _Job, user: sample_files.Samples | None) -> OpenModel:
     return opened
 
 
-def _observe(
-    job: _Job, opened: OpenModel, user: sample_files.Samples | None, seconds: float
-) -> equivalence.Observations:
+def _observe(job: _Job, opened: OpenModel, user: sample_files.Samples | None, seconds: float) -> Observations:
     """Run the source on every case."""
     with job.stage("reference"):
         reference = session.open_session(job.source)
         fitted = sample_files.fit(user, opened.signature) if user else None
         cases = generated.plan(opened.signature, opened.domains, user=fitted)
         title = f"{opened.title}, {reference.engine}"
-        seen = equivalence.observe(title, reference.run, cases, seconds=seconds, stateless=opened.is_stateless)
+        seen = observe(title, reference.run, cases, seconds=seconds, stateless=opened.is_stateless)
     if not seen.answers:  # before anything is done in vain
-        equivalence.require(
-            equivalence.judge(seen, "the optimised model", reference.run, equivalence.Tolerance(), seconds=seconds),
-            where=str(job.source),
-        )
+        require(judge(seen, Observations("the optimised model"), Tolerance()), where=str(job.source))
     return seen
 
 
@@ -161,20 +159,21 @@ def _optimize(job: _Job) -> list[Path]:
     return files
 
 
-def _prove(job: _Job, seen: equivalence.Observations, tolerance: equivalence.Tolerance, seconds: float) -> None:
+def _prove(job: _Job, seen: Observations, tolerance: Tolerance, seconds: float) -> None:
     record = job.report
     gc.collect()  # what the optimisers held, before ONNX Runtime reads the weights
     with job.stage("prove"):
         opened = session.open_session(job.workspace.path)
         title = f"the optimised model, {opened.engine}"
-        record.proof = equivalence.judge(seen, title, opened.run, tolerance, seconds=seconds)
+        cases = [answer.case for answer in seen.answers]
+        record.proof = judge(seen, follow(title, opened.run, cases, seconds=seconds), tolerance)
         record.verdict = record.proof.verdict
-        equivalence.require(record.proof, where=record.source)
+        require(record.proof, where=record.source)
 
 
-def _time(job: _Job, seen: equivalence.Observations, seconds: float) -> None:
+def _time(job: _Job, seen: Observations, seconds: float) -> None:
     """Time source and result in turns, on the proof's first case."""
-    record, case = job.report, seen.answers[0][0]
+    record, case = job.report, seen.answers[0].case
     paths = {"before": job.source, "after": job.workspace.path}
     with job.stage("time"):
         large = record.before is not None and record.before.size_bytes > artifact.EXTERNAL_BYTES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modelport import __version__
+from modelport.version import __version__
 from modelport.workbench import page as made
 from modelport.workbench.bench.records import BenchReport, Case, Timing
 from modelport.workbench.charts import Bar, Bars, Lines, Series

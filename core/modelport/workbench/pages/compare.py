@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from modelport import __version__
+from modelport.version import __version__
 from modelport.workbench import page as made
 from modelport.workbench.classes import Guess
 from modelport.workbench.compare import CompareReport, SampleComparison

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from modelport import __version__
 from modelport.report import Failure
+from modelport.version import __version__
 from modelport.workbench.page import Block, Cell, Facts, Page, Remarks, Section
 
 

@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelport.errors import NotEquivalent
-from modelport.proof import equivalence
-from modelport.proof.equivalence import Observations, Runner
+from modelport.proof.compare import compare, over_all
+from modelport.proof.observe import Observations, Runner
+from modelport.proof.tolerance import Tolerance
 from modelport.report import CaseResult, Figures
 from modelport.workbench.quantize.records import Budget, OutputError
 
 TOP_K = 5
-_ANY = equivalence.Tolerance(rtol=0.0, atol=math.inf)
+_ANY = Tolerance(rtol=0.0, atol=math.inf)
 _NARROW = {"float16": np.dtype(np.float16), "bfloat16": np.dtype(ml_dtypes.bfloat16)}
 
 
@@ -53,7 +54,7 @@ def measure(yardstick: Yardstick, run: Runner) -> list[OutputError]:
     """
     gathered: dict[str, _Gathered] = {}
     row = 0
-    for case, expected in yardstick.seen.answers:
+    for case, expected in yardstick.seen.admitted:
         batch = _rows(case.inputs)
         decides = not yardstick.rows or row + batch <= yardstick.rows
         labels = yardstick.labels[row : row + batch] if yardstick.labels is not None and decides else None
@@ -133,7 +134,7 @@ class _Gathered:
 
     def add(self, expected: Any, got: Any, labels: NDArray[Any] | None, decides: bool) -> None:
         """Compare one case."""
-        found = equivalence.compare(self.name, expected, got, _ANY)
+        found = compare(self.name, expected, got, _ANY)
         numeric = not isinstance(expected, list | dict)
         same = numeric and np.shape(expected) == np.shape(got) and np.asarray(expected).dtype == np.asarray(got).dtype
         if found.max_abs is None and found.flips and same:  # changed decisions are judged by the budget, not one by one
@@ -149,7 +150,7 @@ class _Gathered:
 
     def summary(self, judged: bool) -> OutputError:
         """Return what all cases have in common."""
-        figures = equivalence.over_all([CaseResult("", {}, self.figures)])[0]
+        figures = over_all([CaseResult("", {}, self.figures)])[0]
         error = None
         if self.floats:
             error = math.sqrt(self.squares / self.reference_squares) if self.reference_squares else math.inf

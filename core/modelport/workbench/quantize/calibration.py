@@ -13,7 +13,7 @@ from modelport.data import sample_files
 from modelport.data.preprocessing import Preprocessing
 from modelport.errors import InvalidSamples
 from modelport.proof.cases.generated import Arrays
-from modelport.proof.equivalence import Observations
+from modelport.proof.observe import Observations
 from modelport.signature import Signature
 
 LABELS = "labels"
@@ -47,8 +47,7 @@ def read(given: Any, signature: Signature, stored: Preprocessing | None) -> User
         signature: the model's.
         stored: what the model says is to be done to images.
     """
-    samples = sample_files.read(given)
-    samples.preprocessing = stored
+    samples = replace(sample_files.read(given), preprocessing=stored)
     labels = None
     if LABELS in samples.columns and LABELS not in {spec.name for spec in signature.inputs}:
         labels = np.asarray(samples.columns.pop(LABELS))
@@ -90,10 +89,10 @@ def require_enough(samples: UserSamples | None) -> str | None:
 def batches(seen: Observations, rows: int) -> list[Mapping[str, NDArray[Any]]]:
     """Return the user's rows, batch by batch as the float model ran them, without the cases of other sizes after them."""
     found: list[Mapping[str, NDArray[Any]]] = []
-    for case, _ in seen.answers:
-        size = max((len(array) for array in case.inputs.values() if array.ndim), default=1)
+    for answer in seen.answers:
+        size = max((len(array) for array in answer.case.inputs.values() if array.ndim), default=1)
         if rows < size:
             break
         rows -= size
-        found.append(case.inputs)
+        found.append(answer.case.inputs)
     return found

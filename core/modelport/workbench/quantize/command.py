@@ -15,7 +15,7 @@ from typing import Any
 import onnx
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
-from modelport import __version__, artifact, report
+from modelport import artifact, report
 from modelport.data import preprocessing
 from modelport.delivery.targets import check_target
 from modelport.delivery.workspace import Workspace
@@ -29,6 +29,7 @@ from modelport.opset import opset_of
 from modelport.signature import Signature, parse_inputs
 from modelport.spec import HUB, Options
 from modelport.stages import Progress
+from modelport.version import __version__
 from modelport.workbench.quantize import calibration, steps
 from modelport.workbench.quantize.modes import MODES, Mode, Recipe, find
 from modelport.workbench.quantize.records import Budget, QuantizeReport

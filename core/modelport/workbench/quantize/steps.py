@@ -15,8 +15,9 @@ from modelport.delivery.workspace import Workspace
 from modelport.errors import CannotConvert, FrameworkNotInstalled, ModelportError, ProofIncomplete
 from modelport.loading.open_model import OpenModel
 from modelport.opset import opset_of
-from modelport.proof import equivalence
 from modelport.proof.cases import generated
+from modelport.proof.observe import Observations
+from modelport.proof.observe import observe as observe_engine
 from modelport.signature import Signature, TensorSpec
 from modelport.stages import Progress, Staged
 from modelport.workbench import speed
@@ -42,7 +43,7 @@ class Job(Staged):
     progress: Progress | None
     excluded: frozenset[str] = frozenset()
     candidates: tuple[str, ...] = ()
-    yardstick: budget.Yardstick = field(default_factory=lambda: budget.Yardstick(equivalence.Observations("")))
+    yardstick: budget.Yardstick = field(default_factory=lambda: budget.Yardstick(Observations("")))
 
     @property
     def narrow(self) -> str | None:
@@ -55,10 +56,10 @@ def observe(job: Job, opened: OpenModel, seconds: float, *, judge_drop: bool) ->
     user = job.user
     with job.stage("reference"):
         plan = generated.plan(job.signature, opened.domains, user=user.arrays if user else None, reach="usual")
-        seen = equivalence.observe(opened.title, opened.run, plan, seconds=seconds, stateless=opened.is_stateless)
+        seen = observe_engine(opened.title, opened.run, plan, seconds=seconds, stateless=opened.is_stateless)
     record = job.report
     record.reference = f"{opened.title}, {opened.model.session.engine}"
-    record.refused, record.cases = seen.refused, len(seen.answers)
+    record.refused, record.cases = list(seen.refused), len(seen.answers)
     if seen.missing or not seen.answers:
         raise ProofIncomplete(
             "the float model does not run on the inputs that its loss would be measured on:\n    "
@@ -67,7 +68,7 @@ def observe(job: Job, opened: OpenModel, seconds: float, *, judge_drop: bool) ->
             remedy="pass inputs that the model admits with --samples, or an example's size as in --input 'x:float32[N,3,H=64]'",
         )
     record.notes += seen.notes
-    record.outputs = list(seen.answers[0][1])
+    record.outputs = list(seen.answers[0].values)
     rows = user.rows if user else 0
     job.yardstick = budget.Yardstick(seen, rows, user.labels if user else None, job.narrow, judge_drop)
     if job.recipe.mode.key == "static":
@@ -99,7 +100,7 @@ def choose_nodes(job: Job, exclude: Sequence[str], exclude_nodes: Sequence[str])
 
 def _spare_large_values(job: Job, candidates: Sequence[str]) -> None:
     """Leave in float32 what reads or writes values that float16 has no numbers for."""
-    batches = [case.inputs for case, _ in job.yardstick.seen.answers[:_RANGE_CASES]]
+    batches = [answer.case.inputs for answer in job.yardstick.seen.answers[:_RANGE_CASES]]
     large = [name for name in job.recipe.overflowing(batches) if name in candidates and name not in job.excluded]
     if large:
         job.excluded |= frozenset(large)
@@ -179,7 +180,7 @@ def measure_speed(job: Job, native: bool, seconds: float) -> None:
             f"{record.candidate}; run the model on hardware that has them"
         )
         return
-    case = job.yardstick.seen.answers[0][0]
+    case = job.yardstick.seen.answers[0].case
     with job.stage("time"):
         files = {
             "before": (job.recipe.source, case.inputs),

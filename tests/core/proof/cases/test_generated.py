@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from modelport.errors import InvalidSignature
-from modelport.proof.cases.generated import Case, Plan, plan, sizes_in
+from modelport.proof.cases.generated import Case, Note, Plan, Slot, plan, sizes_in
 from modelport.proof.value_ranges import Domain
 from modelport.signature import Signature, TensorSpec, parse_inputs
 
@@ -26,11 +26,16 @@ def made(*texts: str, domains: Mapping[str, Domain] | None = None, **options: An
 
 def minimum(plan_: Plan) -> list[Case]:
     """What a reference that admits everything sees."""
-    return [next(iter(slot.alternatives)) for slot in plan_.required]
+    return [next(iter(slot.alternatives)) for slot in plan_.minimum() if isinstance(slot, Slot)]
+
+
+def further(plan_: Plan) -> list[Case]:
+    """The cases beyond the minimum, at the example's sizes."""
+    return [case for case in plan_.further({}) if isinstance(case, Case)]
 
 
 def everything(plan_: Plan) -> list[Case]:
-    return [*minimum(plan_), *plan_.further]
+    return [*minimum(plan_), *further(plan_)]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int64", "bool", "string"])
@@ -75,7 +80,8 @@ def test_a_fixed_model_has_a_minimum_of_one_case() -> None:
 def test_a_refused_size_has_other_sizes_to_fill_its_place() -> None:
     """A network that halves its input five times runs only at multiples of 32."""
     filled = []
-    for slot in made("x:float32[1,3,H,W]").required:
+    for slot in made("x:float32[1,3,H,W]").minimum():
+        assert isinstance(slot, Slot)
         case = next(
             (case for case in slot.alternatives if case.sizes["H"] % 32 == 0 and case.sizes["W"] % 32 == 0), None
         )
@@ -85,7 +91,7 @@ def test_a_refused_size_has_other_sizes_to_fill_its_place() -> None:
 
 
 def test_a_guess_that_is_refused_gives_way_to_another_and_the_other_sizes_follow_it() -> None:
-    slots = iter(made("x:float32[N,T]").required)
+    slots = (slot for slot in made("x:float32[N,T]").minimum() if isinstance(slot, Slot))
     first = next(case for case in next(slots).alternatives if case.sizes["T"] == 16)
     assert first.inputs["x"].shape == (3, 16)
     assert {next(iter(slot.alternatives)).sizes["T"] for slot in slots} == {16, 1, 32}
@@ -140,26 +146,26 @@ def test_the_same_plan_is_drawn_twice() -> None:
 
 
 def test_further_cases_bring_small_values_and_exact_zeros() -> None:
-    cases = {part.label: part.inputs["x"] for case in made("x:float32[N,16]").further for part in case.parts}
+    cases = {part.label: part.inputs["x"] for case in further(made("x:float32[N,16]")) for part in case.parts}
     assert cases["small"].std() == pytest.approx(1e-2, rel=0.3)
     assert 0.3 < (cases["sparse"] == 0).mean() < 0.7
     assert cases["uniform"].min() >= 0
 
 
 def test_a_table_gets_enough_rows_to_meet_every_label() -> None:
-    assert max(len(case.inputs["x"]) for case in made("x:float32[N,4]").further) > 64
+    assert max(len(case.inputs["x"]) for case in further(made("x:float32[N,4]"))) > 64
 
 
 @pytest.mark.parametrize("text", ["x:float32[N,3,224,224]", "x:float32[5,4]", "x:float32[N,100000]"])
 def test_what_is_costly_never_has_more_than_one_row_above_the_example(text: str) -> None:
     example = minimum(made(text))[0].inputs["x"].shape
-    shapes = [case.inputs["x"].shape for case in made(text).further]
+    shapes = [case.inputs["x"].shape for case in further(made(text))]
     assert shapes
     assert all(shape[1:] == example[1:] and shape[0] <= example[0] + 1 for shape in shapes)
 
 
 def test_texts_of_token_ids_never_have_more_than_one_row_above_the_example() -> None:
-    cases = made("x:int64[N,128]", domains={"x": Domain(0, 30_000)}).further
+    cases = further(made("x:int64[N,128]", domains={"x": Domain(0, 30_000)}))
     assert {case.inputs["x"].shape for case in cases} == {(size, 128) for size in (0, 2, 3, 4)}
 
 
@@ -203,14 +209,14 @@ def test_values_fall_between_a_threshold_and_its_rounding_to_float32(delta: floa
     rounded = np.float32(0.7)
     true = float(rounded) + delta * float(np.spacing(rounded))
     domains = {"x": Domain(thresholds={1: np.asarray([rounded], np.float64)})}
-    x = next(iter(made("x:float64[N,2]", domains=domains).further)).inputs["x"][:, 1]
+    x = next(iter(further(made("x:float64[N,2]", domains=domains)))).inputs["x"][:, 1]
     assert ((x <= true) != (x <= float(rounded))).any()
     assert ((x <= true) != (x.astype(np.float32) <= rounded)).any()
 
 
 def test_features_without_thresholds_are_drawn_freely() -> None:
     domains = {"x": Domain(thresholds={1: np.asarray([0.5])})}
-    x = next(iter(made("x:float32[N,2]", domains=domains).further)).inputs["x"]
+    x = next(iter(further(made("x:float32[N,2]", domains=domains)))).inputs["x"]
     assert x[:, 0].std() > 0.5
 
 
@@ -228,7 +234,7 @@ def test_the_plugins_samples_make_up_the_minimum_at_every_size() -> None:
 
 
 def test_the_plugins_further_seeds_come_before_generated_cases() -> None:
-    labels = [case.label for case in made("x:float32[N,2]", plugin=drawn).further]
+    labels = [case.label for case in further(made("x:float32[N,2]", plugin=drawn))]
     assert labels[:2] == ["samples of the plugin, seed 1", "samples of the plugin, seed 2"]
     assert len(labels) > 2
 
@@ -241,16 +247,29 @@ def test_a_plugin_without_samples_leaves_them_to_the_core() -> None:
     assert labels[0] == labels[1]
 
 
-def test_the_users_rows_are_all_run_and_nothing_else_is_invented() -> None:
+def test_the_users_rows_are_all_run_and_their_minimum_holds_nothing_else() -> None:
     x = np.arange(2 * 600, dtype=np.float32).reshape(600, 2)
-    planned = made("x:float32[N,2]", user={"x": x})
-    cases = minimum(planned)
+    cases = [case for case in minimum(made("x:float32[N,2]", user={"x": x})) if not case.beside]
     batches = [case.inputs["x"] for case in cases if "batch" in case.label]
     np.testing.assert_array_equal(np.concatenate(batches), x)
-    assert list(planned.further) == []
     known = {tuple(row) for row in x.tolist()}
     assert all(tuple(row) in known for case in cases for row in case.inputs["x"].tolist())
     assert len({case.sizes["N"] for case in cases}) >= 3
+
+
+def test_what_is_generated_without_samples_runs_beside_them() -> None:
+    with_samples = made("x:float32[N,2]", user={"x": np.zeros((3, 2), np.float32)})
+    beside = [case for case in minimum(with_samples) if case.beside]
+    generated = minimum(made("x:float32[N,2]"))
+    assert [case.label for case in beside] == [case.label for case in generated]
+    np.testing.assert_array_equal(beside[0].inputs["x"], generated[0].inputs["x"])
+    assert {case.label for case in further(with_samples)} >= {case.label for case in further(made("x:float32[N,2]"))}
+
+
+def test_a_loss_is_measured_on_the_users_rows_alone() -> None:
+    planned = made("x:float32[N,2]", user={"x": np.zeros((1, 2), np.float32)}, reach="usual")
+    assert not any(case.beside for case in minimum(planned))
+    assert further(planned) == []
 
 
 def test_other_sizes_are_made_of_one_batch_of_the_users_rows() -> None:
@@ -266,8 +285,9 @@ def test_large_rows_run_in_small_batches() -> None:
 
 def test_rows_that_do_not_fill_a_fixed_batch_are_left_out_and_said_so() -> None:
     planned = made("x:float32[4,2]", user={"x": np.zeros((10, 2), np.float32)})
-    assert [case.inputs["x"].shape for case in minimum(planned)] == [(4, 2), (4, 2)]
-    assert "last 2 samples" in planned.notes[0]
+    assert [case.inputs["x"].shape for case in minimum(planned) if not case.beside] == [(4, 2), (4, 2)]
+    (note,) = (part.text for part in planned.minimum() if isinstance(part, Note))
+    assert "last 2 samples" in note
 
 
 def test_sizes_are_read_off_arrays() -> None:

@@ -9,6 +9,7 @@ import onnx
 import pytest
 from fakes import Convert, Net, graph
 
+from modelport.proof.cases.case import Case, Slot
 from modelport.proof.cases.generated import plan
 from modelport.proof.cases.graph_index import GraphIndex
 from modelport.proof.cases.labels import labels_of
@@ -60,7 +61,8 @@ def test_both_branches_of_a_condition_are_taken(convert: Convert) -> None:
 def cases(model: onnx.ModelProto, *texts: str) -> Any:
     specs, examples = parse_inputs(texts)
     planned = plan(Signature(specs, (), examples), domains_of_model(model))
-    return [*(next(iter(slot.alternatives)) for slot in planned.required), *planned.further]
+    least = [next(iter(slot.alternatives)) for slot in planned.minimum() if isinstance(slot, Slot)]
+    return [*least, *(case for case in planned.further({}) if isinstance(case, Case))]
 
 
 def test_the_ends_of_a_table_and_what_counts_from_its_end_are_looked_up() -> None:

@@ -1,54 +1,34 @@
-"""Judging one case: every output compared, and a second look where a difference is in doubt."""
+"""A second look at cases that differ: at rounding, at choices among equals, at other evaluations of the same graph."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelport.errors import BrokenHook
-from modelport.proof.cases.generated import Case
-from modelport.proof.compare import NOISE, ROUNDINGS, STRICT, Allowance, Spread, compare, dtype_of, is_float, scale_of
-from modelport.proof.spread import joined, spread_of
+from modelport.proof.cases.case import Case
+from modelport.proof.compare import (
+    NOISE,
+    ROUNDINGS,
+    STRICT,
+    Allowance,
+    Spread,
+    compare,
+    compare_outputs,
+    dtype_of,
+    is_float,
+    scale_of,
+)
+from modelport.proof.observe import Runner, Values, brief
 from modelport.proof.tolerance import Tolerance, epsilon
-from modelport.proof.undefined import defined_rows
-from modelport.report import CaseResult, Figures
-
-Values = Mapping[str, Any]
-Runner = Callable[[Mapping[str, NDArray[Any]]], Values]
-
+from modelport.report import Figures
 
 _UNITS = 2
 """Machine epsilons of 1 by which kernels of functions between 0 and 1 may be off, however small the result (Sigmoid)."""
-
-
-@dataclass
-class Observations:
-    """What the reference answered, case by case.
-
-    Attributes:
-        reference: a description of what was run.
-        answers: each admitted case with the reference's outputs.
-        refused: the cases that the reference does not admit, each with its reason.
-        missing: why the minimum of a proof was not reached; empty when it was.
-        notes: what the plan has to say about its inputs.
-        unsteady: for each output that changed when the reference was asked again, how.
-        repeats: how often it was asked again.
-        declined: cases of usual values that it did not admit.
-    """
-
-    reference: str
-    answers: list[tuple[Case, Values]] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    unsteady: dict[str, str] = field(default_factory=dict)
-    repeats: int = 0
-    declined: list[Case] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -76,67 +56,24 @@ class Recourse:
     references: Sequence[tuple[str, Runner]] = ()
 
 
-class CaseJudge:
-    """One candidate against what was observed of its reference."""
+class SecondLook:
+    """Decides on the cases of one proof whose outputs differ.
 
-    def __init__(
-        self, seen: Observations, candidate: str, run: Runner, tolerance: Tolerance, recourse: Recourse
-    ) -> None:
-        self.seen, self.candidate, self.run = seen, candidate, run
+    Args:
+        reference, candidate: descriptions of the two engines.
+        tolerance: for floating-point outputs.
+        recourse: what can be asked.
+
+    Attributes:
+        notes: what decided.
+    """
+
+    def __init__(self, reference: str, candidate: str, tolerance: Tolerance, recourse: Recourse) -> None:
+        self.reference, self.candidate = reference, candidate
         self.tolerance, self.recourse = tolerance, recourse
-        self.spreads: Mapping[str, Spread] = {}
-        self._notes: list[str] = []
-        self._errors: dict[str, float] = {}
+        self.notes: list[str] = []
 
-    @property
-    def notes(self) -> list[str]:
-        """What decided where a difference was in doubt."""
-        errors = [
-            f"rounding error of {self.seen.reference} in {name}: up to {error:.2g}"
-            for name, error in self._errors.items()
-        ]
-        return [*self._notes, *errors]
-
-    def ask(self, case: Case) -> Values | Exception:
-        """Run the candidate on one case; returns what it raises."""
-        try:
-            return self.run(case.inputs)
-        except BrokenHook:
-            raise
-        except Exception as error:
-            return error
-
-    def spread(self, answers: Sequence[tuple[Case, Values, Values | Exception]]) -> None:
-        """Learn how outputs usually vary: those of the reference, and of the candidate where the reference's do not."""
-        usual = [(expected, got) for case, expected, got in answers if case.required]
-        candidates = [got for _, got in usual if not isinstance(got, Exception)]
-        self.spreads = joined(spread_of([expected for expected, _ in usual]), spread_of(candidates))
-
-    def case(self, case: Case, expected: Values, got: Values | Exception) -> CaseResult:
-        """Compare every output of a case."""
-        if isinstance(got, Exception):
-            return CaseResult(case.label, dict(case.sizes), self._cannot_run(case, expected, got))
-        case, expected, got = defined_rows(case, expected, got)
-        # extreme values say nothing about how much an output usually varies
-        spreads = {} if case.extreme else self.spreads
-        allowances = {name: Allowance(spreads.get(name)) for name in expected}
-        figures = self._figures(expected, got, allowances)
-        if not all(each.passed for each in figures):
-            figures = self._in_doubt(case, expected, got, allowances, figures)
-        return CaseResult(case.label, dict(case.sizes), figures)
-
-    def _figures(self, expected: Values, got: Values, allowances: Mapping[str, Allowance]) -> list[Figures]:
-        figures = [
-            compare(name, value, got[name], self.tolerance, allowances.get(name, STRICT))
-            if name in got
-            else Figures(name, 0, reason="the output is missing")
-            for name, value in expected.items()
-        ]
-        return figures + [
-            Figures(name, 0, reason="the reference has no such output") for name in got if name not in expected
-        ]
-
-    def _cannot_run(self, case: Case, expected: Values, error: Exception) -> list[Figures]:
+    def at_error(self, case: Case, expected: Values, error: Exception) -> list[Figures]:
         """Judge an exception: a failure, except of a batch without rows, where an error misleads nobody."""
         if case.empty:
             self._note(f"{self.candidate} does not run {case.label}: {brief(error)}")
@@ -145,20 +82,28 @@ class CaseJudge:
         decided = self._by_others(case, expected, dict.fromkeys(expected, STRICT)) if case.extreme else None
         return decided or [Figures(name, 0, reason=reason) for name in expected]
 
-    def _in_doubt(
+    def at_difference(
         self,
         case: Case,
         expected: Values,
         got: Values,
-        allowances: Mapping[str, Allowance],
-        figures: list[Figures],
+        spreads: Mapping[str, Spread],
+        figures: Sequence[Figures],
     ) -> list[Figures]:
-        """Look again at a case that differs: at the reference's rounding error, at ties, at other evaluations of the graph."""
+        """Look again at a case that differs.
+
+        Args:
+            case: its inputs.
+            expected, got: the outputs of both engines, by name.
+            spreads: how much the outputs usually vary, where the case is of usual values.
+            figures: of each output, as compared without anything known.
+        """
         failing = [
             each.output for each in figures if not each.passed and each.output in got and each.output in expected
         ]
-        allowances = {**allowances, **self._known(case, expected, got, failing, allowances)}
-        again = self._figures(expected, got, allowances)
+        allowances = {name: Allowance(None if case.extreme else spreads.get(name)) for name in expected}
+        allowances |= self._known(case, expected, got, failing, allowances, spreads)
+        again = compare_outputs(expected, got, self.tolerance, allowances)
         if all(each.passed for each in again):
             return again
         decided = self._by_others(case, expected, allowances) if case.extreme else None
@@ -172,6 +117,7 @@ class CaseJudge:
         got: Values,
         failing: Sequence[str],
         allowances: Mapping[str, Allowance],
+        spreads: Mapping[str, Spread],
     ) -> dict[str, Allowance]:
         """Measure what is not known of the outputs that differ."""
         known = {}
@@ -183,7 +129,7 @@ class CaseJudge:
             found = np.asarray(double.get(name))
             wide = found if found.shape == value.shape and found.dtype != object else None
             if is_float(value):
-                known[name] = self._rounding(case, name, value, other, wide, allowances[name])
+                known[name] = self._rounding(case, name, value, other, wide, allowances[name], spreads.get(name))
             else:
                 known[name] = self._choices(case, name, value, other, wide, allowances[name])
         return known
@@ -197,14 +143,13 @@ class CaseJudge:
         other: NDArray[Any],
         double: NDArray[Any] | None,
         allowance: Allowance,
+        spread: Spread | None,
     ) -> Allowance:
         """Return what rounding allows: the reference's own error and, for a graph that is right in float64, the runtime's."""
         noise = None if double is None else _distance(value, double)
         if noise is not None:
-            self._note(
-                f"rounding error of {self.seen.reference} in {name}: up to {float(np.max(noise, initial=0.0)):.2g}"
-            )
-        for error in (self._own_error(case, name, other), self._amplified(case, name, value)):
+            self._note(f"rounding error of {self.reference} in {name}: up to {float(np.max(noise, initial=0.0)):.2g}")
+        for error in (self._own_error(case, name, other), self._amplified(case, name, value, spread)):
             if error is not None:
                 noise = error if noise is None else np.maximum(noise, error)
         exact = np.asarray(_attempt(self.recourse.exact, case.inputs).get(name))
@@ -224,12 +169,11 @@ class CaseJudge:
         found = np.asarray(_attempt(self.recourse.candidate_in_double, case.inputs).get(name))
         return _distance(other, found) if found.shape == other.shape and found.dtype != object else None
 
-    def _amplified(self, case: Case, name: str, value: NDArray[Any]) -> NDArray[Any] | None:
+    def _amplified(self, case: Case, name: str, value: NDArray[Any], spread: Spread | None) -> NDArray[Any] | None:
         """Return how far an output moves when extreme inputs move by their last digit, as far as it is no step.
 
         Constant rows in a normalization, differences of large sums: what the last digit decides there is nobody's answer.
         """
-        spread = self.spreads.get(name)
         if not case.extreme or spread is None:
             return None
         moved = np.asarray(_attempt(self.recourse.again, last_digit_moved(case.inputs)).get(name))
@@ -262,8 +206,8 @@ class CaseJudge:
         return replace(allowance, tied=tied)
 
     def _note(self, text: str) -> None:
-        if text not in self._notes:
-            self._notes.append(text)
+        if text not in self.notes:
+            self.notes.append(text)
 
     def _by_others(self, case: Case, expected: Values, allowances: Mapping[str, Allowance]) -> list[Figures] | None:
         """Return the figures of another evaluation of the candidate's graph that agrees with the reference, if there is one."""
@@ -282,7 +226,7 @@ class CaseJudge:
                 continue
             figures = self._agreeing(expected, lambda: got, allowances)
             if figures:
-                self._note(f"{case.label}: {self.seen.reference} departs from ONNX's definition, {title} does not")
+                self._note(f"{case.label}: {self.reference} departs from ONNX's definition, {title} does not")
                 return figures
         return None
 
@@ -290,7 +234,7 @@ class CaseJudge:
         self, expected: Values, answer: Callable[[], Values], allowances: Mapping[str, Allowance]
     ) -> list[Figures] | None:
         try:
-            figures = self._figures(expected, answer(), allowances)
+            figures = compare_outputs(expected, answer(), self.tolerance, allowances)
         except Exception:
             return None
         return figures if all(each.passed for each in figures) else None
@@ -319,9 +263,3 @@ def _attempt(run: Runner | None, inputs: Mapping[str, NDArray[Any]]) -> Values:
 def _distance(value: NDArray[Any], double: Any) -> NDArray[Any]:
     distance = np.abs(value.astype(np.float64) - np.asarray(double).astype(np.float64))
     return np.where(np.isfinite(distance), distance, 0.0)
-
-
-def brief(error: Exception) -> str:
-    """Return the message of an exception as one line."""
-    text = " ".join(str(error).split())
-    return text if len(text) <= 300 else text[:300] + " …"

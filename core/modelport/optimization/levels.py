@@ -117,7 +117,7 @@ def ort(model: OnnxModel, folder: Path) -> ir.Model:
 
 def transformer(model: OnnxModel, folder: Path) -> ir.Model:
     """Fuse attention, skip connections and activations into single operators of com.microsoft; see `transformers`."""
-    from modelport.workbench.optimize import transformers
+    from modelport.optimization import transformers
 
     reduced = portable(model, folder)
     return transformers.fuse(ir.from_proto(reduced) if isinstance(reduced, onnx.ModelProto) else reduced)

@@ -1,0 +1,1 @@
+"""Optimising an ONNX model: what carries it to one that computes the same with less."""
