@@ -7,14 +7,19 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from modelport_converters.onnx_builder.graph import Graph, Operand, Value, innermost
+from modelport_converters.onnx_builder.graph import Graph, Operand, Value, innermost, is_floating
 
 Axes = int | Sequence[int] | None
+Shape = Value | Sequence[int | Value]
+"""An int64 vector, or sizes of which some are values of the shape [1]."""
+
+_WHERE = {"float16", "float32", "float64", "int32", "int64", "uint8", "object"}
+"""The dtypes that ONNX Runtime has a kernel of Where for."""
 
 
 def floating(x: Value) -> Value:
-    """Return x, in float64 unless it holds floats: as scikit-learn validates features."""
-    return x if x.dtype.kind == "f" else x.cast("float64")
+    """Return x, in float64 unless it holds floats."""
+    return x if is_floating(x.dtype) else x.cast("float64")
 
 
 def exp(x: Value) -> Value:
@@ -108,15 +113,25 @@ def equal(x: Value, y: Operand) -> Value:
     return graph.op("Equal", left, right, dtype="bool")
 
 
+def not_equal(x: Value, y: Operand) -> Value:
+    """Whether two values differ, element by element."""
+    return ~equal(x, y)
+
+
 def where(condition: Value, x: Operand, y: Operand) -> Value:
-    """Take x where the condition holds, y elsewhere."""
+    """Take x where the condition holds, y elsewhere; in every dtype, also those that ONNX Runtime has no kernel for."""
     graph = innermost(condition, x, y)
     if any(isinstance(one, Value) and one.dtype.kind == "O" for one in (x, y)):
         return graph.op("Where", condition, x, y, dtype=object)
     chosen = graph.promoted(x, y)
-    if chosen[0].dtype.kind == "b":  # ONNX Runtime has no kernel for it
+    dtype = chosen[0].dtype
+    if dtype.kind == "b":
         return (condition & chosen[0]) | (~condition & chosen[1])
-    return graph.op("Where", condition, *chosen, dtype=chosen[0].dtype)
+    if dtype.name not in _WHERE:
+        # int64 has room for the bits of uint64 too
+        wide = "float32" if is_floating(dtype) else "int32" if dtype.itemsize < 4 else "int64"
+        return graph.op("Where", condition, *(one.cast(wide) for one in chosen), dtype=wide).cast(dtype)
+    return graph.op("Where", condition, *chosen, dtype=dtype)
 
 
 def maximum(x: Value, y: Operand) -> Value:
@@ -235,9 +250,19 @@ def squeeze(x: Value, axis: int) -> Value:
     return x.graph.op("Squeeze", x, np.array([axis], np.int64))
 
 
-def reshape(x: Value, shape: Sequence[int]) -> Value:
+def reshape(x: Value, shape: Shape) -> Value:
     """Give x another shape; -1 stands for what is left, 0 for the size that x has there."""
-    return x.graph.op("Reshape", x, np.array(shape, np.int64))
+    sizes = _sizes(x.graph, shape)
+    return innermost(x, sizes).op("Reshape", x, sizes)
+
+
+def _sizes(graph: Graph, shape: Shape) -> Value:
+    """Return a shape as one int64 vector."""
+    if isinstance(shape, Value):
+        return shape
+    if not any(isinstance(one, Value) for one in shape):
+        return graph.constant(np.array(shape, np.int64))
+    return concatenate([one if isinstance(one, Value) else graph.constant([one], np.int64) for one in shape], 0)
 
 
 def as_columns(x: Value) -> Value:
@@ -255,10 +280,31 @@ def transpose(x: Value, axes: Sequence[int]) -> Value:
     return x.graph.op("Transpose", x, perm=list(axes))
 
 
+def shape(x: Value) -> Value:
+    """The sizes of all axes, as an int64 vector."""
+    return x.graph.op("Shape", x, dtype="int64")
+
+
 def size(x: Value, axis: int = 0) -> Value:
     """The size of an axis, as an int64[1]."""
-    shape = x.graph.op("Shape", x, dtype="int64")
-    return shape[axis : axis + 1] if axis != -1 else shape[-1:]
+    return shape(x)[axis : axis + 1 or None]
+
+
+def arange(start: Operand, stop: Operand | None = None, step: Operand = 1) -> Value:
+    """start, start + step, ... below stop; 0, 1, ... below start where it is the only one (numpy.arange).
+
+    Arguments:
+        start, stop, step: numbers, and at least one Value: a scalar, or of the shape [1].
+    """
+    bounds = (0, start, step) if stop is None else (start, stop, step)
+    graph = innermost(*bounds)
+    return graph.op("Range", *(reshape(one, []) for one in graph.promoted(*bounds)))
+
+
+def broadcast_to(x: Operand, shape: Shape, *, graph: Graph | None = None) -> Value:
+    """Repeat x along axes of size 1, and new leading ones, up to a shape."""
+    home = graph or innermost(x, *([shape] if isinstance(shape, Value) else shape))
+    return home.op("Expand", x, _sizes(home, shape))
 
 
 def repeated(row: ArrayLike, x: Value) -> Value:

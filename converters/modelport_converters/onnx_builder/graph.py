@@ -1,7 +1,7 @@
-"""Writing ONNX as one writes NumPy: values with operators, promoted to common dtypes as NumPy promotes arrays.
+"""ONNX graphs under construction, and their values with NumPy's operators and type promotion.
 
-A formula over a `Value` and the arrays of a fitted estimator thus computes in the precision that scikit-learn computes in:
-float32 features times float64 coefficients are float64.
+A formula over a `Value` and arrays thus computes in the precision that NumPy computes in: float32 features times float64
+coefficients are float64.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+import ml_dtypes
 import numpy as np
 import onnx
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -16,6 +17,9 @@ from onnx import helper, numpy_helper
 
 _SHARED_BYTES = 1024
 """Constants up to this size are written once, however often they are used."""
+
+_LARGEST = np.iinfo(np.int64).max
+"""As the bound of a Slice: to the end, or (negative) to the beginning."""
 
 Operand: TypeAlias = "Value | ArrayLike"
 
@@ -27,7 +31,16 @@ ML_OPSET = 3
 
 
 class Graph:
-    """Nodes and constants in the order of their making; `child()` begins the body of a Loop, a Scan or an If."""
+    """An ONNX graph under construction; `child()` begins the body of a Loop, a Scan or an If.
+
+    A subclass may write into another library's graph: `name`, `add_node` and `add_constant` are all that it overrides
+    (and `child`, where it has bodies).
+
+    Attributes:
+        opset: the version of the default domain that is written.
+        nodes, initializers: in the order of their making; the initializers of bodies are those of the outermost graph.
+        memo: what has been computed in this graph already, for whoever computes it.
+    """
 
     def __init__(self, opset: int, outer: Graph | None = None) -> None:
         self.opset = opset
@@ -35,9 +48,8 @@ class Graph:
         self.depth: int = outer.depth + 1 if outer else 0
         self.nodes: list[onnx.NodeProto] = []
         self.memo: dict[Any, Any] = {}
-        """What has been computed in this graph already, for whoever computes it."""
         self.initializers: list[onnx.TensorProto] = []
-        self._shared: dict[tuple[str, tuple[int, ...], bytes], Value] = {}
+        self._shared: dict[tuple[np.dtype[Any], tuple[int, ...], bytes], str] = {}
         self._count = 0
 
     def child(self) -> Graph:
@@ -45,24 +57,38 @@ class Graph:
         return Graph(self.opset, self)
 
     def name(self, kind: str) -> str:
-        """Return a name that no other value of the model has."""
+        """Return a name that no other value of the model has, beginning with `kind`."""
         self.root._count += 1
         return f"{kind}_{self.root._count}"
 
+    def add_node(
+        self, kind: str, inputs: list[str], outputs: list[str], domain: str, attributes: dict[str, Any]
+    ) -> None:
+        """Write a node; its outputs have fresh names."""
+        node = helper.make_node(kind, inputs, outputs, name=outputs[0], domain=domain, **attributes)
+        self.nodes.append(node)
+
+    def add_constant(self, name: str, values: NDArray[Any]) -> None:
+        """Write a constant of the outermost graph; texts are an object array of str."""
+        self.root.initializers.append(numpy_helper.from_array(values, name))
+
+    def input(self, name: str, dtype: DTypeLike) -> Value:
+        """Return an input of the model as a value of this graph."""
+        return Value(self, name, dtype)
+
     def constant(self, array: ArrayLike, dtype: DTypeLike | None = None) -> Value:
-        """Return a constant; Python numbers become int64 or float64, texts strings."""
+        """Return a constant; Python numbers become int64 or float64, texts strings (dtype object)."""
         values = np.asarray(array, dtype)
         if values.dtype.kind in "USO":
-            values = values.astype(object)
-        root = self.root
+            values = np.array([str(text) for text in values.ravel()], object).reshape(values.shape)
         small = values.nbytes <= _SHARED_BYTES and values.dtype.kind != "O"
-        key = (values.dtype.str, values.shape, values.tobytes() if small else b"")
-        if small and key in root._shared:
-            return Value(self, root._shared[key].name, values.dtype)
+        shared, key = self.root._shared, (values.dtype, values.shape, values.tobytes() if small else b"")
+        if small and key in shared:
+            return Value(self, shared[key], values.dtype)
         result = Value(self, self.name("constant"), values.dtype)
-        root.initializers.append(_tensor(values, result.name))
+        self.add_constant(result.name, np.ascontiguousarray(values).reshape(values.shape))
         if small:
-            root._shared[key] = result
+            shared[key] = result.name
         return result
 
     def op(self, kind: str, *inputs: Operand | None, dtype: DTypeLike | None = None, **attributes: Any) -> Value:
@@ -86,9 +112,7 @@ class Graph:
         own = given[0].dtype if given and given[0] is not None else np.dtype("float64")
         results = [Value(self, self.name(kind.lower()), np.dtype(own if one is None else one)) for one in dtypes]
         names = [value.name if value else "" for value in given]
-        node = helper.make_node(kind, names, [one.name for one in results], domain=domain, **attributes)
-        node.name = results[0].name
-        self.nodes.append(node)
+        self.add_node(kind, names, [one.name for one in results], domain, attributes)
         return results
 
     def body(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> onnx.GraphProto:
@@ -102,8 +126,14 @@ class Graph:
         return operand if operand.graph is self else Value(self, operand.name, operand.dtype)
 
     def promoted(self, *operands: Operand) -> list[Value]:
-        """Return the operands cast to the dtype that NumPy would compute in."""
-        dtype = np.result_type(*map(_promoting, operands))
+        """Return the operands cast to the dtype that NumPy would compute in; Python's own numbers adapt to arrays."""
+        dtypes = {_dtype_of(one) for one in operands if not isinstance(one, bool | int | float)}
+        if len(dtypes) == 1 and is_floating(min(dtypes)):  # NumPy makes float64 of bfloat16 and a Python float
+            (dtype,) = dtypes
+        else:
+            dtype = np.result_type(
+                *(one if isinstance(one, bool | int | float) else _dtype_of(one) for one in operands)
+            )
         return [
             self.value(one).cast(dtype) if isinstance(one, Value) else self.constant(one, dtype) for one in operands
         ]
@@ -194,18 +224,23 @@ class Value:
         return self.graph.op("Not", self)
 
     def __getitem__(self, index: Any) -> Value:
-        """Select as NumPy does along each axis by itself: slices, numbers, arrays of numbers or booleans, and None."""
+        """Select as NumPy does along each axis by itself: slices, numbers, arrays of numbers or booleans, and None.
+
+        Indices may be values, int64 of any shape; the bounds of a slice too, int64 of the shape [1].
+        """
         result, axis = self, 0
         for one in index if isinstance(index, tuple) else (index,):
             result, axis = _selected(result, one, axis)
         return result
 
 
-def _promoting(operand: Operand) -> Any:
-    """Return what decides on the dtype: Python's own numbers adapt to arrays."""
-    if isinstance(operand, bool | int | float):
-        return operand
+def _dtype_of(operand: Operand) -> np.dtype[Any]:
     return operand.dtype if isinstance(operand, Value) else np.asarray(operand).dtype
+
+
+def is_floating(dtype: np.dtype[Any]) -> bool:
+    """Whether a dtype holds floating-point numbers; NumPy itself counts bfloat16 among none of its kinds."""
+    return dtype.kind == "f" or dtype == ml_dtypes.bfloat16
 
 
 def _binary(
@@ -213,8 +248,8 @@ def _binary(
 ) -> Value:
     graph = innermost(left, right)
     given = graph.promoted(left, right)
-    kept = given[0].dtype.kind
-    if (floating and kept != "f") or kept == "b":
+    kept = given[0].dtype
+    if (floating and not is_floating(kept)) or kept.kind == "b":
         given = [one.cast("float64" if floating else "int64") for one in given]
     return graph.op(kind, *given, dtype=dtype)
 
@@ -231,14 +266,17 @@ def _selected(value: Value, index: Any, axis: int) -> tuple[Value, int]:
     if isinstance(index, slice):
         if index == slice(None):
             return value, axis + 1
-        stop = np.iinfo(np.int64).max if index.stop is None else index.stop
-        bounds = [[index.start or 0], [stop], [axis], [index.step or 1]]
-        return graph.op("Slice", value, *(np.array(one, np.int64) for one in bounds)), axis + 1
+        step = index.step or 1
+        first, last = (0, _LARGEST) if step > 0 else (_LARGEST, -_LARGEST)
+        bounds = [first if index.start is None else index.start, last if index.stop is None else index.stop, axis, step]
+        given = [one if isinstance(one, Value) else np.array([one], np.int64) for one in bounds]
+        return innermost(value, *given).op("Slice", value, *given), axis + 1
     if isinstance(index, int | np.integer):
         return graph.op("Gather", value, np.int64(index), axis=axis), axis
-    if not isinstance(index, Value):
-        index = np.asarray(index)
-        index = np.flatnonzero(index) if index.dtype.kind == "b" else index.astype(np.int64)
+    if isinstance(index, Value):
+        return innermost(value, index).op("Gather", value, index, axis=axis), axis + 1
+    index = np.asarray(index)
+    index = np.flatnonzero(index) if index.dtype.kind == "b" else index.astype(np.int64)
     return graph.op("Gather", value, index, axis=axis), axis + 1
 
 
@@ -250,9 +288,3 @@ def element_type(dtype: DTypeLike) -> int:
     """Return ONNX's number for a NumPy dtype; objects are strings."""
     wanted = np.dtype(dtype)
     return int(onnx.TensorProto.STRING if wanted.kind == "O" else helper.np_dtype_to_tensor_dtype(wanted))
-
-
-def _tensor(values: NDArray[Any], name: str) -> onnx.TensorProto:
-    if values.dtype.kind != "O":
-        return numpy_helper.from_array(np.ascontiguousarray(values).reshape(values.shape), name)
-    return numpy_helper.from_array(np.array([str(text) for text in values.ravel()], object).reshape(values.shape), name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import onnxruntime
 import pytest
@@ -67,6 +68,7 @@ INDICES = {
     "a column": np.s_[:, 1],
     "the last": np.s_[:, -1],
     "a step": np.s_[::2, 1:],
+    "backwards": np.s_[::-1, 3:0:-2],
     "conditions": np.s_[:, np.array([True, False, True, False])],
     "a new axis": np.s_[:, None],
 }
@@ -135,3 +137,70 @@ def test_the_same_constant_is_written_once():
     for _ in range(3):
         x = x * np.arange(4.0)
     assert len(graph.initializers) == 1
+
+
+DYNAMIC = {
+    "a shape": (fn.shape, np.shape),
+    "the last size": (lambda x: fn.size(x, -1), lambda x: np.array([x.shape[-1]])),
+    "reshaped by a value": (lambda x: fn.reshape(x, fn.size(x, 0) * fn.size(x, 1)), np.ravel),
+    "reshaped by sizes and values": (lambda x: fn.reshape(x, [2, -1, fn.size(x, 0)]), lambda x: x.reshape(2, -1, 5)),
+    "sliced by values": (lambda x: x[fn.size(x, 1) - 3 : fn.size(x, 0) - 1, :2], lambda x: x[1:4, :2]),
+    "counted": (lambda x: fn.arange(fn.size(x, 0)), lambda x: np.arange(5)),
+    "counted from and by": (lambda x: fn.arange(2, fn.total(fn.shape(x)), 3), lambda x: np.arange(2, 9, 3)),
+    "broadcast": (lambda x: fn.broadcast_to(x, [3, fn.size(x, 0), 4]), lambda x: np.broadcast_to(x, (3, 5, 4))),
+}
+
+
+@pytest.mark.parametrize("case", DYNAMIC)
+def test_shapes_that_are_known_only_when_the_model_runs_are_values(case):
+    write, expected = DYNAMIC[case]
+    rows = NUMBERS["float32"]
+    np.testing.assert_array_equal(computed(write, rows), expected(rows))
+
+
+@pytest.mark.parametrize(
+    "dtype", ["bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16"]
+)
+def test_where_takes_dtypes_that_onnx_runtime_has_no_kernel_for(dtype):
+    rows = NUMBERS["bool"]
+    first, second = np.arange(20).reshape(5, 4).astype(dtype), np.full((5, 4), np.array(-1).astype(dtype))
+    found = computed(lambda x: fn.where(x, x.graph.constant(first), x.graph.constant(second)), rows)
+    np.testing.assert_array_equal(found, np.where(rows, first, second), strict=True)
+
+
+def test_a_python_float_keeps_bfloat16():
+    graph = Graph(20)
+    x = graph.input("x", ml_dtypes.bfloat16)
+    assert (x * 0.5 + 1).dtype == ml_dtypes.bfloat16
+    assert fn.exp(x).dtype == ml_dtypes.bfloat16
+    assert (x + np.float32(1)).dtype == np.float32
+
+
+class Recorder(Graph):
+    """A graph whose nodes and constants go elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__(20)
+        self.written: list[tuple[str, ...]] = []
+
+    def name(self, kind: str) -> str:
+        return f"mine/{super().name(kind)}"
+
+    def add_node(self, kind, inputs, outputs, domain, attributes) -> None:
+        self.written.append((kind, *inputs, *outputs))
+
+    def add_constant(self, name, values) -> None:
+        self.written.append((name, values.item()))
+
+
+def test_a_subclass_writes_names_nodes_and_constants_elsewhere():
+    graph = Recorder()
+    result = graph.input("x", "float32") * 2.0 + 2.0
+    assert graph.written == [
+        ("mine/constant_1", 2.0),
+        ("Mul", "x", "mine/constant_1", "mine/mul_2"),
+        ("Add", "mine/mul_2", "mine/constant_1", "mine/add_3"),
+    ]
+    assert result.name == "mine/add_3"
+    assert not graph.nodes
+    assert not graph.initializers
