@@ -87,9 +87,10 @@ def _tensorflow() -> str:
     from tensorflow_case import EXCEPTIONS
     from tf2onnx.handler import tf_op
 
-    from modelport_converters.tensorflow_to_onnx import export
+    from modelport_converters.tensorflow_to_onnx import export as export  # registers the handlers
+    from modelport_converters.tensorflow_to_onnx.handler import NEWEST_OPSET
 
-    names = set(tf_op.create_mapping(export.NEWEST_OPSET, None))
+    names = set(tf_op.create_mapping(NEWEST_OPSET, None))
     cases = {name: len(given) for name, given in tensorflow_ops.CASES.items()}
     unswept = sorted(names - set(cases) - set(EXCEPTIONS), key=str.lower)
     text = _section("TensorFlow operators", "By their names in tf.raw_ops.", cases, EXCEPTIONS)

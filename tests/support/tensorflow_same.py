@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,17 +11,9 @@ import onnx_ir as ir
 import onnxruntime
 import tensorflow as tf
 
+from modelport.signature import TensorSpec
 from modelport_converters.tensorflow_to_onnx.array_conversion import to_array, to_tensor
 from modelport_converters.tensorflow_to_onnx.export import export
-
-
-@dataclass(frozen=True)
-class Value:
-    """An input or output of the exported function."""
-
-    name: str
-    dtype: str
-    shape: tuple[int | str, ...] | None
 
 
 def assert_same(
@@ -45,11 +36,11 @@ def assert_same(
         rtol, atol: the tolerances for floats.
     """
     inputs = [
-        Value(f"x{index}", dtype_name(array), _sizes(f"x{index}", array, open_axes))
+        TensorSpec(f"x{index}", dtype_name(array), _sizes(f"x{index}", array, open_axes))
         for index, array in enumerate(arrays)
     ]
     expected = [to_array(tensor) for tensor in call(*map(to_tensor, arrays, [value.dtype for value in inputs]))]
-    outputs = [Value(f"y{index}", "float32", None) for index in range(len(expected))]
+    outputs = [TensorSpec(f"y{index}", "float32", None) for index in range(len(expected))]
     model = ir.to_proto(export(call, inputs, outputs, opset=opset, owner=owner or tf.Module()))
     results = ran(model, **{value.name: array for value, array in zip(inputs, arrays, strict=True)})
     for result, reference in zip(results, expected, strict=True):

@@ -9,11 +9,13 @@ import onnx
 import onnx_ir as ir
 import tensorflow as tf
 from tensorflow_case import Case
-from tensorflow_same import Value, assert_equal, dtype_name, ran
+from tensorflow_same import assert_equal, dtype_name, ran
 
+from modelport.signature import TensorSpec
 from modelport_converters.tensorflow_to_onnx.array_conversion import to_array, to_tensor
-from modelport_converters.tensorflow_to_onnx.export import export, tensor_spec
-from modelport_converters.tensorflow_to_onnx.tracing.freezing import node_defs
+from modelport_converters.tensorflow_to_onnx.export import export
+from modelport_converters.tensorflow_to_onnx.interface import tensor_spec
+from modelport_converters.tensorflow_to_onnx.tracing.graph_defs import node_defs
 from modelport_converters.tensorflow_to_onnx.tracing.variable_lifting import lift
 
 OPSET = 20
@@ -31,12 +33,12 @@ def traced(case: Case) -> tuple[Any, set[str]]:
 def exported(case: Case, function: Any) -> onnx.ModelProto:
     """Return the model of a case; sizes differ from input to input, and so do the names of their leading dimensions."""
     inputs = [
-        Value(
+        TensorSpec(
             f"x{at}", dtype_name(array), (f"x{at}_0", *array.shape[1:]) if case.dynamic and array.ndim else array.shape
         )
         for at, array in enumerate(case.inputs)
     ]
-    outputs = [Value(f"y{at}", tensor.dtype.name, None) for at, tensor in enumerate(function.outputs)]
+    outputs = [TensorSpec(f"y{at}", tensor.dtype.name, None) for at, tensor in enumerate(function.outputs)]
     own = tf.function(case.outputs, autograph=False).get_concrete_function(*map(tensor_spec, inputs))
     return ir.to_proto(export(lift(own).call, inputs, outputs, opset=OPSET, owner=_Owner(case)))
 

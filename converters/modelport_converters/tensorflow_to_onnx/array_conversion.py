@@ -1,4 +1,4 @@
-"""NumPy arrays to TensorFlow tensors and back."""
+"""Conversion between NumPy arrays and TensorFlow tensors."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def to_tensor(array: NDArray[Any], dtype: str) -> tf.Tensor:
-    """Return a tensor of the dtype; strings may be object arrays of str."""
+    """Return a tensor of a dtype such as "float32"; string arrays are object arrays of str."""
     return tf.constant(array.tolist() if dtype == "string" else array, dtype=tf.as_dtype(dtype), shape=array.shape)
 
 
 def to_array(tensor: tf.Tensor) -> NDArray[Any]:
-    """Return an array; strings become an object array of str, bfloat16 is `ml_dtypes.bfloat16`."""
+    """Return an array: strings are an object array of str, bfloat16 is `ml_dtypes.bfloat16`."""
     array = np.asarray(tensor)
     if tensor.dtype != tf.string:
         return array

@@ -1,33 +1,20 @@
-"""Names and symbolic dimensions of nested inputs and outputs. Imports no framework."""
+"""Names of inputs, outputs and symbolic dimensions, from nested structures and shapes. Imports no framework."""
 
 from __future__ import annotations
 
 import itertools
 import re
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 BATCH = "N"
-"""The symbolic name of a leading dimension of unknown size."""
-
-
-class Port(Protocol):
-    """One named input or output: a size or a symbolic name for each axis, and a dtype such as "float32"."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-
-    @property
-    def dtype(self) -> str: ...  # noqa: D102
-
-    @property
-    def shape(self) -> tuple[int | str, ...] | None: ...  # noqa: D102
+"""The symbolic name of a dynamic leading dimension, the batch."""
 
 
 def path_name(path: Sequence[Any], default: str) -> str:
-    """Name a leaf of a nested structure after the path to it.
+    """Name a leaf of a nested structure after its path.
 
     Dictionary keys name it: ("out", "logits") is out_logits. Positions alone number the default: output_0. The empty
     path, of a structure that is its own leaf, is the default itself.
@@ -38,7 +25,7 @@ def path_name(path: Sequence[Any], default: str) -> str:
 
 
 def unique(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
-    """Return the names, those that occur before or in `taken` with a number: a, a becomes a, a_1."""
+    """Make names unique: one that occurs before or in `taken` is numbered, so that a, a becomes a, a_1."""
     used, result = set(taken), []
     for name in names:
         candidate, count = name, 0
@@ -51,7 +38,7 @@ def unique(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
 
 
 def symbolic(name: str, shape: Iterable[int | None]) -> tuple[int | str, ...]:
-    """Name the unknown sizes of a shape: N for the leading axis, the tensor's name and the axis for any other."""
+    """Name the dynamic sizes (None) of a shape: N for the leading axis, the tensor's name and the axis for any other."""
     stem = re.sub(r"\W", "_", name)
     stem = stem if re.match(r"[A-Za-z_]", stem) else f"dim_{stem}"
     names = (BATCH if axis == 0 else f"{stem}_{axis}" for axis in itertools.count())

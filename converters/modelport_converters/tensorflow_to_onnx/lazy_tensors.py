@@ -1,4 +1,4 @@
-"""Tensors that are read, and computed, when the model is written."""
+"""Lazily read tensors (`onnx_ir.LazyTensor`): read, and computed, when the model is written."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def lazy(name: str, read: Callable[[], Array], dtype: ir.DataType, shape: Sequen
 
 
 def derived(tensor: ir.TensorProtocol, function: Callable[[Array], Array], name: str) -> ir.TensorProtocol:
-    """Return what a function of the same sizes and dtype makes of a tensor: lazily, where the tensor is."""
+    """Apply a function that keeps shape and dtype to a tensor; the result is lazy where the tensor is."""
     if not isinstance(tensor, ir.LazyTensor):
         return ir.tensor(function(tensor.numpy()), name=name)
     return lazy(name, lambda: function(tensor.numpy()), tensor.dtype, tensor.shape.numpy())
 
 
 def initializer(graph: ir.Graph, tensor: ir.TensorProtocol) -> ir.Value:
-    """Make a tensor an initializer of a graph."""
+    """Register a tensor as an initializer of a graph and return its value."""
     shape, kind = ir.Shape(tensor.shape.numpy()), ir.TensorType(tensor.dtype)
     value = ir.Value(name=tensor.name, shape=shape, type=kind, const_value=tensor)
     graph.register_initializer(value)

@@ -1,4 +1,4 @@
-"""TensorFlow Lite models in the LiteRT interpreter."""
+"""The LiteRT interpreter of TensorFlow Lite models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAGIC = b"TFL3"
 """The file identifier of TensorFlow Lite's schema, at offset 4."""
 
 _FOREIGN_OPS = ("unresolved custom op", "Didn't find op", "Flex delegate")
-"""What LiteRT says of operators that are not among its own."""
+"""Messages of LiteRT about operators that are not builtin."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Tensor:
     Attributes:
         name: from the signature of the file, else the tensor's own.
         tensor: the tensor's own name.
-        index: the interpreter's number for it.
+        index: of the tensor in the interpreter.
         dtype: such as "float32".
-        sizes: None where unknown.
+        sizes: None where dynamic.
     """
 
     name: str
@@ -47,7 +47,7 @@ class LiteModel(Interpreter):  # type: ignore[misc]  # its package has no types
     """An interpreter that keeps the contents of its file.
 
     Attributes:
-        content: of the .tflite file.
+        content: the bytes of the .tflite file.
         inputs, outputs: of the main graph, in its order.
     """
 
@@ -66,11 +66,11 @@ class LiteModel(Interpreter):  # type: ignore[misc]  # its package has no types
             raise _refusal(error, content) from error
         names = self._names()
         self.inputs = _tensors(self.get_input_details(), names[0], ())
-        self.outputs = _tensors(self.get_output_details(), names[1], [port.name for port in self.inputs])
+        self.outputs = _tensors(self.get_output_details(), names[1], [tensor.name for tensor in self.inputs])
 
     @property
     def quantized(self) -> bool:
-        """Whether some tensor holds integers that stand for real numbers."""
+        """Whether some tensor has quantization parameters."""
         return any(len(detail["quantization_parameters"]["scales"]) for detail in self.get_tensor_details())
 
     def answer(self, arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
@@ -81,10 +81,10 @@ class LiteModel(Interpreter):  # type: ignore[misc]  # its package has no types
         """
         self.feed(arrays)
         self.invoke()
-        return [self._fetch(port) for port in self.outputs]
+        return [self._fetch(tensor) for tensor in self.outputs]
 
     def feed(self, arrays: Sequence[NDArray[Any]]) -> None:
-        """Set the inputs, resized to the arrays' shapes."""
+        """Resize the inputs to the shapes of the arrays, and set them."""
         resized = False
         for detail, array in zip(self.get_input_details(), arrays, strict=True):
             if tuple(detail["shape"]) != array.shape:
@@ -94,18 +94,18 @@ class LiteModel(Interpreter):  # type: ignore[misc]  # its package has no types
             with stderr_held_back(repeat=False):
                 self.allocate_tensors()
         self.reset_all_variables()
-        for port, array in zip(self.inputs, arrays, strict=True):
-            self.set_tensor(port.index, _encoded(array) if port.dtype == "string" else np.asarray(array, order="C"))
+        for tensor, array in zip(self.inputs, arrays, strict=True):
+            self.set_tensor(tensor.index, _encoded(array) if tensor.dtype == "string" else np.asarray(array, order="C"))
 
-    def _fetch(self, port: Tensor) -> NDArray[Any]:
-        array = self.get_tensor(port.index)
-        if port.dtype != "string":
+    def _fetch(self, tensor: Tensor) -> NDArray[Any]:
+        array = self.get_tensor(tensor.index)
+        if tensor.dtype != "string":
             return np.asarray(array)
         texts = [item.decode("utf-8", "surrogateescape") for item in np.ravel(array).tolist()]
         return np.array(texts, dtype=object).reshape(np.shape(array))
 
     def _names(self) -> tuple[dict[int, list[str]], dict[int, list[str]]]:
-        """Return the names that the main graph's signature gives to its tensors, by their numbers."""
+        """Return the names of the main graph's inputs and outputs in its signature, by tensor index."""
         inputs, outputs = self.get_input_details(), self.get_output_details()
         for key in self.get_signature_list():
             runner = self.get_signature_runner(key)

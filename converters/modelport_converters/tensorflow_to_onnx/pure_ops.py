@@ -1,4 +1,4 @@
-"""The operators that change nothing but tensors, variables and tables in memory: the only ones that run untrusted."""
+"""The allow-list of pure operators: those that change nothing but tensors, variables and tables in memory."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _FAMILIES = (
     "set", "sparse", "special_math", "spectral", "state", "stateful_random", "stateless_random", "stateless_random_ops_v2",
     "string", "training", "uniform_quant",
 )  # fmt: skip
-"""Families of operators, by TensorFlow's own modules, that are pure but for those of `_IMPURE`."""
+"""Families of operators, by TensorFlow's generated modules, that are pure except for `_IMPURE`."""
 
 _SINGLE = ("DynamicPartition", "DynamicStitch", "ParallelDynamicStitch", "ShardedFilename")
-"""Pure operators of families that are not; what they and `_PREFIXES` leave out of data_flow are queues, which may block."""
+"""Pure operators of other families; the rest of data_flow, without `_PREFIXES`, are queues, which may block."""
 
 _PREFIXES = ("TensorArray", "Stack")
 
 _IMPURE = ("Abort", "ImmutableConst", "RemoteCall")
-"""What ends the process, maps a file into memory, or runs on another machine, of these families."""
+"""Operators of these families that end the process, map a file into memory, or run on another machine."""
 
 RESTORING = frozenset({"Restore", "RestoreSlice", "RestoreV2"})
 """Operators that read checkpoints."""
@@ -53,7 +53,7 @@ def operators() -> frozenset[str]:
 
 @cache
 def registered(name: str) -> bool:
-    """Whether TensorFlow knows an operator of this name."""
+    """Whether an operator of this name is registered in TensorFlow."""
     import_tensorflow()
     registry: Any = importlib.import_module("tensorflow.python.framework.op_def_registry")
     return registry.get(name) is not None
@@ -65,7 +65,7 @@ def computes(operator: str) -> bool:
 
 
 def impurity(operator: str, attributes: Mapping[str, Any]) -> str | None:
-    """Say why an operator is not pure; None for pure ones.
+    """Return why an operator is not pure; None for a pure one.
 
     Args:
         operator: its name.

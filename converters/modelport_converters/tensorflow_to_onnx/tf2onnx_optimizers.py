@@ -1,9 +1,9 @@
-"""tf2onnx's optimizers, without what they get wrong."""
+"""tf2onnx's optimizers, with corrections of the wrong ones and a faster transpose optimizer."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tf2onnx import optimizer
@@ -15,16 +15,18 @@ from modelport_converters.tensorflow_to_onnx.handler import onnx_dtype
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tf2onnx.graph import Graph, Node
+
 _HIDDEN = "modelport.Hidden"
 
 
 class _BackToBack(BackToBackOptimizer):  # type: ignore[misc]  # tf2onnx has no types
-    """Joins nodes of one kind that follow each other, but for two kinds that tf2onnx joins wrongly.
+    """Merges consecutive nodes of one operator, except for two cases that tf2onnx merges wrongly.
 
-    A cast that rounds must not be skipped, and a Reshape that keeps sizes of its input by a 0 must keep that input.
+    A Cast that rounds must not be skipped, and a Reshape that copies sizes of its input by a 0 must keep that input.
     """
 
-    def _optimize_at_current_graph_level(self, g: Any) -> Any:
+    def _optimize_at_current_graph_level(self, g: Graph) -> Graph:
         hidden = [(node, node.type) for node in g.get_nodes() if _rounds(g, node) or _keeps_sizes(node)]
         for node, _ in hidden:
             node.type = _HIDDEN
@@ -35,23 +37,23 @@ class _BackToBack(BackToBackOptimizer):  # type: ignore[misc]  # tf2onnx has no 
                 node.type = kind
 
 
-def _rounds(graph: Any, node: Any) -> bool:
+def _rounds(graph: Graph, node: Node) -> bool:
     if node.type != "Cast":
         return False
     given = graph.get_dtype(node.input[0])
     return given is None or not np.can_cast(onnx_dtype(given), onnx_dtype(node.get_attr("to").i), "safe")
 
 
-def _keeps_sizes(node: Any) -> bool:
+def _keeps_sizes(node: Node) -> bool:
     if node.type != "Reshape":
         return False
     return not node.inputs[1].is_const() or 0 in node.inputs[1].get_tensor_value(as_list=False)
 
 
 class _Transposes(TransposeOptimizer):  # type: ignore[misc]
-    """Moves transpositions on, as tf2onnx does, which however looks at all nodes again from the first one after each move."""
+    """Pushes Transposes on in sweeps; tf2onnx's own restarts from the first node after each move, in quadratic time."""
 
-    def _optimize_at_current_graph_level(self, g: Any) -> Any:
+    def _optimize_at_current_graph_level(self, g: Graph) -> Graph:
         self._g = g
         self.pre_optimize_action()
         while self._sweep():
@@ -61,7 +63,7 @@ class _Transposes(TransposeOptimizer):  # type: ignore[misc]
         return g
 
     def _sweep(self) -> bool:
-        """Move each transposition once, where it can be; tell whether one was."""
+        """Push each Transpose once, where it can be; return whether one was."""
         moved = False
         for node in [node for node in self.nodes if is_transpose(node)]:
             if self._is_left(node) and self._handle_nhwc_tranpose(node):
@@ -71,7 +73,7 @@ class _Transposes(TransposeOptimizer):  # type: ignore[misc]
                 moved = True
         return moved
 
-    def _is_left(self, node: Any) -> bool:
+    def _is_left(self, node: Node) -> bool:
         return self._g.get_node_by_name(node.name) is node
 
 
@@ -93,18 +95,18 @@ _ONLY_FOR = {
     "remove_identity": {"Identity"},
     "einsum_optimizer": {"Einsum"},
 }
-"""What some optimizers look for: each of them walks through the graph several times, even where there is none of it."""
+"""Operators without which an optimizer is skipped: each walks through the graph several times."""
 
 
-def optimized(process: Callable[[], Any]) -> Any:
-    """Run the optimizers in place; if one fails, run them on a new graph, each on a copy, and leave that one out."""
+def optimized(process: Callable[[], Graph]) -> Graph:
+    """Run the optimizers on the graph that `process` returns, in place; if one fails, on a new graph without that one."""
     try:
         return _in_place(process())
     except Exception:  # whatever an optimizer raises: optimizing is optional
         return optimizer.optimize_graph(process(), catch_errors=True, optimizers=_OPTIMIZERS)
 
 
-def _in_place(graph: Any) -> Any:
+def _in_place(graph: Graph) -> Graph:
     """Run the optimizers until none of them changes anything."""
     changed, rounds = True, 0
     while changed:

@@ -93,7 +93,7 @@ def _owners(called: Interface) -> dict[str, _Owner]:
     """
     import tensorflow as tf
 
-    from modelport_converters.tensorflow_to_onnx.export import tensor_spec
+    from modelport_converters.tensorflow_to_onnx.interface import tensor_spec
 
     operation = import_keras().Operation
     original = operation.__call__

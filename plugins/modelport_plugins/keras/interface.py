@@ -226,7 +226,7 @@ def _traced(called: Interface) -> Any:
         return backends.output_spec(called)
     import tensorflow as tf
 
-    from modelport_converters.tensorflow_to_onnx.export import tensor_spec
+    from modelport_converters.tensorflow_to_onnx.interface import tensor_spec
 
     function = tf.function(lambda *tensors: called.structured(tensors), autograph=False)
     try:

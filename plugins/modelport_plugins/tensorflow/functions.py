@@ -123,7 +123,7 @@ def _concrete(function: Any, options: Options) -> Any:
 
     A function of a SavedModel cannot be traced anew: it is one of the traces that were saved, the only one if nothing is given.
     """
-    from modelport_converters.tensorflow_to_onnx.export import tensor_spec
+    from modelport_converters.tensorflow_to_onnx.interface import tensor_spec
 
     if function.input_signature is not None:
         return function.get_concrete_function()

@@ -7,8 +7,9 @@ import onnx_ir as ir
 import pytest
 import tensorflow as tf
 from drawn import floats
-from tensorflow_same import Value, ran
+from tensorflow_same import ran
 
+from modelport.signature import TensorSpec
 from modelport_converters.tensorflow_to_onnx.detached_weights import Weight
 from modelport_converters.tensorflow_to_onnx.export import export
 
@@ -23,7 +24,7 @@ class Outside:
             for index, array in enumerate(arrays)
         ]
         self.expected = function(tf.constant(x), *map(tf.constant, arrays)).numpy()
-        source, target = Value("x", "float32", ("N", *x.shape[1:])), Value("y", "float32", None)
+        source, target = TensorSpec("x", "float32", ("N", *x.shape[1:])), TensorSpec("y", "float32", None)
         self.model = export(
             lambda *tensors: [function(*tensors)], (source,), (target,), opset=18, owner=tf.Module(), weights=weights
         )

@@ -7,15 +7,16 @@ import onnx_ir as ir
 import pytest
 import tensorflow as tf
 from drawn import floats
-from tensorflow_same import Value, ran
+from tensorflow_same import ran
 
 from modelport.errors import CannotConvert, UnsupportedOps
+from modelport.signature import TensorSpec
 from modelport_converters.tensorflow_to_onnx.detached_weights import Weight
 from modelport_converters.tensorflow_to_onnx.export import export
 from modelport_converters.tensorflow_to_onnx.handler import NEWEST_OPSET
 
-X = Value("x", "float32", ("N", 4))
-Y = Value("y", "float32", ("N", 4))
+X = TensorSpec("x", "float32", ("N", 4))
+Y = TensorSpec("y", "float32", ("N", 4))
 
 
 def exported(call, inputs=(X,), outputs=(Y,), weights=(), opset=NEWEST_OPSET):
@@ -31,7 +32,7 @@ def test_erfc_agrees_with_the_math_module():
 @pytest.mark.parametrize("dtype", ["int32", "int64", "float32"])
 def test_division_is_rounded_down(dtype):
     x = np.array([[-7, 7, -6, 5], [-1, 0, 1, -8]], dtype)
-    input_, output = Value("x", dtype, ("N", 4)), Value("y", dtype, ("N", 4))
+    input_, output = TensorSpec("x", dtype, ("N", 4)), TensorSpec("y", dtype, ("N", 4))
     for divisor in (2, -3):
         (y,) = ran(exported(lambda value, by=divisor: [value // by], (input_,), (output,)), x=x)
         np.testing.assert_array_equal(y, x // divisor)
@@ -46,7 +47,7 @@ def test_functions_compiled_with_xla_are_inlined():
 def test_weights_become_initializers_and_are_not_read_by_the_export():
     reads = []
     weight = Weight("weight", "float32", (4, 300), lambda: reads.append(1) or floats(4, 300))
-    output = Value("y", "float32", ("N", 300))
+    output = TensorSpec("y", "float32", ("N", 300))
     model = export(lambda value, w: [value @ w], (X,), (output,), opset=18, owner=tf.Module(), weights=[weight])
     assert reads == []
     assert [value.name for value in model.graph.inputs] == ["x"]
@@ -55,20 +56,22 @@ def test_weights_become_initializers_and_are_not_read_by_the_export():
 
 
 def test_the_dimensions_of_the_inputs_are_those_asked_for():
-    inputs = (Value("a", "float32", ("rows", "columns")), Value("b", "float32", (3, "columns")))
-    model = exported(lambda a, b: [tf.matmul(a, b, transpose_b=True)], inputs, (Value("y", "float32", ("rows", 3)),))
+    inputs = (TensorSpec("a", "float32", ("rows", "columns")), TensorSpec("b", "float32", (3, "columns")))
+    model = exported(
+        lambda a, b: [tf.matmul(a, b, transpose_b=True)], inputs, (TensorSpec("y", "float32", ("rows", 3)),)
+    )
     shapes = {value.name: value.type.tensor_type.shape.dim for value in [*model.graph.input, *model.graph.output]}
     named = {name: [dim.dim_param or dim.dim_value for dim in dims] for name, dims in shapes.items()}
     assert named == {"a": ["rows", "columns"], "b": [3, "columns"], "y": ["rows", 3]}
 
 
 def test_a_fixed_size_reaches_the_output():
-    model = exported(lambda value: [value + 1], (Value("x", "float32", (2, 4)),))
+    model = exported(lambda value: [value + 1], (TensorSpec("x", "float32", (2, 4)),))
     assert [dim.dim_value for dim in model.graph.output[0].type.tensor_type.shape.dim] == [2, 4]
 
 
 def test_every_open_size_of_an_output_has_a_symbol():
-    output = Value("y", "float32", None)
+    output = TensorSpec("y", "float32", None)
     model = exported(lambda value: [tf.boolean_mask(tf.transpose(value), value[0] > 0)], outputs=(output,))
     named = [dim.dim_param for dim in model.graph.output[0].type.tensor_type.shape.dim]
     assert len(set(named)) == 2
@@ -76,7 +79,7 @@ def test_every_open_size_of_an_output_has_a_symbol():
 
 
 def test_a_scalar_has_a_shape_without_dimensions():
-    model = exported(lambda value: [tf.reduce_sum(value)], outputs=(Value("y", "float32", ()),))
+    model = exported(lambda value: [tf.reduce_sum(value)], outputs=(TensorSpec("y", "float32", ()),))
     assert model.graph.output[0].type.tensor_type.HasField("shape")
     np.testing.assert_allclose(ran(model, x=floats(2, 4))[0], floats(2, 4).sum(), rtol=1e-5)
 

@@ -1,1 +1,1 @@
-"""Passes over the finished ONNX graph, each on onnx_ir and in place: layout, fusion, loops, weights."""
+"""Passes over the ONNX graph that tf2onnx returns, each in place on an `onnx_ir` model; `pipeline.py` has their order."""

@@ -1,7 +1,7 @@
-"""Writes layer normalization and the Gaussian error linear unit, which TensorFlow computes in steps, as one function again.
+"""Fusion of layer normalization and GELU, which TensorFlow and Keras write as elementwise arithmetic in several orders.
 
-TensorFlow and Keras write the same formula in several orders. So what the steps compute is expanded into a polynomial
-(polynomials.py) and compared with the expanded definition.
+A candidate is expanded into a polynomial (polynomials.py) and compared with the expanded definition, so that the order does
+not matter.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import onnx_ir as ir
 from onnx_ir.passes import common as passes
 
 from modelport_converters.tensorflow_to_onnx.lazy_tensors import initializer, lazy
-from modelport_converters.tensorflow_to_onnx.passes.layout_rules import axes_of
+from modelport_converters.tensorflow_to_onnx.passes.constants import axes_of
 from modelport_converters.tensorflow_to_onnx.passes.polynomials import Expansion, Polynomial, number
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ _FIRST_LAYER_NORMALIZATION = 17
 """The opset."""
 
 _STEPS = 5
-"""How many operators stand between the reciprocal deviation, or the error function, and the result, at most."""
+"""The most operators between the reciprocal of the deviation, or Erf, and the result of the function."""
 
 
 def fuse_functions(model: ir.Model) -> None:
-    """Replace the steps in place; only float32, since ONNX lets LayerNormalization compute float64 in float32."""
+    """Fuse in place; only float32, since ONNX lets LayerNormalization compute float64 in float32."""
     graph, found = model.graph, False
     for node in list(graph):
         if node.graph is graph and not node.domain:
@@ -41,7 +41,7 @@ def fuse_functions(model: ir.Model) -> None:
 
 
 def _results(value: ir.Value) -> Iterator[ir.Value]:
-    """Yield what is computed of a value in few steps of arithmetic, the nearest first."""
+    """Yield what is computed of a value by few arithmetic operators, the nearest first."""
     reached = [value]
     for _ in range(_STEPS):
         reached = [
@@ -54,7 +54,7 @@ def _results(value: ir.Value) -> Iterator[ir.Value]:
 
 
 def _alike(value: ir.Value, x: ir.Value) -> bool:
-    """Tell whether a value has as many axes as x: constants with more ones ahead would add some."""
+    """Tell whether a value has the rank of x: broadcasting against constants with leading ones may raise it."""
     return value.shape is not None and x.shape is not None and value.shape.rank() == x.shape.rank()
 
 
@@ -67,7 +67,10 @@ def _last(start: ir.Value, matches: Callable[[ir.Value], bool]) -> ir.Value | No
 
 
 def _fuse_normalization(graph: ir.Graph, root: ir.Node) -> bool:
-    """Compute (x - mean) / sqrt(variance + epsilon) * scale + shift over the last dimensions of x."""
+    """Fuse (x - mean) / sqrt(variance + epsilon) * scale + shift over the last axes of x.
+
+    Source: Ba et al., Layer Normalization, 2016.
+    """
     found = _deviation(root)
     if found is None:
         return False
@@ -91,7 +94,7 @@ def _fuse_normalization(graph: ir.Graph, root: ir.Node) -> bool:
 
 
 def _deviation(root: ir.Node) -> tuple[ir.Value, ir.Value, int, float] | None:
-    """Return x, its mean, over how many last dimensions it is taken, and epsilon, where the root is of their variance."""
+    """Return x, its mean, the number of last axes that it is taken over, and epsilon, where the root is of x's variance."""
     total = _made_by(root.inputs[0], "Add")
     for variance, added in (total.inputs, reversed(total.inputs)) if total else ():
         epsilon, reduction = number(added), _made_by(variance, "ReduceMean")
@@ -112,7 +115,7 @@ def _deviation(root: ir.Node) -> tuple[ir.Value, ir.Value, int, float] | None:
 
 
 def _squared(value: ir.Value | None) -> ir.Node | None:
-    """Return the Sub whose result is multiplied by itself."""
+    """Return the Sub whose result is squared."""
     product, power = _made_by(value, "Mul"), _made_by(value, "Pow")
     if product is not None and product.inputs[0] is product.inputs[1]:
         return _made_by(product.inputs[0], "Sub")
@@ -127,7 +130,7 @@ def _made_by(value: ir.Value | None, kind: str) -> ir.Node | None:
 
 
 def _scale_and_shift(found: Polynomial | None, sizes: list[int]) -> tuple[ir.Value | None, ir.Value | None] | None:
-    """Return scale and shift where a polynomial is x inverse scale - mean inverse scale + shift; each of them may be missing."""
+    """Return scale and shift where the polynomial is (x - mean) * inverse * scale + shift; either may be absent."""
     if found is None:
         return None
     constants = {factor for factors in found for factor in factors if isinstance(factor, ir.Value)}
@@ -149,7 +152,7 @@ def _has(value: ir.Value, sizes: list[int]) -> bool:
 
 
 def _flat(graph: ir.Graph, value: ir.Value, sizes: list[int]) -> ir.Value:
-    """Return a constant without the ones ahead of its sizes."""
+    """Return a constant without its leading axes of size 1."""
     tensor = value.const_value
     assert tensor is not None
     if len(tensor.shape) == len(sizes):
@@ -164,11 +167,14 @@ def _ones(graph: ir.Graph, name: str, sizes: list[int]) -> ir.Value:
     return initializer(graph, ir.tensor(np.ones(sizes, np.float32), name=name))
 
 
-# --- the Gaussian error linear unit -------------------------------------------------------------------------------------
+# --- GELU --------------------------------------------------------------------------------------------------------------
 
 
 def _fuse_gelu(graph: ir.Graph, erf: ir.Node) -> bool:
-    """Compute x / 2 * (1 + erf(x / sqrt 2)) in the order that ONNX Runtime knows; an operator exists from opset 20 on only."""
+    """Write GELU in the order that ONNX Runtime fuses, x * (1 + erf(x / sqrt 2)) / 2; Gelu exists from opset 20 on only.
+
+    Source: Hendrycks and Gimpel, Gaussian Error Linear Units, 2016.
+    """
     x, sign = _under_the_root(erf.inputs[0])
     if x is None or x.dtype != ir.DataType.FLOAT:
         return False
@@ -191,7 +197,7 @@ def _fuse_gelu(graph: ir.Graph, erf: ir.Node) -> bool:
 
 
 def _under_the_root(argument: ir.Value | None) -> tuple[ir.Value | None, float]:
-    """Return the value that is divided by the root of two in an argument, and the sign that it has there."""
+    """Return x and its sign, where the argument of Erf is x / sqrt 2 or -x / sqrt 2."""
     value: ir.Value | None = argument
     found: tuple[ir.Value | None, float] = None, 0.0
     while value is not None and (node := value.producer()) is not None and node.op_type in ("Div", "Mul", "Neg"):
@@ -205,7 +211,7 @@ def _under_the_root(argument: ir.Value | None) -> tuple[ir.Value | None, float]:
 
 
 def _replace(graph: ir.Graph, result: ir.Value, nodes: list[ir.Node]) -> None:
-    """Put nodes in the place of the one that makes a result."""
+    """Replace the node that makes a result by others, the last of which makes it."""
     old = result.producer()
     assert old is not None
     for node in nodes[:-1]:

@@ -1,7 +1,7 @@
-"""Writes the mean over the pixels of an image as GlobalAveragePool, as ONNX has a name for it.
+"""Global average pooling: ReduceMean over the pixels of an image becomes GlobalAveragePool.
 
-ONNX Runtime keeps images in blocks of channels (NCHWc) from one convolution to the next, and GlobalAveragePool takes them so,
-while for a ReduceMean it puts the whole image back in order.
+ONNX Runtime keeps images in the blocked layout NCHWc from one convolution to the next, and GlobalAveragePool takes it, while
+for a ReduceMean it reorders the whole image.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import onnx_ir as ir
 from onnx_ir.passes import common as passes
 
-from modelport_converters.tensorflow_to_onnx.passes.layout_rules import axes_of
+from modelport_converters.tensorflow_to_onnx.passes.constants import axes_of
 
 _PIXELS = [2, 3]
 _FLOAT32 = ir.DataType.FLOAT
-"""ONNX Runtime computes GlobalAveragePool on the processor in this type alone."""
+"""The only dtype of ONNX Runtime's CPU kernel of GlobalAveragePool."""
 
 
 def pool_means(model: ir.Model) -> None:
-    """Replace each ReduceMean over the pixels of float32 images [N, C, H, W] in place, with a Flatten where it drops the axes."""
+    """Replace each ReduceMean over H and W of float32 images [N, C, H, W] in place, with a Flatten where keepdims is 0."""
     found = [node for node in model.graph if node.op_type == "ReduceMean" and not node.domain and _is_over_pixels(node)]
     for node in found:
         _replace(model.graph, node)

@@ -1,9 +1,9 @@
-"""Removes transpositions from a finished ONNX graph, by turning whole regions of it to the other layout.
+"""Layout optimization: Transposes are removed by converting whole regions of the graph to the other layout.
 
-TensorFlow's images are channels-last, ONNX's convolutions channels-first; tf2onnx moves most of the transpositions between the
-two together until they cancel, one at a time. Some stay: before a reduction, where a tensor has several consumers, around
-a Split. Here a region is a connected part of the graph whose operators compute alike in any layout (layout_rules.py). It is
-turned where that removes more transpositions at its borders than it adds, so the pass only ever lowers their number.
+TensorFlow's images are channels-last, ONNX's convolutions channels-first; tf2onnx's transpose optimizer pushes one Transpose
+after the other until pairs cancel. Some stay: before a reduction, where a tensor has several consumers, around a Split.
+Here a region is a connected subgraph of layout-agnostic operators (layout_rules.py). It is converted where that removes more
+Transposes at its borders than it adds, so the pass only ever lowers their number.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from onnx_ir.passes import common as passes
 
 from modelport_converters.tensorflow_to_onnx.interface_names import unique
 from modelport_converters.tensorflow_to_onnx.lazy_tensors import initializer
-from modelport_converters.tensorflow_to_onnx.passes.layout_rules import Rule, constant, is_constant, rule_of
+from modelport_converters.tensorflow_to_onnx.passes.constants import constant, is_constant
+from modelport_converters.tensorflow_to_onnx.passes.layout_rules import Rule, rule_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,11 +29,15 @@ Perm = tuple[int, ...]
 Use = tuple[ir.Node, int]
 
 _OLDEST_OPSET = 13
-"""The rules hold from this opset on: before, Softmax flattens its input."""
+"""The layout rules hold from this opset on: before, Softmax flattens its input."""
 
 
 def remove_transposes(model: ir.Model) -> int:
-    """Remove transpositions from a model of known shapes, in place, and return by how many their number fell."""
+    """Remove Transposes in place, and return by how many their number fell.
+
+    Args:
+        model: after shape inference; values of unknown rank are in no region.
+    """
     before = _count(model.graph)
     if not before or model.graph.opset_imports.get("", 0) < _OLDEST_OPSET:
         return 0
@@ -70,7 +75,7 @@ def _inverse(perm: Perm) -> Perm:
 
 
 def _then(first: Perm, second: Perm) -> Perm:
-    """Return the permutation that does one after the other."""
+    """Return the composition: one permutation after the other."""
     return tuple(first[axis] for axis in second)
 
 
@@ -79,7 +84,7 @@ def _is_identity(perm: Perm) -> bool:
 
 
 def _merge(graph: ir.Graph) -> None:
-    """Join transpositions of transpositions, share equal ones, and drop those that do nothing."""
+    """Merge consecutive Transposes, share equal ones, and drop identities."""
     seen: dict[tuple[int, Perm], ir.Value] = {}
     for node in list(graph):
         perm, source = _perm(node), node.inputs[0] if node.inputs else None
@@ -103,10 +108,10 @@ def _merge(graph: ir.Graph) -> None:
 
 @dataclass
 class _Region:
-    """Values that hold images in one layout, and the nodes that compute with them.
+    """Values in one layout, and the layout-agnostic nodes that compute with them.
 
     Attributes:
-        rules: the nodes, each with what turning means for it.
+        rules: the nodes, each with its layout rule.
         values: by identity.
     """
 
@@ -128,14 +133,14 @@ class _Region:
 
 
 def _turn_regions(graph: ir.Graph, perm: Perm) -> bool:
-    """Turn every region that is better off with its values transposed by `perm`; return whether there was one."""
+    """Transpose every region by `perm` that has fewer Transposes then; return whether there was one."""
     worth = [region for region in _regions(graph, perm) if _gain(region, perm) > 0]
     touched: set[ir.Node] = set()
     for region in worth:
         between = _transposes_around(region)
         if (
             not between & touched
-        ):  # what stands beside a region already turned has changed, and waits for the next round
+        ):  # the borders of a neighbour that was turned have changed: it waits for the next round
             _Turning(graph, region, perm).run()
         touched |= between
     return bool(worth)
@@ -148,7 +153,7 @@ def _transposes_around(region: _Region) -> set[ir.Node]:
 
 
 def _regions(graph: ir.Graph, perm: Perm) -> Iterable[_Region]:
-    """Yield the connected parts of the graph that can be turned."""
+    """Yield the connected components of layout-agnostic nodes (by union-find)."""
     rules = {node: rule for node in graph if (rule := rule_of(node, perm)) is not None}
     parents: dict[int, int] = {}
 
@@ -177,7 +182,7 @@ def _values(node: ir.Node, rule: Rule) -> list[ir.Value]:
 
 
 def _gain(region: _Region, perm: Perm) -> int:
-    """Return how many transpositions fewer there are once the region is turned."""
+    """Return by how many Transposes turning the region lowers their number."""
     return sum(_gain_at(region, value, perm) for value in region.values.values())
 
 
@@ -196,7 +201,7 @@ def _gain_at(region: _Region, value: ir.Value, perm: Perm) -> int:
 
 
 def _only_moves_ones(value: ir.Value, perm: Perm) -> bool:
-    """Tell whether a transposition leaves the elements in their order, so that a Reshape, which costs nothing, does it."""
+    """Tell whether a transposition leaves the elements in their memory order, so that a Reshape, which is free, does it."""
     sizes = list(value.shape or ())
     unknown = [size for size in sizes if not isinstance(size, int)]
     moved = [axis for axis in perm if sizes[axis] != 1]
@@ -204,7 +209,7 @@ def _only_moves_ones(value: ir.Value, perm: Perm) -> bool:
 
 
 class _Turning:
-    """Turns one region: its values keep their names and hold the other layout from then on."""
+    """The transposition of one region: its values keep their names and are in the other layout afterwards."""
 
     def __init__(self, graph: ir.Graph, region: _Region, perm: Perm) -> None:
         self.graph, self.region, self.perm, self.back = graph, region, perm, _inverse(perm)
@@ -213,7 +218,7 @@ class _Turning:
         self.names = {value.name or "" for value in (*taken, *graph.inputs, *graph.initializers.values())}
 
     def run(self) -> None:
-        """Turn the values at the border, then the nodes."""
+        """Transpose the values at the border, then rewrite the nodes."""
         borders = [value for value in self.region.values.values() if not self.region.made_here(value)]
         turned = {id(value): self._entering(value) for value in borders}
         for value in self.region.values.values():
@@ -229,7 +234,7 @@ class _Turning:
             rule.rewrite(node, self._added)
 
     def _entering(self, value: ir.Value) -> ir.Value:
-        """Return the turned form of a value that comes from outside."""
+        """Return the transposed form of a value that enters the region."""
         producer = value.producer()
         inner = _perm(producer)
         if producer is not None and inner is not None:
@@ -244,7 +249,7 @@ class _Turning:
         return result
 
     def _leaving(self, value: ir.Value) -> None:
-        """Turn a value made here, and give those outside the form that they expect."""
+        """Transpose a value made in the region, and give consumers outside the layout that they expect."""
         outside, is_output = self.region.outside_uses(value), value.is_graph_output()
         turned_shape = _permuted(value.shape, self.perm)
         original, value.shape = value.shape, turned_shape
@@ -284,7 +289,7 @@ class _Turning:
         return output
 
     def _constant(self, value: ir.Value) -> ir.Value:
-        """Return a constant in the other layout."""
+        """Return a constant, transposed."""
         if id(value) not in self.constants:
             array = constant(value)
             assert array is not None
@@ -306,7 +311,7 @@ class _Turning:
 
 
 def _forward(node: ir.Node, value: ir.Value) -> None:
-    """Give the consumers of a transposition another value; the output of the graph stays, as a copy."""
+    """Give the consumers of a Transpose another value; a graph output stays, as an Identity."""
     output = node.outputs[0]
     if output.is_graph_output():
         node.op_type = "Identity"

@@ -1,4 +1,4 @@
-"""What transposing its image inputs means for an ONNX operator: a rule for each one that computes alike in any layout."""
+"""Layout rules: how an ONNX operator takes transposed inputs, for each that computes alike in any layout."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
+from modelport_converters.tensorflow_to_onnx.passes.constants import axes_of, constant, constant_shape, is_constant
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     Add = Callable[[NDArray[Any], str], ir.Value]
-    """Makes an initializer of an array, named after a name."""
+    """Adds an initializer, from an array and the stem of a name."""
 
     Perm = tuple[int, ...]
-
-_LARGEST_CONSTANT = 2**20
-"""Constants of more elements are left to be read lazily."""
 
 _ELEMENTWISE = frozenset((
     "Abs", "Acos", "Acosh", "Add", "And", "Asin", "Asinh", "Atan", "Atanh", "BitwiseAnd", "BitwiseNot", "BitwiseOr",
@@ -35,7 +34,7 @@ _REDUCTIONS = frozenset((
     "ReduceSum", "ReduceSumSquare",
 ))  # fmt: skip
 _ALONG_AN_AXIS = {"Concat": 1, "Hardmax": -1, "LogSoftmax": -1, "Softmax": -1, "Split": 0}
-"""Operators with the attribute `axis`, and its default."""
+"""Operators with an attribute `axis`, and its default."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,9 @@ class Rule:
     """How a node takes transposed inputs.
 
     Attributes:
-        turned: the inputs that are to be transposed.
-        turns_outputs: whether the outputs come out transposed; else they stay as they are.
-        rewrite: adapts the node itself.
+        turned: the indices of the inputs that are transposed.
+        turns_outputs: whether the outputs are transposed then.
+        rewrite: adapts the node's axes.
     """
 
     turned: tuple[int, ...]
@@ -54,7 +53,7 @@ class Rule:
 
 
 def rule_of(node: ir.Node, perm: Perm) -> Rule | None:
-    """Return the rule for a node whose image inputs are transposed by `perm`; None where there is none."""
+    """Return the rule for a node whose inputs of that rank are transposed by `perm`; None for layout-dependent nodes."""
     if node.domain not in ("", "ai.onnx"):
         return None
     if node.op_type in _ELEMENTWISE:
@@ -69,34 +68,6 @@ def rule_of(node: ir.Node, perm: Perm) -> Rule | None:
     return special(node, perm) if special else None
 
 
-def is_constant(value: ir.Value | None) -> bool:
-    """Tell whether a value is a constant small enough to be rearranged."""
-    shape = None if value is None else _constant_shape(value)
-    return shape is not None and math.prod(shape) <= _LARGEST_CONSTANT
-
-
-def _constant_shape(value: ir.Value) -> tuple[int, ...] | None:
-    """Return the sizes of a constant, None for any other value."""
-    tensor = None if value.is_graph_input() else ir.convenience.get_const_tensor(value)
-    return None if tensor is None else tuple(int(size) for size in tensor.shape.numpy())
-
-
-def constant(value: ir.Value | None) -> NDArray[Any] | None:
-    """Return the array of a small constant."""
-    if value is None or not is_constant(value):
-        return None
-    tensor = ir.convenience.get_const_tensor(value)
-    assert tensor is not None
-    return np.asarray(tensor.numpy())
-
-
-def axes_of(node: ir.Node) -> list[int]:
-    """Return the axes of a reduction or Squeeze, from its attribute or its second input; none where they are not known."""
-    given = constant(node.inputs[1]) if len(node.inputs) > 1 else None
-    axes = node.attributes.get_ints("axes", []) if given is None else given.ravel().tolist()
-    return list(axes or [])
-
-
 def _rank(value: ir.Value | None) -> int | None:
     return value.shape.rank() if value is not None and value.shape is not None else None
 
@@ -107,7 +78,7 @@ def _elementwise(node: ir.Node, rank: int) -> Rule | None:
         if value is None:
             continue
         if is_constant(value):
-            shape = _constant_shape(value) or ()
+            shape = constant_shape(value) or ()
             if len(shape) > rank:
                 return None
             turned += [index] if math.prod(shape) != 1 else []
@@ -132,7 +103,7 @@ def _along_an_axis(node: ir.Node, perm: Perm) -> Rule | None:
 
 
 def _reduction(node: ir.Node, perm: Perm) -> Rule | None:
-    """Reductions, with the axes in an attribute or an input; those that drop their axes must leave the others in order."""
+    """A reduction or Squeeze; one that drops its axes must leave the others in order."""
     axes = axes_of(node)
     if not axes:
         return None
@@ -174,7 +145,7 @@ def _slice(node: ir.Node, perm: Perm) -> Rule | None:
 
 
 def _shape(node: ir.Node, perm: Perm) -> Rule | None:
-    """The shape of the transposed image, with its sizes put back in order."""
+    """The Shape of the transposed input, put back in order by a Gather."""
     if node.attributes:
         return None
 

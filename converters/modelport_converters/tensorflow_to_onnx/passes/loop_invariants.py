@@ -1,7 +1,7 @@
-"""Takes out of a Loop what is the same in each of its rounds.
+"""Loop-invariant code motion: what is the same in every iteration of a Loop moves before it.
 
-TensorFlow hands a loop whatever its body reads, weights and sizes included, as values that are carried from round to round.
-An ONNX body may read what is outside of it, and what is computed of that alone need be computed only once.
+TensorFlow passes a loop whatever its body reads, weights and sizes included, as loop-carried values. An ONNX body may read
+values of the outer graph, and what is computed of those alone need be computed only once.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ _MOVABLE = {
     "Add", "Cast", "Concat", "Constant", "Identity", "Mul", "Neg", "Reshape", "Shape", "Slice", "Split", "Squeeze", "Sub",
     "Transpose", "Unsqueeze",
 }  # fmt: skip
-"""What costs little and cannot fail on its values, so that it may run even where the loop has no rounds."""
+"""Operators that cost little and cannot fail on their values, so that they may run even where the loop has no iterations."""
 
 _FIRST_CARRIED = 2
-"""Inputs of a Loop, and of its body, before the values that are carried; the body returns one value before them."""
+"""The index of the first loop-carried value among the inputs of a Loop and of its body; the body returns one value before."""
 
 
 def simplify_loops(model: ir.Model) -> None:
-    """Let each Loop carry in place only what changes, and compute before it what does not."""
+    """Remove loop-invariant carried values, and hoist loop-invariant nodes, in place."""
     if _simplify(model.graph):
         passes.NameFixPass()(model)  # a body must not hide what it reads now
         passes.RemoveUnusedNodesPass()(model)
 
 
 def _simplify(graph: ir.Graph) -> bool:
-    """Simplify the loops of a graph, the inner ones first; tell whether there were any."""
+    """Simplify the Loops of a graph, inner ones first; return whether there were any."""
     found = False
     for node in list(graph):
         for body in _bodies(node):
             found = _simplify(body) or found
         if node.op_type == "Loop" and not node.domain:
             found = True
-            _hoist(graph, _without_constants(graph, node))
+            _hoist(graph, _without_invariants(graph, node))
     return found
 
 
@@ -53,11 +53,11 @@ def _bodies(node: ir.Node) -> Iterator[ir.Graph]:
             yield from attribute.as_graphs()
 
 
-# --- carried values ----------------------------------------------------------------------------------------------------
+# --- loop-carried values -----------------------------------------------------------------------------------------------
 
 
-def _without_constants(graph: ir.Graph, loop: ir.Node) -> ir.Node:
-    """Return the loop that carries only what its body changes, in the place of the given one."""
+def _without_invariants(graph: ir.Graph, loop: ir.Node) -> ir.Node:
+    """Replace a Loop by one that carries only what its body changes, and return that."""
     body = loop.attributes["body"].as_graph()
     carried = len(loop.inputs) - _FIRST_CARRIED
     kept = [index for index in range(carried) if not _stays(loop, body, index)]
@@ -73,14 +73,14 @@ def _without_constants(graph: ir.Graph, loop: ir.Node) -> ir.Node:
 
 
 def _stays(loop: ir.Node, body: ir.Graph, index: int) -> bool:
-    """Tell whether the body hands a carried value on as it came, and the name of the last one is not the model's."""
+    """Tell whether the body returns a carried value unchanged, and its last value is no graph output."""
     if loop.outputs[index].is_graph_output() or loop.inputs[_FIRST_CARRIED + index] is None:
         return False
     return origin(body.outputs[1 + index]) is body.inputs[_FIRST_CARRIED + index]
 
 
 def origin(value: ir.Value) -> ir.Value:
-    """Return what a value is before any Identity."""
+    """Return the value behind any Identity nodes."""
     node = value.producer()
     while node is not None and node.op_type == "Identity" and not node.domain and node.inputs[0] is not None:
         value = node.inputs[0]
@@ -89,7 +89,7 @@ def origin(value: ir.Value) -> ir.Value:
 
 
 def _take_from_outside(loop: ir.Node, body: ir.Graph, index: int) -> None:
-    """Let body and graph use the first of a carried value's rounds, and carry it no longer."""
+    """Let body and graph read the initial value of a carried one, and carry it no longer."""
     outside, inside = loop.inputs[_FIRST_CARRIED + index], body.inputs[_FIRST_CARRIED + index]
     assert outside is not None
     body.outputs.pop(1 + index)
@@ -108,11 +108,11 @@ def _own_copy(body: ir.Graph, value: ir.Value, name: str) -> ir.Value:
     return copy.outputs[0]
 
 
-# --- what does not change ----------------------------------------------------------------------------------------------
+# --- hoisting ----------------------------------------------------------------------------------------------------------
 
 
 def _hoist(graph: ir.Graph, loop: ir.Node) -> None:
-    """Move before the loop each node of its body that reads nothing of the body but constants."""
+    """Move each node of the body that reads nothing of the body but constants before the Loop."""
     body = loop.attributes["body"].as_graph()
     for node in list(body):
         if not _is_movable(node, body):

@@ -1,7 +1,7 @@
-"""Keeps zeros that a Pad puts around an image out of the hands of ONNX Runtime, where a MaxPool follows.
+"""Guard against ONNX Runtime's PadFusion, which fuses a Pad of zeros into the MaxPool behind it.
 
-ONNX Runtime (1.31, PadFusion) takes a Pad into the MaxPool behind it, whose own padding counts as minus infinity and not as
-zero: the maximum of negative numbers at the border comes out negative. A node between the two keeps them apart.
+A MaxPool's own padding is minus infinity, not zero: after the fusion (ONNX Runtime 1.31) the maximum of negative values at the
+border is negative. A node between the two prevents it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import numpy as np
 import onnx_ir as ir
 
 _NOT_NEGATIVE = {"Relu", "Sigmoid"}
-"""Behind these the zeros make no difference, and the fusion is right."""
+"""Activations behind which the padding makes no difference, so that the fusion is right."""
 
 
-def keep_padding(graph: ir.Graph) -> None:
-    """Put a Max of one operand, which returns it as it is, between each Pad and a MaxPool where the padding matters."""
+def guard_pads(graph: ir.Graph) -> None:
+    """Insert a Max of one operand, which is an identity, between each Pad and a MaxPool where the padding matters, in place."""
     for node in list(graph):
         if node.op_type != "MaxPool" or node.domain:
             continue

@@ -1,4 +1,4 @@
-"""What a few steps of arithmetic compute, expanded: the same formula written in another order has the same expansion."""
+"""Symbolic expansion of arithmetic into polynomials: the same formula written in another order has the same expansion."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import onnx_ir as ir
 
 Factor = str | ir.Value
-"""A variable, or a constant that is more than one number."""
+"""A variable by its name, or a constant of several elements."""
 
 _MOST_STEPS = 8
-"""From a value back to the variables."""
+"""The most operators between a value and the variables."""
 
 
 def _ordered(factors: tuple[Factor, ...]) -> tuple[Factor, ...]:
@@ -18,7 +18,7 @@ def _ordered(factors: tuple[Factor, ...]) -> tuple[Factor, ...]:
 
 
 class Polynomial(dict[tuple[Factor, ...], float]):
-    """Coefficients by the factors of their terms; terms are equal whatever the order of their factors."""
+    """The coefficient of each term, by its factors in a canonical order."""
 
     def __init__(self, terms: Mapping[tuple[Factor, ...], float]) -> None:
         super().__init__({_ordered(factors): value for factors, value in terms.items() if value})
@@ -27,7 +27,7 @@ class Polynomial(dict[tuple[Factor, ...], float]):
         super().__setitem__(_ordered(factors), value)
 
     def plus(self, other: Polynomial, sign: float = 1.0) -> Polynomial:
-        """Return the sum, or the difference."""
+        """Return the sum, or with sign -1 the difference."""
         return Polynomial({key: self.get(key, 0.0) + sign * other.get(key, 0.0) for key in {**self, **other}})
 
     def times(self, other: Polynomial) -> Polynomial:
@@ -44,10 +44,10 @@ ZERO = Polynomial({})
 
 
 class Expansion:
-    """Expands values in terms of some others.
+    """The expansion of values in given variables.
 
     Attributes:
-        names: the variables.
+        names: the variables: values and their names.
         inverse: values, each with the variable that stands for its reciprocal.
     """
 
@@ -55,7 +55,7 @@ class Expansion:
         self.names, self.inverse = names, inverse or {}
 
     def __call__(self, value: ir.Value | None, steps: int = _MOST_STEPS) -> Polynomial | None:
-        """Return the expansion of a value, None where other values take part in it or it is too far away."""
+        """Return the polynomial of a value, None where it is none of the variables and constants, or too deep."""
         if value is None or not steps:
             return None
         if value in self.names:
@@ -90,7 +90,7 @@ class Expansion:
 
 
 def number(value: ir.Value | None) -> float | None:
-    """Return the only element of a constant of floats, None for any other value."""
+    """Return the element of a floating-point constant of one element, None for any other value."""
     tensor = None if value is None or value.is_graph_input() else ir.convenience.get_const_tensor(value)
     if tensor is None or tensor.size != 1 or not tensor.dtype.is_floating_point():
         return None

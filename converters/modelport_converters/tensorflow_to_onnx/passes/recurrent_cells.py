@@ -1,8 +1,14 @@
-"""Reads the body of a loop as a formula, and compares it with those of the cells that ONNX has: GRU and RNN.
+"""Recognition of ONNX's recurrent cells, GRU and RNN, in the body of a Loop.
 
-A formula is a nested tuple. Sums are flat and products have no order, and a part of the columns of a sum of matrix products
-is the sum of the products with that part of the matrices, so that however a body is written, equal formulas compute the same
-(but for the order of a sum).
+The body is read as a formula in a normal form, a nested tuple: sums are flat, products are unordered, and a slice of the
+columns of a sum of matrix products is the sum of the products with the sliced matrices. However a body is written, equal
+formulas compute the same (but for the order of a sum). The formulas of the cells are those of ONNX's specification, with the
+update gate z, the reset gate r, the candidate h' and the new state H (`*` elementwise):
+
+    RNN: H = f(X W + H_0 R + b)
+    GRU: z = f(X Wz + H_0 Rz + bz),  r = f(X Wr + H_0 Rr + br),  H = z * H_0 + (1 - z) * h'
+         h' = g(X Wh + bW + r * (H_0 Rh + bR))   with linear_before_reset
+         h' = g(X Wh + bW + (r * H_0) Rh + bR)   without
 """
 
 from __future__ import annotations
@@ -21,35 +27,35 @@ from modelport_converters.tensorflow_to_onnx.passes.symbolic_shapes import Sizes
 Formula = tuple[Any, ...]
 
 X: Formula = ("x",)
-"""What a step takes of the sequence [batch, features]."""
+"""The input of a time step [batch, features]."""
 
 H: Formula = ("h",)
-"""The state before a step [batch, units]."""
+"""The state before a time step [batch, units]."""
 
 LINEAR = "Affine"
-"""ONNX's name for what is no activation, with alpha 1 and beta 0."""
+"""ONNX's activation that with alpha 1 and beta 0 is the identity."""
 
 _ACTIVATIONS = ("Elu", "Relu", "Sigmoid", "Softplus", "Softsign", "Tanh")
-"""Those of which operator and activation have one name in ONNX. An Elu has its alpha of 1."""
+"""Activations that ONNX's operator and cells name alike. An Elu must have alpha 1."""
 
 _HARD_SIGMOID = "HardSigmoid"
 
 _TO_THE_END = 2**31 - 1
-"""What tf2onnx and others write for an end that is left open, or more."""
+"""Ends of a Slice from here on mean the end of the axis."""
 
 _DEEPEST = 50
-"""No cell has so many operators behind each other."""
+"""The deepest chain of operators that is read; no cell is deeper."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Columns of an initializer of float32.
+    """A slice of the columns of a float32 initializer.
 
     Attributes:
         value: a vector or a matrix.
-        row: the one of a matrix that is meant, None for all.
+        row: the only row of a matrix that is taken, None for all.
         start: the first column.
-        stop: the one behind the last.
+        stop: the column behind the last.
     """
 
     value: ir.Value
@@ -59,7 +65,7 @@ class Weights:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The sizes of the whole, or of the row."""
+        """The shape of the unsliced initializer, or of its row."""
         assert self.value.const_value is not None
         sizes = tuple(int(size) for size in self.value.const_value.shape.numpy())
         return sizes if self.row is None else sizes[1:]
@@ -67,16 +73,16 @@ class Weights:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of ONNX and its weights.
+    """An ONNX cell and its weights.
 
     Attributes:
         op: "GRU" or "RNN".
         activations: their names in ONNX, gates first.
-        after: whether a GRU multiplies by its reset gate behind the matrix product.
+        after: whether a GRU applies its reset gate after the matrix product (linear_before_reset).
         kernel: [features, gates * units].
         recurrent: [units, gates * units].
-        biases: of input and of state [gates * units] each, None where there is none.
-        units: how many there are.
+        biases: input and recurrent bias [gates * units] each, None where absent.
+        units: the size of the state.
     """
 
     op: str
@@ -88,8 +94,8 @@ class Cell:
     units: int
 
 
-class Other(Exception):
-    """A body that no formula is known for."""
+class Unrecognized(Exception):
+    """The body computes something that has no formula here."""
 
 
 # --- formulas ----------------------------------------------------------------------------------------------------------
@@ -115,7 +121,7 @@ def _vector(weights: Weights) -> Formula:
 
 
 def _width(formula: Formula) -> int:
-    """Return the number of columns where it follows from weights."""
+    """Return the number of columns, where weights determine it."""
     if formula[0] in ("weights", "matmul"):
         weights: Weights = formula[-1]
         return weights.stop - weights.start
@@ -123,11 +129,11 @@ def _width(formula: Formula) -> int:
         widths = {_width(part) for part, _ in formula[1] if part[0] != "number"}
         if len(widths) == 1:
             return widths.pop()
-    raise Other
+    raise Unrecognized
 
 
 def _columns(formula: Formula, start: int, stop: int) -> Formula:
-    """Return a part of the columns; the end lies behind the start, and both within the width."""
+    """Slice the columns: 0 <= start < stop <= width."""
     if formula[0] == "sum":
         return _sum(*(_columns(part, start, stop) for part, count in formula[1] for _ in range(count)))
     if formula[0] in ("weights", "matmul"):
@@ -135,18 +141,18 @@ def _columns(formula: Formula, start: int, stop: int) -> Formula:
         return (*formula[:-1], Weights(old.value, old.row, old.start + start, old.start + stop))
     if formula[0] == "number":
         return formula
-    raise Other
+    raise Unrecognized
 
 
 # --- reading -----------------------------------------------------------------------------------------------------------
 
 
 class Reader:
-    """Reads the formulas of values.
+    """The formulas of the values of a body.
 
     Args:
-        known: the formulas of the values that a step begins with.
-        sizes: which read the constants.
+        known: the formulas of the body's inputs.
+        sizes: reads shape tensors.
     """
 
     def __init__(self, known: Mapping[ir.Value, Formula], sizes: Sizes) -> None:
@@ -156,13 +162,13 @@ class Reader:
         """Return the formula of a value.
 
         Raises:
-            Other: where there is none.
+            Unrecognized: where there is none.
         """
         if value is None:
-            raise Other
+            raise Unrecognized
         if value not in self._known:
             if self._depth == _DEEPEST:
-                raise Other
+                raise Unrecognized
             self._depth += 1
             self._known[value] = self._read(value)
             self._depth -= 1
@@ -175,15 +181,15 @@ class Reader:
         if node.op_type in _ACTIVATIONS and not node.domain and node.attributes.get_float("alpha", 1.0) == 1:
             return (node.op_type, self.read(node.inputs[0]))
         if node.domain or node.op_type not in _RULES:
-            raise Other
+            raise Unrecognized
         return _RULES[node.op_type](self, node, node.outputs.index(value))
 
 
 def _constant(value: ir.Value) -> Formula:
-    """Weights, or one number for all."""
+    """A float32 initializer: weights, or a number where it is a scalar."""
     tensor = value.const_value
     if tensor is None or not value.is_initializer() or value.is_graph_input() or tensor.dtype != ir.DataType.FLOAT:
-        raise Other
+        raise Unrecognized
     if not tensor.shape.rank():
         return ("number", float(tensor.numpy()))
     return _vector(Weights(value, None, 0, int(tensor.shape.numpy()[-1])))
@@ -196,23 +202,23 @@ def _is_matrix(formula: Formula) -> bool:
 def _read_matmul(reader: Reader, node: ir.Node, _: int) -> Formula:
     left, right = (reader.read(value) for value in node.inputs[:2])
     if left[0] == "weights" or not _is_matrix(right):
-        raise Other
+        raise Unrecognized
     return _matmul(left, right[1])
 
 
 def _read_gemm(reader: Reader, node: ir.Node, _: int) -> Formula:
-    """A product and a sum, as tf2onnx writes them for a batch of a known size."""
+    """Gemm, which tf2onnx writes for a static batch size."""
     attributes = node.attributes
     turned = attributes.get_int("transA", 0) or attributes.get_int("transB", 0)
     if turned or attributes.get_float("alpha", 1.0) != 1 or attributes.get_float("beta", 1.0) != 1:
-        raise Other
+        raise Unrecognized
     return _sum(_read_matmul(reader, node, 0), *(reader.read(value) for value in node.inputs[2:]))
 
 
 def _read_sub(reader: Reader, node: ir.Node, _: int) -> Formula:
     left, right = (reader.read(value) for value in node.inputs)
     if left != ("number", 1.0):
-        raise Other
+        raise Unrecognized
     return ("rest", right)
 
 
@@ -223,7 +229,7 @@ def _read_mul(reader: Reader, node: ir.Node, _: int) -> Formula:
 
 
 def _hard_sigmoid(clipped: Formula, scale: Formula) -> Formula | None:
-    """Clip(x + 3, 0, 6) / 6, as Keras computes it."""
+    """Clip(x + 3, 0, 6) / 6, Keras's hard_sigmoid."""
     if clipped[0] != "clip" or scale != ("number", float(np.float32(1 / 6))) or clipped[2:] != (0.0, 6.0):
         return None
     parts = dict(clipped[1][1]) if clipped[1][0] == "sum" else {}
@@ -234,51 +240,51 @@ def _hard_sigmoid(clipped: Formula, scale: Formula) -> Formula | None:
 
 def _read_clip(reader: Reader, node: ir.Node, _: int) -> Formula:
     if len(node.inputs) != 3:
-        raise Other
+        raise Unrecognized
     clipped, low, high = (reader.read(value) for value in node.inputs)
     if low[0] != "number" or high[0] != "number":
-        raise Other
+        raise Unrecognized
     return ("clip", clipped, low[1], high[1])
 
 
 def _read_split(reader: Reader, node: ir.Node, index: int) -> Formula:
-    """Equal parts of the columns, or the rows of a matrix."""
+    """A Split into equal parts along the columns, or into the rows of a matrix."""
     formula, axis, count = reader.read(node.inputs[0]), node.attributes.get_int("axis", 0), len(node.outputs)
     given = node.inputs[1] if len(node.inputs) > 1 else None
     if given is not None and len(set(reader.sizes.numbers(given) or ())) != 1:
-        raise Other
+        raise Unrecognized
     if axis == 0 and _is_matrix(formula) and formula[1].shape[0] == count:
         whole: Weights = formula[1]
         return ("row", Weights(whole.value, index, whole.start, whole.stop))
     part, rest = divmod(_width(formula), count)
     if rest or (axis != -1 and (axis != 1 or formula[0] == "weights")):
-        raise Other
+        raise Unrecognized
     return _columns(formula, index * part, (index + 1) * part)
 
 
 def _read_slice(reader: Reader, node: ir.Node, _: int) -> Formula:
-    """Columns, of which all rows stay."""
+    """A Slice of the columns that keeps all rows."""
     formula = reader.read(node.inputs[0])
     starts, ends, axes, *steps = (reader.sizes.numbers(value) for value in node.inputs[1:])
     if starts is None or ends is None or axes is None or any(set(step or [0]) != {1} for step in steps):
-        raise Other
+        raise Unrecognized
     rank = 1 if formula[0] == "weights" and not _is_matrix(formula) else 2
     start, stop = 0, _width(formula)
     for first, last, axis in zip(starts, ends, axes, strict=True):
         if axis in (rank - 1, -1):
             start, stop, _ = slice(first, last).indices(_width(formula))
         elif first != 0 or last < _TO_THE_END:
-            raise Other
+            raise Unrecognized
     if start >= stop:
-        raise Other
+        raise Unrecognized
     return _columns(formula, start, stop)
 
 
 def _read_squeeze(reader: Reader, node: ir.Node, _: int) -> Formula:
-    """A row alone becomes a vector."""
+    """A Squeeze of a matrix of one row."""
     formula = reader.read(node.inputs[0])
     if formula[0] != "row" or len(node.inputs) < 2 or reader.sizes.numbers(node.inputs[1]) != [0]:
-        raise Other
+        raise Unrecognized
     return _vector(formula[1])
 
 
@@ -299,9 +305,9 @@ _RULES: dict[str, Callable[[Reader, ir.Node, int], Formula]] = {
 
 
 def cell_of(formula: Formula) -> Cell | None:
-    """Return the cell whose new state this is, None where ONNX has none.
+    """Return the cell whose new state a formula is, None where ONNX has none.
 
-    Each cell that can be made of the weights and activations in the formula is written out and compared.
+    The formula of each cell that the weights and activations in it could form is written out and compared.
     """
     parts = _parts(formula)
     matrices = dict.fromkeys(_whole(part[-1]) for part in parts if part[0] == "matmul")
@@ -318,7 +324,7 @@ def cell_of(formula: Formula) -> Cell | None:
 
 
 def _parts(formula: Formula) -> list[Formula]:
-    """Return a formula and all it is made of, each once."""
+    """Return a formula and its subexpressions, each once."""
     found, waiting = dict[Formula, None](), [formula]
     while waiting:
         part = waiting.pop()
@@ -336,7 +342,7 @@ def _whole(weights: Weights) -> Weights:
 def _cells(
     kernel: Weights, recurrent: Weights, biases: tuple[Weights | None, Weights | None], names: list[str]
 ) -> Iterator[Cell]:
-    """Yield the cells of these weights, where their sizes fit."""
+    """Yield the cells of these weights whose shapes fit."""
     units, columns = recurrent.shape
     if kernel.shape[1] != columns or any(bias is not None and bias.shape != (columns,) for bias in biases):
         return
@@ -349,7 +355,7 @@ def _cells(
 
 
 def _written(cell: Cell) -> Formula:
-    """Return the new state, as ONNX's specification of GRU and RNN has it."""
+    """Return the formula of the new state, from ONNX's specification of GRU and RNN."""
 
     def gate(index: int, *parts: Formula) -> Formula:
         return _sum(*(_columns(part, index * cell.units, (index + 1) * cell.units) for part in parts))

@@ -1,6 +1,6 @@
-"""Writes the loops over the steps of a sequence as GRU and RNN, where the steps are those of ONNX's cells.
+"""Fusion of Loops over the time steps of a sequence into GRU and RNN, where the body is one of ONNX's cells.
 
-ONNX Runtime computes such an operator many times faster than a Loop, for which tf2onnx takes all layers but LSTM.
+ONNX Runtime computes such an operator many times faster than a Loop, as which tf2onnx writes every recurrent layer but LSTM.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import onnx_ir as ir
 from onnx_ir.passes import common as passes
 
-from modelport_converters.tensorflow_to_onnx.passes.layout_rules import constant
+from modelport_converters.tensorflow_to_onnx.passes.constants import constant
 from modelport_converters.tensorflow_to_onnx.passes.loop_invariants import origin
-from modelport_converters.tensorflow_to_onnx.passes.recurrent_cells import Cell, H, Other, Reader, X, cell_of
+from modelport_converters.tensorflow_to_onnx.passes.recurrent_cells import Cell, H, Reader, Unrecognized, X, cell_of
 from modelport_converters.tensorflow_to_onnx.passes.recurrent_nodes import Recurrence, Writer
 from modelport_converters.tensorflow_to_onnx.passes.symbolic_shapes import Size, Sizes
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def write_recurrent(model: ir.Model) -> None:
-    """Replace in place each Loop that applies a cell of ONNX to the steps of a sequence."""
+def fuse_recurrent_loops(model: ir.Model) -> None:
+    """Replace each Loop that applies a cell of ONNX to every time step of a sequence, in place."""
     writer = Writer(model.graph)
-    while _write(model.graph, writer):
+    while _fuse(model.graph, writer):
         passes.RemoveUnusedNodesPass()(model)
         passes.ShapeInferencePass(check_type=False, strict_mode=False)(model)  # of a Loop no sizes are known
 
 
-def _write(graph: ir.Graph, writer: Writer) -> bool:
-    """Replace the loops of which the sizes are known; tell whether there were any."""
+def _fuse(graph: ir.Graph, writer: Writer) -> bool:
+    """Replace the Loops whose sizes are known; return whether there were any."""
     found = False
     for node in list(graph):
         what = _recurrence(node, writer.sizes) if node.op_type == "Loop" and not node.domain else None
@@ -42,14 +42,14 @@ def _write(graph: ir.Graph, writer: Writer) -> bool:
 
 @dataclass(frozen=True)
 class _Parts:
-    """The values of a loop.
+    """The loop-carried values of a Loop.
 
     Attributes:
         body: its graph.
-        counters: those of the body that are the number of the round.
-        following: those of the body that are the number of the next round.
-        position: among the carried values that of the state, the only one that is no counter.
-        carried: how many values are carried.
+        counters: values of the body that equal the iteration number.
+        following: values of the body that equal the next iteration number.
+        position: the index of the state among the carried values; all others are counters.
+        carried: the number of carried values.
     """
 
     body: ir.Graph
@@ -60,7 +60,7 @@ class _Parts:
 
 
 def _recurrence(loop: ir.Node, sizes: Sizes) -> Recurrence | None:
-    """Return what a loop does, None for anything but a cell of ONNX over all steps of a sequence."""
+    """Return the recurrence of a Loop, None for anything but a cell of ONNX over all time steps of a sequence."""
     parts = _parts(loop, sizes)
     gather = _step_of_a_sequence(parts) if parts else None
     if parts is None or gather is None:
@@ -80,12 +80,12 @@ def _recurrence(loop: ir.Node, sizes: Sizes) -> Recurrence | None:
 
 
 def _cell(parts: _Parts, reader: Reader) -> Cell | None:
-    """Return what the body computes, where all that it collects is the state after the step."""
+    """Return the cell of the body, where every scan output is the new state."""
     state, collected = parts.body.outputs[1 + parts.position], parts.body.outputs[1 + parts.carried :]
     try:
         formula = reader.read(state)
         return cell_of(formula) if all(reader.read(value) == formula for value in collected) else None
-    except Other:
+    except Unrecognized:
         return None
 
 
@@ -111,7 +111,7 @@ def _is_next(value: ir.Value, counter: ir.Value, sizes: Sizes) -> bool:
 
 
 def _step_of_a_sequence(parts: _Parts) -> ir.Node | None:
-    """Return the only Gather that takes a step of a sequence outside of the body."""
+    """Return the only Gather, which takes the current time step of a sequence of the outer graph."""
     found = [node for node in parts.body if node.op_type == "Gather" and not node.domain]
     if len(found) != 1 or found[0].attributes.get_int("axis", 0) != 0:
         return None
@@ -122,7 +122,7 @@ def _step_of_a_sequence(parts: _Parts) -> ir.Node | None:
 
 
 def _whole(value: ir.Value) -> ir.Value:
-    """Return what a value is before it was cast from one type of integers to another."""
+    """Return the value behind Identity nodes and integer casts."""
     node = value.producer()
     while node is not None and not node.domain and node.inputs and node.inputs[0] is not None:
         integers = node.attributes.get_int("to", 0) in (ir.DataType.INT32, ir.DataType.INT64)
@@ -134,7 +134,7 @@ def _whole(value: ir.Value) -> ir.Value:
 
 
 def _runs_over_all(loop: ir.Node, parts: _Parts, steps: Size, sizes: Sizes) -> bool:
-    """Tell whether there are as many rounds as steps, whatever the conditions."""
+    """Tell whether there are as many iterations as time steps, whatever the conditions."""
     if sizes.integers(loop.inputs[0]) != [steps]:
         return False
     begins = loop.inputs[1]
@@ -146,7 +146,7 @@ def _runs_over_all(loop: ir.Node, parts: _Parts, steps: Size, sizes: Sizes) -> b
 
 
 def _holds(value: ir.Value, steps: Size, sizes: Sizes, is_below: Callable[[ir.Value], bool]) -> bool:
-    """Tell whether a condition is true as long as a step is left: what it compares with their number is below it then."""
+    """Tell whether a condition is true as long as a time step is left."""
     node = origin(value).producer()
     if node is None:
         given = constant(value)
@@ -160,7 +160,7 @@ def _holds(value: ir.Value, steps: Size, sizes: Sizes, is_below: Callable[[ir.Va
 
 
 def _results(loop: ir.Node, parts: _Parts) -> tuple[ir.Value | None, ir.Value | None] | None:
-    """Return the outputs that are used: the last state and all states; None where there are others."""
+    """Return the outputs that are used, the last state and all states (each None if unused); None where there are others."""
     used = [value for value in loop.outputs if value.uses() or value.is_graph_output()]
     last, collected = loop.outputs[parts.position], [value for value in loop.outputs[parts.carried :] if value in used]
     if len(collected) > 1 or len(used) != len(collected) + (last in used):

@@ -1,4 +1,4 @@
-"""Writes ONNX's GRU and RNN in the place of loops."""
+"""GRU and RNN nodes in the place of Loops."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _WITH_BETA = {"HardSigmoid": 0.5, LINEAR: 0.0}
 
 @dataclass(frozen=True)
 class Recurrence:
-    """What a loop does.
+    """A cell over the time steps of a sequence.
 
     Attributes:
-        cell: what a step does.
+        cell: of each step.
         x: the sequence [steps, batch, features].
-        first: the state before it [batch, units].
-        steps: how many there are.
-        batch: how many sequences there are.
-        last: the output that is the state after it, None where nothing uses it.
-        all: the output that is the states after each step [steps, batch, units], None where nothing uses it.
+        first: the initial state [batch, units].
+        steps: the number of time steps.
+        batch: the number of sequences.
+        last: the Loop's output that is the last state [batch, units], None where unused.
+        all: the Loop's output that is every state [steps, batch, units], None where unused.
     """
 
     cell: Cell
@@ -49,14 +49,14 @@ class Recurrence:
 
 @dataclass
 class Writer:
-    """Writes operators into a graph, each weight that is rearranged only once."""
+    """Writes GRU and RNN nodes into a graph, and rearranges each weight only once."""
 
     graph: ir.Graph
     sizes: Sizes = field(default_factory=Sizes)
     _arranged: dict[object, ir.Value] = field(default_factory=dict)
 
     def replace(self, loop: ir.Node, found: Recurrence) -> None:
-        """Write what a loop does in its place."""
+        """Replace a Loop by the operator of its recurrence."""
         every, last = (found.steps, found.batch, found.cell.units), (found.batch, found.cell.units)
         told = [(value, sizes) for value, sizes in ((found.all, every), (found.last, last)) if value is not None]
         nodes, results = self._operator(f"{loop.name}", found)
@@ -66,12 +66,12 @@ class Writer:
             result.type, result.shape = value.type, shape
         outputs = [value for value, _ in told]
         ir.convenience.replace_nodes_and_values(self.graph, loop, [loop], nodes, outputs, results)
-        _let_go(loop)
+        _detach_body(loop)
         for result, (_, sizes) in zip(results, told, strict=True):
             self.sizes.tell(result, sizes)
 
     def _operator(self, name: str, found: Recurrence) -> tuple[list[ir.Node], list[ir.Value]]:
-        """Return the nodes that compute the states, and those that are used."""
+        """Return the nodes, and the states that are used."""
         cell, zero, one = found.cell, self._constant([0]), self._constant([1])
         inputs = [found.x, self._matrix(cell.kernel, "W"), self._matrix(cell.recurrent, "R"), self._biases(cell)]
         nodes, results = [], []
@@ -94,14 +94,14 @@ class Writer:
         return self._initializer(name, name, lambda: ir.tensor(np.array(numbers, np.int64), name=name))
 
     def _matrix(self, weights: Weights, role: str) -> ir.Value:
-        """[n, m] as ONNX takes it: [1, m, n]."""
+        """A matrix [n, m] as ONNX takes it: [directions = 1, m, n]."""
         shape = (1, *weights.shape[::-1])
         return self._rearranged(
             (weights, role), f"{weights.value.name}_{role}", [weights], lambda one: one[0].T[None], shape
         )
 
     def _biases(self, cell: Cell) -> ir.Value | None:
-        """Both biases in one row, None where there are none."""
+        """Both biases, concatenated [1, 2 * gates * units]; None where there are none."""
         own, recurrent = cell.biases
         given = [bias for bias in cell.biases if bias is not None]
         if not given:
@@ -123,7 +123,7 @@ class Writer:
         function: Callable[[Sequence[Array]], Array],
         shape: Sequence[int],
     ) -> ir.Value:
-        """Return the initializer that a function makes of weights, when they are read if they are lazy."""
+        """Return the initializer that a function computes of weights, lazily where they are lazy."""
 
         def read() -> Array:
             return np.ascontiguousarray(function([_array(source) for source in sources]))
@@ -144,7 +144,7 @@ class Writer:
 
 
 def _is_zero(state: ir.Value) -> bool:
-    """Tell whether a state is zeros, which are what ONNX begins with."""
+    """Tell whether a state is zeros, ONNX's default initial state."""
     node = state.producer()
     if node is None or node.op_type != "Expand" or node.domain or node.inputs[0] is None:
         return False
@@ -152,8 +152,8 @@ def _is_zero(state: ir.Value) -> bool:
     return filling is not None and filling.size == 1 and not filling.numpy().any()
 
 
-def _let_go(loop: ir.Node) -> None:
-    """Take the body of a loop that is gone off the uses of the values outside of it."""
+def _detach_body(loop: ir.Node) -> None:
+    """Remove the body of a replaced Loop from the uses of values of the outer graph."""
     for node in ir.traversal.RecursiveGraphIterator(loop.attributes["body"].as_graph()):
         for index in range(len(node.inputs)):
             node.replace_input_with(index, None)
@@ -166,7 +166,7 @@ def _array(weights: Weights) -> Array:
 
 
 def _attributes(cell: Cell) -> dict[str, Any]:
-    """Activations, whose parameters stand in a row for those that have any, and what is not ONNX's default."""
+    """Return the attributes; alpha and beta are listed for the activations that have them only."""
     attributes: dict[str, Any] = {"hidden_size": cell.units, "activations": list(cell.activations)}
     for name, given in (("activation_alpha", _WITH_ALPHA), ("activation_beta", _WITH_BETA)):
         values = [given[activation] for activation in cell.activations if activation in given]
@@ -179,7 +179,7 @@ def _shape(sizes: Sequence[Size]) -> ir.Shape:
 
 
 def _name(nodes: Sequence[ir.Node]) -> None:
-    """Name the outputs of nodes after them."""
+    """Name the outputs of nodes after the nodes."""
     for node in nodes:
         for position, output in enumerate(node.outputs):
             output.name = f"{node.name}:{position}"

@@ -1,6 +1,6 @@
-"""Drops Reshapes that leave a tensor as it was, which tf2onnx leaves where transpositions met tensors of one pixel.
+"""Removal of redundant Reshapes, which tf2onnx leaves where a Transpose met a tensor of one pixel.
 
-ONNX Runtime puts the blocks of channels (NCHWc) in which it convolves back in order before each of them.
+ONNX Runtime reorders the blocked layout of its convolutions (NCHWc) before each of them.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 import onnx_ir as ir
 from onnx_ir.passes import common as passes
 
-from modelport_converters.tensorflow_to_onnx.passes.layout_rules import constant
+from modelport_converters.tensorflow_to_onnx.passes.constants import constant
 
-_KEEPS_THE_ORDER = {"Flatten", "Reshape", "Squeeze", "Unsqueeze"}
+_ORDER_PRESERVING = {"Flatten", "Reshape", "Squeeze", "Unsqueeze"}
 
 
 def drop_reshapes(model: ir.Model) -> None:
-    """Let each Reshape to given sizes take what stands before those ahead of it; drop it where that has the sizes."""
+    """Let each Reshape to a constant shape skip order-preserving nodes before it; drop it where that is no change, in place."""
     found = [node for node in model.graph if node.op_type == "Reshape" and not node.domain]
     for node in found:
         _shorten(node)
@@ -24,10 +24,10 @@ def drop_reshapes(model: ir.Model) -> None:
 
 def _shorten(node: ir.Node) -> None:
     given = constant(node.inputs[1])
-    if given is None or 0 in given:  # a 0 stands for a size of the input that is left out
+    if given is None or 0 in given:  # a 0 copies a size of the input that would be skipped
         return
     source = node.inputs[0]
-    while source is not None and (before := source.producer()) is not None and _keeps_the_order(before):
+    while source is not None and (before := source.producer()) is not None and _keeps_order(before):
         source = before.inputs[0]
     output = node.outputs[0]
     if source is None or (source is node.inputs[0] and not _has(source, given.tolist())):
@@ -38,12 +38,12 @@ def _shorten(node: ir.Node) -> None:
         node.replace_input_with(0, source)
 
 
-def _keeps_the_order(node: ir.Node) -> bool:
-    return node.op_type in _KEEPS_THE_ORDER and not node.domain
+def _keeps_order(node: ir.Node) -> bool:
+    return node.op_type in _ORDER_PRESERVING and not node.domain
 
 
 def _has(value: ir.Value, sizes: list[int]) -> bool:
-    """Tell whether a value has these sizes, one of which may be open: then that one alone may be unknown."""
+    """Tell whether a value has these sizes, of which one may be -1: then that one alone may be dynamic."""
     if value.shape is None or value.shape.rank() != len(sizes):
         return False
     known = [size if isinstance(size, int) else -1 for size in value.shape]

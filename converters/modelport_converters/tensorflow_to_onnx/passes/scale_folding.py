@@ -1,6 +1,6 @@
-"""Taking what scales and shifts the channels behind a convolution or a matrix product into its weights.
+"""Folding of per-channel scales and shifts (batch normalization) into the convolution or matrix product before them.
 
-TensorFlow's optimizer does so for weights that it knows; those that stay outside the graph it leaves alone.
+Grappler does so for constant weights; detached ones it leaves alone.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 _WEIGHT_AXIS = {"Conv": 0, "ConvTranspose": 1, "MatMul": 1}
-"""Where the channels of the output stand among the dimensions of the weights."""
+"""The axis of the output channels in the weight."""
 
 
-def fuse_scales(graph: ir.Graph) -> None:
-    """Fold Mul, Div, Add and Sub of one number for each channel into the node before, one after the other."""
+def fold_scales(graph: ir.Graph) -> None:
+    """Fold consecutive Mul, Div, Add and Sub by one number for each channel into the node before, in place."""
     for node in list(graph):
         if node.op_type in _WEIGHT_AXIS and node.domain == "" and _channels(node) is not None:
-            while _fuse_next(graph, node):
+            while _fold_next(graph, node):
                 pass
 
 
 def _channels(node: ir.Node) -> int | None:
-    """Return the number of output channels, None where the weights are not known or not this node's own."""
+    """Return the number of output channels, None where the weight is not known or has other consumers."""
     weight, tensor = node.inputs[1], _tensor(node, 1)
     if weight is None or tensor is None or len(weight.uses()) > 1 or not tensor.dtype.is_floating_point():
         return None
@@ -42,13 +42,13 @@ def _channels(node: ir.Node) -> int | None:
 
 
 def _tensor(node: ir.Node, index: int) -> ir.TensorProtocol | None:
-    """Return what is known of an input."""
+    """Return an input that is an initializer, else None."""
     value = node.inputs[index] if index < len(node.inputs) else None
     return None if value is None else value.const_value
 
 
-def _fuse_next(graph: ir.Graph, node: ir.Node) -> bool:
-    """Fold what alone uses the node's output, if it can be; tell whether it was."""
+def _fold_next(graph: ir.Graph, node: ir.Node) -> bool:
+    """Fold the only consumer of the node's output into it, if it can be; return whether it was."""
     (output,) = node.outputs
     uses = list(output.uses())
     if output.is_graph_output() or len(uses) != 1:
@@ -69,7 +69,7 @@ def _fuse_next(graph: ir.Graph, node: ir.Node) -> bool:
 
 
 def _allowed(node: ir.Node, *, first: bool) -> set[str]:
-    """Return the operators that can be folded into a node whose output is their first operand, or their second."""
+    """Return the operators that can be folded into a node, whose output is their first operand or their second."""
     allowed = {"Mul", "Div"} if node.op_type == "MatMul" else {"Mul", "Div", "Add", "Sub"}
     if len(node.inputs) > 2 and node.inputs[2] is not None and node.inputs[2].const_value is None:
         return set()  # a bias that is computed
@@ -77,7 +77,7 @@ def _allowed(node: ir.Node, *, first: bool) -> set[str]:
 
 
 def _by_channel(node: ir.Node, tensor: ir.TensorProtocol) -> Array | None:
-    """Return one number for each channel, where a constant broadcasts so and no further."""
+    """Return one number for each channel [channels], where a constant broadcasts along no other axis."""
     weight, channels = _tensor(node, 1), _channels(node)
     if weight is None or channels is None or tensor.dtype != weight.dtype:
         return None

@@ -1,4 +1,4 @@
-"""What the sizes of the tensors in a graph are, in terms of those of its inputs."""
+"""Symbolic shape inference: the sizes of values in terms of the dimensions of the graph's inputs."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
-from modelport_converters.tensorflow_to_onnx.passes.layout_rules import constant
+from modelport_converters.tensorflow_to_onnx.passes.constants import constant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Size = int | str | tuple[ir.Value, int]
-"""A number, the name of a dimension of the model's inputs, or a dimension of a value of which no more is known."""
+"""A static size, the symbolic dimension of an input, or an axis of a value of which no more is known."""
 
 _LARGEST = 16
-"""Constants of more elements are not read: they are no sizes."""
+"""Constants of more elements are not read: they are no shapes."""
 
 _DEEPEST = 50
-"""How many operators are followed back to where a size comes from."""
+"""The most operators that are followed back from a value."""
 
 _SAME_SIZES = {"Cast", "Elu", "Identity", "Relu", "ReverseSequence", "Sigmoid", "Softplus", "Softsign", "Tanh"}
 
 
 class Sizes:
-    """The sizes of the values of a graph; those of a value can be told by `tell`, where its node does not show them."""
+    """The symbolic sizes of the values of a graph; `tell` declares those that no rule infers."""
 
     def __init__(self) -> None:
         self._told: dict[ir.Value, Sequence[Size]] = {}
         self._depth = 0
 
     def tell(self, value: ir.Value, sizes: Sequence[Size]) -> None:
-        """Take these for the sizes of a value."""
+        """Declare the sizes of a value."""
         self._told[value] = sizes
 
     def rank(self, value: ir.Value) -> int | None:
-        """Return the number of axes, None where it is unknown."""
+        """Return the rank, None where it is unknown."""
         return value.shape.rank() if value.shape is not None else None
 
     def of(self, value: ir.Value, axis: int) -> Size:
-        """Return the size along an axis, which is not negative."""
+        """Return the size along a non-negative axis."""
         if value in self._told:
             return self._told[value][axis]
         size = value.shape[axis] if value.shape is not None and axis < value.shape.rank() else None
@@ -57,7 +57,7 @@ class Sizes:
         return (value, axis) if found is None else found
 
     def integers(self, value: ir.Value | None) -> list[Size] | None:
-        """Return the elements of a scalar or a vector that is computed of sizes, None for others."""
+        """Return the elements of an integer scalar or vector that is computed of sizes, None for any other value."""
         if value is None:
             return None
         if value.const_value is not None:
@@ -68,13 +68,13 @@ class Sizes:
         return rule(self, node) if rule is not None and node is not None else None
 
     def numbers(self, value: ir.Value | None) -> list[int] | None:
-        """Return the elements of a small constant of integers, None for anything else."""
+        """Return the elements of a small integer constant, None for any other value."""
         found = self.integers(value)
         numbers = [item for item in found or [] if isinstance(item, int)]
         return numbers if found is not None and len(numbers) == len(found) else None
 
 
-# --- sizes of what a node returns --------------------------------------------------------------------------------------
+# --- sizes of outputs --------------------------------------------------------------------------------------------------
 
 
 def _same(sizes: Sizes, node: ir.Node, axis: int) -> Size | None:
@@ -87,14 +87,14 @@ def _transposed(sizes: Sizes, node: ir.Node, axis: int) -> Size | None:
 
 
 def _expanded(sizes: Sizes, node: ir.Node, axis: int) -> Size | None:
-    """A single number takes the sizes that are asked for."""
+    """An expanded scalar has the target shape."""
     target = sizes.integers(node.inputs[1])
     single = node.inputs[0] is not None and node.inputs[0].shape is not None and node.inputs[0].shape.rank() == 0
     return target[axis] if target is not None and single else None
 
 
 def _reshaped(sizes: Sizes, node: ir.Node, axis: int) -> Size | None:
-    """The size left open is the only unknown one of the input, where the others are as many elements."""
+    """The size for -1 is the only dynamic one of the input, where the others have equal products."""
     source, target = node.inputs[0], sizes.numbers(node.inputs[1])
     if source is None or source.shape is None or target is None or 0 in target or axis >= len(target):
         return None
@@ -108,7 +108,7 @@ def _reshaped(sizes: Sizes, node: ir.Node, axis: int) -> Size | None:
 
 
 def _projected(sizes: Sizes, node: ir.Node, axis: int) -> Size | None:
-    """A product with a matrix keeps all axes but the last."""
+    """A product with a matrix keeps every axis but the last."""
     left, right = node.inputs
     if left is None or right is None or sizes.rank(right) != 2 or sizes.rank(left) is None:
         return None
@@ -123,7 +123,7 @@ _RULES: dict[str, Callable[[Sizes, ir.Node, int], Size | None]] = {
     "Transpose": _transposed,
 }
 
-# --- integers ----------------------------------------------------------------------------------------------------------
+# --- elements of shape tensors -----------------------------------------------------------------------------------------
 
 
 def _shape(sizes: Sizes, node: ir.Node) -> list[Size] | None:

@@ -1,1 +1,1 @@
-"""TensorFlow functions made ready for tf2onnx: variables lifted to arguments, control flow lowered, the graph frozen."""
+"""What happens to a traced TensorFlow function before tf2onnx: variables lifted, control flow lowered, the graph frozen."""

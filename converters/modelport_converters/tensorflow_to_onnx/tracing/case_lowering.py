@@ -1,30 +1,37 @@
-"""Choices among several branches (tf.switch_case, tf.case on indices) as nested choices between two, which ONNX has."""
+"""Lowering of Case (tf.switch_case) to nested If: ONNX has branches of two only."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from modelport_converters.tensorflow_to_onnx.tracing.freezing import node_defs
+from modelport_converters.tensorflow_to_onnx.tracing.graph_defs import node_defs
+
+if TYPE_CHECKING:
+    from tensorflow.core.framework.function_pb2 import FunctionDef
+    from tensorflow.core.framework.graph_pb2 import GraphDef
+    from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 _CASES = ("Case", "StatelessCase")
 _INT32 = tf.int32.as_datatype_enum
 
 
-def without_cases(graph: Any) -> None:
-    """Rewrite every Case of a GraphDef, its library included, in place: as a call of a function that asks for each index."""
+def lower_cases(graph: GraphDef) -> None:
+    """Replace every Case of a GraphDef, its function library included, by a call of a function of nested Ifs, in place."""
     for node in list(node_defs(graph)):
         if node.op in _CASES:
-            _rewrite(graph, node)
+            _lower(graph, node)
 
 
-def _rewrite(graph: Any, node: Any) -> None:
+def _lower(graph: GraphDef, node: NodeDef) -> None:
     given, results = list(node.attr["Tin"].list.type), list(node.attr["Tout"].list.type)
     branches = [branch.name for branch in node.attr["branches"].list.func]
     stem = f"{branches[0]}_choice_{len(graph.library.function)}"
-    following = _called(graph, f"{stem}_last", branches[-1], given, results)  # also for an index out of range
+    following = _called(
+        graph, f"{stem}_last", branches[-1], given, results
+    )  # the default: also for an index out of range
     for index in reversed(range(len(branches) - 1)):
         chosen = _called(graph, f"{stem}_{index}_is", branches[index], given, results)
         following = _chosen(graph, f"{stem}_{index}", index, (chosen, following), given, results)
@@ -34,8 +41,8 @@ def _rewrite(graph: Any, node: Any) -> None:
     _set(node, following, [_INT32, *given], results)
 
 
-def _function(graph: Any, name: str, given: Sequence[int], results: Sequence[int], caller: str) -> Any:
-    """Return a new function of an index and what the branches take; it returns what the node `caller` does."""
+def _function(graph: GraphDef, name: str, given: Sequence[int], results: Sequence[int], caller: str) -> FunctionDef:
+    """Add a function of an index and the arguments of the branches, which returns the outputs of its node `caller`."""
     function = graph.library.function.add()
     function.signature.name = name
     function.signature.input_arg.add(name="index", type=_INT32)
@@ -47,8 +54,8 @@ def _function(graph: Any, name: str, given: Sequence[int], results: Sequence[int
     return function
 
 
-def _called(graph: Any, name: str, branch: str, given: Sequence[int], results: Sequence[int]) -> str:
-    """Return the name of a function that leaves the index out and calls a branch."""
+def _called(graph: GraphDef, name: str, branch: str, given: Sequence[int], results: Sequence[int]) -> str:
+    """Add a function that ignores the index and calls a branch; return its name."""
     function = _function(graph, name, given, results, "call")
     node = function.node_def.add(name="call", op="StatefulPartitionedCall")
     node.input.extend(f"a{position}" for position in range(len(given)))
@@ -57,9 +64,9 @@ def _called(graph: Any, name: str, branch: str, given: Sequence[int], results: S
 
 
 def _chosen(
-    graph: Any, name: str, index: int, branches: tuple[str, str], given: Sequence[int], results: Sequence[int]
+    graph: GraphDef, name: str, index: int, branches: tuple[str, str], given: Sequence[int], results: Sequence[int]
 ) -> str:
-    """Return the name of a function that calls the first branch for the index, else the second."""
+    """Add a function that calls the first branch for the given index, else the second; return its name."""
     function = _function(graph, name, given, results, "choice")
     number = function.node_def.add(name="number", op="Const")
     number.attr["dtype"].type = _INT32
@@ -75,7 +82,7 @@ def _chosen(
     return name
 
 
-def _set(node: Any, called: str, given: Sequence[int], results: Sequence[int]) -> None:
+def _set(node: NodeDef, called: str, given: Sequence[int], results: Sequence[int]) -> None:
     node.attr["f"].func.name = called
     node.attr["Tin"].list.type.extend(given)
     node.attr["Tout"].list.type.extend(results)

@@ -1,6 +1,6 @@
-"""The variables of a traced function as arguments, so that their values stay outside the graph while it is translated.
+"""Variable lifting: a traced function takes the values of its variables as arguments, so that they stay outside the graph.
 
-A ConcreteFunction captures the handles of its variables. Here its graph is rewritten until it takes values in their place:
+A ConcreteFunction captures the resource handles of its variables. Its graph is rewritten to take values in their place:
 ReadVariableOp becomes Identity, ResourceGather becomes Gather, and functions that are called with a handle, those of branches
 and loops too, are copied with an argument of the variable's dtype.
 """
@@ -15,11 +15,15 @@ import tensorflow as tf
 
 from modelport_converters.tensorflow_to_onnx.detached_weights import Weight
 from modelport_converters.tensorflow_to_onnx.interface_names import unique
-from modelport_converters.tensorflow_to_onnx.tracing.case_lowering import without_cases
-from modelport_converters.tensorflow_to_onnx.tracing.tensor_list_writes import without_first_writes
+from modelport_converters.tensorflow_to_onnx.tracing.case_lowering import lower_cases
+from modelport_converters.tensorflow_to_onnx.tracing.tensor_list_writes import move_first_writes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+    from tensorflow.core.framework.graph_pb2 import GraphDef
+    from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 _CALLS = {
     "PartitionedCall": ("Tin", 0, ("f",)),
@@ -29,13 +33,13 @@ _CALLS = {
     "While": ("T", 0, ("cond", "body")),
     "StatelessWhile": ("T", 0, ("cond", "body")),
 }
-"""Operators that call functions: the attribute with the types of what they pass on, where that begins, the functions."""
+"""Operators that call functions: their attribute of argument types, the index of the first argument, their functions."""
 
 _LOOPS = ("While", "StatelessWhile")
 
 
-class _Bound(Exception):  # it is caught here, and no error
-    """An operator needs the variable itself, not its value."""
+class _HandleNeeded(Exception):
+    """An operator needs the handle of a variable, not its value: that variable is not lifted."""
 
     def __init__(self, tensor: str) -> None:
         super().__init__(tensor)
@@ -44,7 +48,7 @@ class _Bound(Exception):  # it is caught here, and no error
 
 @dataclass(frozen=True)
 class _Source:
-    """A variable of the function: the name of the node that stands for it, its weight, whether the node is a handle."""
+    """A variable of the function: the name of its node, its weight, whether the node is a resource handle."""
 
     node: str
     weight: Weight
@@ -53,21 +57,21 @@ class _Source:
 
 @dataclass
 class Lifted:
-    """A function without its variables.
+    """A function whose variables are lifted to arguments.
 
     Attributes:
-        weights: what `call` takes after the function's inputs, those of at least the size asked for.
+        weights: the arguments of `call` after the function's inputs: variables of at least the size asked for.
     """
 
     weights: list[Weight]
-    _graph: Any
+    _graph: GraphDef
     _inputs: list[str]
     _outputs: list[tuple[str, tf.TensorShape]]
     _fixed: dict[str, Callable[[], tf.Tensor]]
     _lifted: list[str]
 
     def call(self, *tensors: tf.Tensor) -> list[tf.Tensor]:
-        """Return the function's outputs in order, of its inputs and then the weights."""
+        """Call the function on its inputs and then the weights; return its outputs in order."""
         names = [*self._inputs, *self._lifted]
         fed = dict(zip(names, tensors, strict=True)) | {name: read() for name, read in self._fixed.items()}
         present = {node.name for node in self._graph.node}
@@ -75,30 +79,30 @@ class Lifted:
         outputs = [name for name, _ in self._outputs]
         results = tf.graph_util.import_graph_def(self._graph, input_map=fed, return_elements=outputs, name="model")
         for result, (_, shape) in zip(results, self._outputs, strict=True):
-            result.set_shape(shape)  # what came of a table's handle has lost it
+            result.set_shape(shape)  # a result of a table's handle has lost it
         return list(results)
 
 
-def lift(function: Any, *, smallest: int = 0) -> Lifted:
-    """Take the variables out of a ConcreteFunction.
+def lift(function: tf.types.experimental.ConcreteFunction, *, smallest: int = 0) -> Lifted:
+    """Lift the variables of a traced function.
 
     Args:
         function: its flat inputs are the tensors among its structured inputs, in order.
-        smallest: variables below this size in bytes become constants.
+        smallest: variables below this size in bytes become constants instead.
     """
     graph = function.graph
     sources = {source.node: source for source in _sources(function)}
     while True:
         definition = graph.as_graph_def()
-        without_cases(definition)
-        without_first_writes(definition)
+        lower_cases(definition)
+        move_first_writes(definition)
         handles = {name: source.weight.dtype for name, source in sources.items() if source.handle}
         dtypes = {name: tf.as_dtype(dtype).as_datatype_enum for name, dtype in handles.items()}
         try:
             _Rewriting(definition).main(dtypes)
             break
-        except _Bound as bound:
-            del sources[bound.tensor]
+        except _HandleNeeded as needed:
+            del sources[needed.tensor]
     for node in definition.node:
         if node.op == "VariableV2":
             node.op = "Placeholder"
@@ -127,8 +131,8 @@ def _constant(weight: Weight) -> Callable[[], tf.Tensor]:
     return lambda: tf.constant(value)
 
 
-def _captured(tensor: Any, variable: Any) -> Callable[[], tf.Tensor]:
-    """Return what gives a captured tensor; a variable's handle is made known to the graph that is traced."""
+def _captured(tensor: tf.Tensor, variable: tf.Variable | None) -> Callable[[], tf.Tensor]:
+    """Return a function that captures a tensor in the graph being traced, a variable's handle with its variable."""
 
     def read() -> tf.Tensor:
         if variable is not None:
@@ -139,7 +143,7 @@ def _captured(tensor: Any, variable: Any) -> Callable[[], tf.Tensor]:
     return read
 
 
-def _sources(function: Any) -> list[_Source]:
+def _sources(function: tf.types.experimental.ConcreteFunction) -> list[_Source]:
     """Return the captured variables, and those of TensorFlow 1, which are nodes of the graph with the value as output."""
     graph, found = function.graph, []
     handles = {id(variable.handle): variable for variable in graph.variables if hasattr(variable, "handle")}
@@ -160,11 +164,12 @@ def _sources(function: Any) -> list[_Source]:
     ]
 
 
-def _reader(function: Any, tensor: Any) -> Callable[[], Any]:
-    def read() -> Any:
+def _reader(function: tf.types.experimental.ConcreteFunction, tensor: tf.Tensor) -> Callable[[], NDArray[Any]]:
+    def read() -> NDArray[Any]:
         with function.graph.as_default():
             value = tf.identity(tensor)
-        return function.prune([], value)().numpy()
+        array: NDArray[Any] = function.prune([], value)().numpy()
+        return array
 
     return read
 
@@ -173,19 +178,23 @@ def _reader(function: Any, tensor: Any) -> Callable[[], Any]:
 class _Rewriting:
     """Rewrites a GraphDef in place, its library included."""
 
-    graph: Any
+    graph: GraphDef
     _made: dict[tuple[Any, ...], str] = field(default_factory=dict)
 
     def main(self, dtypes: dict[str, int]) -> None:
-        """Take the nodes of these names for values of these dtypes; raises _Bound with the name of one that must stay."""
+        """Let the nodes of these names be values of these dtypes (enum numbers).
+
+        Raises:
+            _HandleNeeded: with the name of one that must stay a handle.
+        """
         origins = {alias: name for name in dtypes for alias in (name, f"{name}:0")}
         values = {alias: dtypes[name] for alias, name in origins.items()}
         self._body(self.graph.node, values, origins, function=False)
 
     def _body(
-        self, nodes: Iterable[Any], values: dict[str, int], origins: dict[str, str], *, function: bool
+        self, nodes: Iterable[NodeDef], values: dict[str, int], origins: dict[str, str], *, function: bool
     ) -> dict[str, str]:
-        """Rewrite nodes in their order; return what was called otherwise before."""
+        """Rewrite nodes in their order; return the new names of renamed tensors, by the old ones."""
         renamed: dict[str, str] = {}
         for node in nodes:
             for index, name in enumerate(node.input):
@@ -207,8 +216,8 @@ class _Rewriting:
                 renamed[f"{node.name}:value:0"] = f"{node.name}:output:0"
         return renamed
 
-    def _use(self, node: Any, name: str, dtype: int, origins: dict[str, str]) -> None:
-        """Rewrite an operator on a handle."""
+    def _use(self, node: NodeDef, name: str, dtype: int, origins: dict[str, str]) -> None:
+        """Rewrite an operator on a handle into one on a value."""
         attributes = node.attr
         if node.op == "ReadVariableOp":
             node.op = "Identity"
@@ -226,12 +235,12 @@ class _Rewriting:
             attributes["T"].type = dtype
             attributes["_passes"].b = True
         else:
-            raise _Bound(origins[name])
+            raise _HandleNeeded(origins[name])
 
     def _called(
-        self, node: Any, held: dict[int, str], values: dict[str, int], origins: dict[str, str], function: bool
+        self, node: NodeDef, held: dict[int, str], values: dict[str, int], origins: dict[str, str], function: bool
     ) -> None:
-        """Let the functions that a node calls take values."""
+        """Let the functions that a node calls take values for handles."""
         attribute, start, keys = _CALLS[node.op]
         types = node.attr[attribute].list
         dtypes = {index - start: values[name] for index, name in held.items()}
@@ -251,7 +260,7 @@ class _Rewriting:
                     values[alias], origins[alias] = dtype, tracked[index]
 
     def _copied(self, name: str, dtypes: dict[int, int], returned: dict[int, int], tracked: dict[int, str]) -> str:
-        """Return the name of a copy of a function that takes values as some of its arguments."""
+        """Return the name of a copy of a function that takes values for some of its arguments."""
         key = name, tuple(sorted(dtypes.items())), tuple(sorted(returned))
         if key in self._made:
             return self._made[key]
@@ -275,12 +284,12 @@ class _Rewriting:
         given = {argument.name for index, argument in enumerate(copy.signature.output_arg) if index in returned}
         for output, tensor in copy.ret.items():
             if tensor in values and output not in given:
-                raise _Bound(origins[tensor])
+                raise _HandleNeeded(origins[tensor])
         return self._made[key]
 
 
 def _aliases(node: str, function: bool, index: int = 0) -> Sequence[str]:
-    """Return how a node's output is written as an input of others."""
+    """Return the spellings of a node's output as an input of others."""
     if function:
         return [f"{node}:output:{index}"]
     return [f"{node}:{index}", *([node] if index == 0 else [])]

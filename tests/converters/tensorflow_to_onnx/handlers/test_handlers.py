@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from drawn import floats
-from tensorflow_same import Value, assert_same
+from tensorflow_same import assert_same
 
 from modelport.errors import UnsupportedOps
+from modelport.signature import TensorSpec
 from modelport_converters.tensorflow_to_onnx.export import export
 from modelport_converters.tensorflow_to_onnx.handler import NEWEST_OPSET
 
@@ -153,6 +154,6 @@ def test_a_compiled_jax_function_is_refused_by_name():
         keywords = {"version": 9, "module": b"", "Sout": [(None, 4)], "Tout": ["float32"], "platforms": ["CPU"]}
         return gen_xla_ops.xla_call_module([x], **keywords)
 
-    port, owner = Value("x", "float32", ("N", 4)), tf.Module()
+    port, owner = TensorSpec("x", "float32", ("N", 4)), tf.Module()
     with pytest.raises(UnsupportedOps, match=r"XlaCallModule, node .*: runs a compiled JAX function"):
         export(call, [port], [port], opset=NEWEST_OPSET, owner=owner)

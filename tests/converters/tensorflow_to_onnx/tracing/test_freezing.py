@@ -5,9 +5,10 @@ import onnx_ir as ir
 import pytest
 import tensorflow as tf
 from drawn import floats
-from tensorflow_same import Value, ran
+from tensorflow_same import ran
 
 from modelport.errors import CannotConvert
+from modelport.signature import TensorSpec
 from modelport_converters.tensorflow_to_onnx.export import export
 from modelport_converters.tensorflow_to_onnx.tracing import freezing
 
@@ -54,7 +55,7 @@ def test_variables_become_constants_and_what_nothing_takes_is_gone():
 
 def test_an_assignment_to_what_becomes_a_constant_is_dropped():
     module = Scaled()
-    rows, sums = Value("x", "float32", ("N", 3)), Value("y", "float32", ("N", 3))
+    rows, sums = TensorSpec("x", "float32", ("N", 3)), TensorSpec("y", "float32", ("N", 3))
     model = export(lambda x: [module.counted(x)], (rows,), (sums,), opset=18, owner=module)
     np.testing.assert_array_equal(ran(ir.to_proto(model), x=floats(2, 3))[0], floats(2, 3) + 7)
 
@@ -71,7 +72,7 @@ def test_what_only_an_assertion_waits_for_is_kept():
 
 def test_a_table_is_found_behind_functions():
     module = Scaled()
-    keys, values = Value("x", "int64", ("N", 2)), Value("y", "float32", ("N", 2))
+    keys, values = TensorSpec("x", "int64", ("N", 2)), TensorSpec("y", "float32", ("N", 2))
     model = export(lambda x: [module.outer(x)], (keys,), (values,), opset=18, owner=module)
     (y,) = ran(ir.to_proto(model), x=np.array([[1, 2], [2, 7]], "int64"))
     np.testing.assert_array_equal(y, np.array([[6, 7], [7, 0]], "float32"))
@@ -79,7 +80,7 @@ def test_a_table_is_found_behind_functions():
 
 @pytest.mark.parametrize("held", ["variable", "constant"])
 def test_weights_that_a_graph_cannot_hold_are_refused(monkeypatch, held):
-    monkeypatch.setattr(freezing, "_LARGEST", 2**14)
+    monkeypatch.setattr(freezing, "_LARGEST_BYTES", 2**14)
     array = floats(3, 2**11)
     weight = tf.Variable(array) if held == "variable" else tf.constant(array)
     with pytest.raises(CannotConvert, match="exceed 2 GB"):
