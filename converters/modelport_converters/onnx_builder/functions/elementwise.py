@@ -1,0 +1,150 @@
+"""Arithmetic, comparisons and choices, element by element."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from modelport_converters.onnx_builder.graph import Operand, Value, innermost, is_floating
+
+_WHERE = {"float16", "float32", "float64", "int32", "int64", "uint8", "object"}
+"""The dtypes that ONNX Runtime has a kernel of Where for."""
+
+
+def floating(x: Value) -> Value:
+    """Return x, in float64 unless it holds floats."""
+    return x if is_floating(x.dtype) else x.cast("float64")
+
+
+def exp(x: Value) -> Value:
+    """Raise e to the power of each element."""
+    return x.graph.op("Exp", floating(x))
+
+
+def log(x: Value) -> Value:
+    """The natural logarithm."""
+    return x.graph.op("Log", floating(x))
+
+
+def log1p(x: Value) -> Value:
+    """log(1 + x), as exact for small x: log(u) * x / (u - 1) with u = 1 + x rounded (Kahan, in HP-15C's handbook of 1982)."""
+    u = 1.0 + floating(x)
+    unchanged = equal(u, 1.0)
+    finite = where(unchanged, x, log(u) * (x / where(unchanged, 1.0, u - 1.0)))
+    return where(equal(u, np.inf), u, finite)
+
+
+def expm1(x: Value) -> Value:
+    """exp(x) - 1, as exact for small x: 2 exp(x / 2) sinh(x / 2), whose factor tanh is exact."""
+    half = tanh(floating(x) / 2.0)
+    return where(absolute(x) < 1.0, 2.0 * half / (1.0 - half), exp(x) - 1.0)
+
+
+def sqrt(x: Value) -> Value:
+    """The square root."""
+    return x.graph.op("Sqrt", floating(x))
+
+
+def absolute(x: Value) -> Value:
+    """The absolute value."""
+    return x.graph.op("Abs", x)
+
+
+def sign(x: Value) -> Value:
+    """-1, 0 or 1."""
+    return x.graph.op("Sign", x)
+
+
+def floor(x: Value) -> Value:
+    """The greatest whole number not above."""
+    return x.graph.op("Floor", x)
+
+
+def ceil(x: Value) -> Value:
+    """The smallest whole number not below."""
+    return x.graph.op("Ceil", x)
+
+
+def rint(x: Value) -> Value:
+    """The nearest whole number, the even one of two."""
+    return x.graph.op("Round", x)
+
+
+def sin(x: Value) -> Value:
+    """The sine."""
+    return x.graph.op("Sin", floating(x))
+
+
+def cos(x: Value) -> Value:
+    """The cosine."""
+    return x.graph.op("Cos", floating(x))
+
+
+def tanh(x: Value) -> Value:
+    """The hyperbolic tangent."""
+    return x.graph.op("Tanh", floating(x))
+
+
+def expit(x: Value) -> Value:
+    """The logistic function 1 / (1 + exp(-x))."""
+    return x.graph.op("Sigmoid", floating(x))
+
+
+def exact_expit(x: Value) -> Value:
+    """The logistic function, exact however small it gets: ONNX Runtime's Sigmoid loses what lies below its rounding of 1."""
+    return 1.0 / (1.0 + exp(-x))
+
+
+def isnan(x: Value) -> Value:
+    """Whether each element is not a number."""
+    return x.graph.op("IsNaN", floating(x), dtype="bool")
+
+
+def equal(x: Value, y: Operand) -> Value:
+    """Whether two values are the same, element by element; texts too."""
+    graph = innermost(x, y)
+    left, right = (x, y) if x.dtype.kind == "O" else graph.promoted(x, y)
+    return graph.op("Equal", left, right, dtype="bool")
+
+
+def not_equal(x: Value, y: Operand) -> Value:
+    """Whether two values differ, element by element."""
+    return ~equal(x, y)
+
+
+def where(condition: Value, x: Operand, y: Operand) -> Value:
+    """Take x where the condition holds, y elsewhere; in every dtype, also those that ONNX Runtime has no kernel for."""
+    graph = innermost(condition, x, y)
+    if any(isinstance(one, Value) and one.dtype.kind == "O" for one in (x, y)):
+        return graph.op("Where", condition, x, y, dtype=object)
+    chosen = graph.promoted(x, y)
+    dtype = chosen[0].dtype
+    if dtype.kind == "b":
+        return (condition & chosen[0]) | (~condition & chosen[1])
+    if dtype.name not in _WHERE:
+        # int64 has room for the bits of uint64 too
+        wide = "float32" if is_floating(dtype) else "int32" if dtype.itemsize < 4 else "int64"
+        return graph.op("Where", condition, *(one.cast(wide) for one in chosen), dtype=wide).cast(dtype)
+    return graph.op("Where", condition, *chosen, dtype=dtype)
+
+
+def maximum(x: Value, y: Operand) -> Value:
+    """The larger of two, element by element."""
+    graph = innermost(x, y)
+    return graph.op("Max", *graph.promoted(x, y))
+
+
+def minimum(x: Value, y: Operand) -> Value:
+    """The smaller of two, element by element."""
+    graph = innermost(x, y)
+    return graph.op("Min", *graph.promoted(x, y))
+
+
+def clip(x: Value, low: Operand | None, high: Operand | None) -> Value:
+    """Keep x between two bounds, which may be arrays."""
+    result = x if low is None else maximum(x, low)
+    return result if high is None else minimum(result, high)
+
+
+def square(x: Value) -> Value:
+    """The square of each element."""
+    return x * x

@@ -1,0 +1,61 @@
+"""Elements by their positions, positions by their elements, and sorting."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from modelport_converters.onnx_builder.functions.elementwise import equal, minimum, where
+from modelport_converters.onnx_builder.functions.manipulation import expand_dims
+from modelport_converters.onnx_builder.functions.reduction import total
+from modelport_converters.onnx_builder.graph import Operand, Value, innermost
+
+
+def take_along_axis(x: Value, indices: Value, axis: int) -> Value:
+    """The elements at the given positions of each row (or column)."""
+    return innermost(x, indices).op("GatherElements", x, indices, axis=axis)
+
+
+def take(array: Operand, indices: Value, axis: int = 0) -> Value:
+    """array[indices], along an axis; the array is mostly one of the estimator's."""
+    return innermost(array, indices).op("Gather", array, indices, axis=axis)
+
+
+def topk(x: Value, k: int, *, axis: int = -1, smallest_first: bool = False) -> tuple[Value, Value]:
+    """The k largest (or smallest) elements in order with their positions; of equal ones the first."""
+    values, positions = x.graph.ops(
+        "TopK", x, np.array([k], np.int64), dtypes=[None, "int64"], axis=axis, largest=int(not smallest_first)
+    )
+    return values, positions
+
+
+def one_hot(indices: Value, depth: int, dtype: DTypeLike = "float64") -> Value:
+    """A last axis more, with 1 at each index and 0 elsewhere."""
+    return equal(expand_dims(indices, -1), np.arange(depth)).cast(dtype)
+
+
+def searchsorted(edges: Operand, x: Value, side: str = "left") -> Value:
+    """How many of the sorted edges lie before each element: numpy.searchsorted."""
+    spread = expand_dims(x, -1)
+    return total(spread > edges if side == "left" else spread >= edges, -1)
+
+
+def bisect(edges: ArrayLike, x: Value) -> Value:
+    """How many of the sorted edges are not above each element: numpy.searchsorted(side="right"), for many edges.
+
+    A step for each bit of the count, from the highest: the count grows by that bit as long as its last edge is not above.
+    """
+    array = np.asarray(edges)
+    found = x.graph.op("Expand", np.int64(0), x.graph.op("Shape", x, dtype="int64"))
+    for bit in reversed(range(len(array).bit_length())):
+        further = found + (1 << bit)
+        last = take(array, minimum(further, len(array)) - 1)
+        found = where((further <= len(array)) & (last <= x), further, found)
+    return found
+
+
+def matches(x: Value, text: str) -> Value:
+    """Whether each text is this one; in every opset, whereas Equal takes texts from 19 on."""
+    attributes = {"keys_strings": [text], "values_int64s": [1], "default_int64": 0}
+    (found,) = x.graph.ops("LabelEncoder", x, dtypes=["int64"], domain="ai.onnx.ml", **attributes)
+    return found.cast("bool")

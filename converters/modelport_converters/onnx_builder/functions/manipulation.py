@@ -1,0 +1,102 @@
+"""Shapes: reshaping, joining, and sizes that are known only when the model runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from modelport_converters.onnx_builder.graph import Graph, Operand, Value, innermost
+
+Shape = Value | Sequence[int | Value]
+"""An int64 vector, or sizes of which some are values of the shape [1]."""
+
+
+def concatenate(values: Sequence[Value], axis: int = -1) -> Value:
+    """Values behind one another along an axis, in their common dtype."""
+    if len(values) == 1:
+        return values[0]
+    graph = innermost(*values)
+    texts = any(one.dtype.kind == "O" for one in values)
+    return graph.op("Concat", *(values if texts else graph.promoted(*values)), axis=axis)
+
+
+def stack(values: Sequence[Value], axis: int) -> Value:
+    """Values beside one another along a new axis."""
+    return concatenate([expand_dims(one, axis) for one in values], axis)
+
+
+def expand_dims(x: Value, axis: int) -> Value:
+    """Give x one more axis, of size 1."""
+    return x.graph.op("Unsqueeze", x, np.array([axis], np.int64))
+
+
+def squeeze(x: Value, axis: int) -> Value:
+    """Take from x an axis of size 1."""
+    return x.graph.op("Squeeze", x, np.array([axis], np.int64))
+
+
+def reshape(x: Value, shape: Shape) -> Value:
+    """Give x another shape; -1 stands for what is left, 0 for the size that x has there."""
+    sizes = _sizes(x.graph, shape)
+    return innermost(x, sizes).op("Reshape", x, sizes)
+
+
+def _sizes(graph: Graph, shape: Shape) -> Value:
+    """Return a shape as one int64 vector."""
+    if isinstance(shape, Value):
+        return shape
+    if not any(isinstance(one, Value) for one in shape):
+        return graph.constant(np.array(shape, np.int64))
+    return concatenate([one if isinstance(one, Value) else graph.constant([one], np.int64) for one in shape], 0)
+
+
+def as_columns(x: Value) -> Value:
+    """A vector [N] as one column [N, 1]; a matrix is what it is."""
+    return x.graph.op("Flatten", x, axis=1)
+
+
+def ravel(x: Value) -> Value:
+    """All elements behind one another; a column [N, 1] as a vector [N]."""
+    return reshape(x, [-1])
+
+
+def transpose(x: Value, axes: Sequence[int]) -> Value:
+    """Put the axes of x in another order."""
+    return x.graph.op("Transpose", x, perm=list(axes))
+
+
+def shape(x: Value) -> Value:
+    """The sizes of all axes, as an int64 vector."""
+    return x.graph.op("Shape", x, dtype="int64")
+
+
+def size(x: Value, axis: int = 0) -> Value:
+    """The size of an axis, as an int64[1]."""
+    return shape(x)[axis : axis + 1 or None]
+
+
+def arange(start: Operand, stop: Operand | None = None, step: Operand = 1) -> Value:
+    """start, start + step, ... below stop; 0, 1, ... below start where it is the only one (numpy.arange).
+
+    Arguments:
+        start, stop, step: numbers, and at least one Value: a scalar, or of the shape [1].
+    """
+    bounds = (0, start, step) if stop is None else (start, stop, step)
+    scalars = [reshape(one, []) if isinstance(one, Value) else one for one in bounds]
+    graph = innermost(*scalars)
+    return graph.op("Range", *graph.promoted(*scalars))
+
+
+def broadcast_to(x: Operand, shape: Shape, *, graph: Graph | None = None) -> Value:
+    """Repeat x along axes of size 1, and new leading ones, up to a shape."""
+    home = graph or innermost(x, *([shape] if isinstance(shape, Value) else shape))
+    return home.op("Expand", x, _sizes(home, shape))
+
+
+def repeated(row: ArrayLike, x: Value) -> Value:
+    """One row (or number) for each row of x: numpy.broadcast_to(row, (len(x), *row.shape))."""
+    array = np.asarray(row)
+    shape = concatenate([size(x), x.graph.constant(np.ones(array.ndim, np.int64))], 0) if array.ndim else size(x)
+    return x.graph.op("Expand", array, shape)

@@ -1,0 +1,98 @@
+"""Sums, extremes and other functions along an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from modelport_converters.onnx_builder.functions.elementwise import absolute, equal, exp, floating, log, where
+from modelport_converters.onnx_builder.functions.manipulation import squeeze
+from modelport_converters.onnx_builder.graph import Value
+
+Axes = int | Sequence[int] | None
+
+
+def _reduced(kind: str, x: Value, axis: Axes, keepdims: bool, since: int) -> Value:
+    """Add a reduction; before version `since` its axes were an attribute."""
+    axes = None if axis is None else [axis] if isinstance(axis, int) else list(axis)
+    graph = x.graph
+    if axes is None:
+        return graph.op(kind, x, keepdims=int(keepdims))
+    if graph.opset < since:
+        return graph.op(kind, x, axes=axes, keepdims=int(keepdims))
+    return graph.op(kind, x, np.array(axes, np.int64), keepdims=int(keepdims))
+
+
+def total(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
+    """The sum over an axis, or over all (numpy.sum); conditions are counted."""
+    return _reduced("ReduceSum", x.cast("int64") if x.dtype.kind == "b" else x, axis, keepdims, 13)
+
+
+def mean(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
+    """The mean over an axis, or over all."""
+    return _reduced("ReduceMean", floating(x), axis, keepdims, 18)
+
+
+def largest(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
+    """The largest element over an axis, or of all (numpy.max)."""
+    return _reduced("ReduceMax", x, axis, keepdims, 18)
+
+
+def smallest(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
+    """The smallest element over an axis, or of all (numpy.min)."""
+    return _reduced("ReduceMin", x, axis, keepdims, 18)
+
+
+def product(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
+    """The product over an axis, or of all (numpy.prod)."""
+    return _reduced("ReduceProd", x, axis, keepdims, 18)
+
+
+def any_of(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
+    """Whether a condition holds anywhere along an axis (numpy.any)."""
+    return total(x, axis, keepdims=keepdims) > 0
+
+
+def all_of(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
+    """Whether a condition holds everywhere along an axis (numpy.all)."""
+    return ~any_of(~x, axis, keepdims=keepdims)
+
+
+def logsumexp(x: Value, axis: int, *, keepdims: bool = False) -> Value:
+    """log(sum(exp(x))), kept from overflow by its largest element."""
+    top = largest(x, axis, keepdims=True)
+    top = where(absolute(top) < np.inf, top, 0.0)
+    result = log(total(exp(x - top), axis, keepdims=True)) + top
+    return result if keepdims else squeeze(result, axis)
+
+
+def softmax(x: Value, axis: int = -1) -> Value:
+    """exp(x) / sum(exp(x)) along an axis."""
+    return x.graph.op("Softmax", floating(x), axis=axis)
+
+
+def argmax(x: Value, axis: int = -1) -> Value:
+    """The position of the largest element, the first of several."""
+    return x.graph.op("ArgMax", x.cast("int64") if x.dtype.kind == "b" else x, axis=axis, keepdims=0, dtype="int64")
+
+
+def argmin(x: Value, axis: int = -1) -> Value:
+    """The position of the smallest element, the first of several."""
+    return x.graph.op("ArgMin", x, axis=axis, keepdims=0, dtype="int64")
+
+
+def cumsum(x: Value, axis: int) -> Value:
+    """The running sum along an axis."""
+    return x.graph.op("CumSum", x, np.int64(axis))
+
+
+def squared_norms(x: Value) -> Value:
+    """The sum of squares of each row of a matrix, as a column."""
+    return total(x * x, 1, keepdims=True)  # of no rows ONNX Runtime reduces no axis that is counted from the end
+
+
+def normalized(x: Value, axis: int = -1) -> Value:
+    """Divide x, which is nowhere negative, by its sums along an axis; rows of zeros stay."""
+    sums = total(x, axis, keepdims=True)
+    return x / where(equal(sums, 0.0), 1.0, sums)
