@@ -16,7 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from modelport_converters.onnx_graph import ledger
-from modelport_converters.onnx_to_tensorflow.build import registry
+from modelport_converters.onnx_to_tensorflow.ops import registry
 
 PAGE = Path(__file__).with_name("coverage.md")
 

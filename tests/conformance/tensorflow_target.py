@@ -12,7 +12,7 @@ import onnx_ir as ir
 import tensorflow as tf
 from suite import Call
 
-from modelport_converters.onnx_to_tensorflow import border, build
+from modelport_converters.onnx_to_tensorflow import build, marshalling
 from modelport_converters.tensorflow_to_onnx.array_conversion import to_array, to_tensor
 
 tf.get_logger().setLevel("ERROR")
@@ -20,7 +20,7 @@ tf.get_logger().setLevel("ERROR")
 
 def in_process(model: onnx.ModelProto) -> Call:
     """Translate, and call the traced function; inputs and outputs may be sequences and optionals."""
-    return border.trace(ir.from_proto(model))
+    return marshalling.trace(ir.from_proto(model))
 
 
 def saved(model: onnx.ModelProto) -> Call:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any, Literal
 
 import onnx_ir as ir
@@ -10,52 +9,12 @@ import tensorflow as tf
 
 from modelport.errors import CannotConvert, UnsupportedOps
 from modelport_converters.onnx_graph.prepare import prepare
-from modelport_converters.onnx_graph.registry import Registry
 from modelport_converters.onnx_graph.translate import Walk
 from modelport_converters.onnx_to_tensorflow.layout import Held, Layout
 from modelport_converters.onnx_to_tensorflow.naming import tensor_names
-from modelport_converters.onnx_to_tensorflow.registry import ops
-from modelport_converters.onnx_to_tensorflow.target import translating
+from modelport_converters.onnx_to_tensorflow.ops import registry
+from modelport_converters.onnx_to_tensorflow.profile import translating
 from modelport_converters.onnx_to_tensorflow.weights import Policy, to_dtype
-
-FAMILIES = (
-    "activations",
-    "arranging",
-    "attention",
-    "casting",
-    "contrib",
-    "contrib_attention",
-    "contrib_quantized",
-    "control_flow",
-    "deformable",
-    "elementwise",
-    "image",
-    "indexing",
-    "linear",
-    "linear_attention",
-    "losses",
-    "ml",
-    "ml_linear",
-    "ml_trees",
-    "nn",
-    "normalization",
-    "optional",
-    "pooling",
-    "quantization",
-    "random",
-    "recurrent",
-    "reduction",
-    "resizing",
-    "selecting",
-    "sequence",
-    "shape",
-    "signal",
-    "string",
-    "training",
-    "transposed",
-    "unpooling",
-)
-"""The modules of this package that define operators."""
 
 LARGEST_CONSTANTS = 2**28
 """Weights of more bytes than this are variables: a GraphDef ends at 2 GB and is held several times while it is saved."""
@@ -84,13 +43,6 @@ def save(module: Module, path: str) -> None:
     root = tf.Module()  # without the function, which TensorFlow would trace and save a second time
     root.weights = module.weights
     tf.saved_model.save(root, path, signatures={SIGNATURE: module.serving})
-
-
-def registry() -> Registry:
-    """Return TensorFlow's operators, all of them registered."""
-    for family in FAMILIES:
-        importlib.import_module(f"modelport_converters.onnx_to_tensorflow.{family}")
-    return ops
 
 
 def build(
@@ -125,12 +77,13 @@ def build(
 
 def opened(model: ir.Model, *, trainable: bool = False) -> tuple[ir.Model, Walk, Layout]:
     """Return the prepared model, its translation as a call on TensorFlow's values, and what holds their layouts and weights."""
-    prepared = prepare(model, registry())
+    operators = registry()
+    prepared = prepare(model, operators)
     size = sum(
         value.const_value.nbytes for value in prepared.graph.initializers.values() if value.const_value is not None
     )
     layout = Layout(Policy(trainable or size > LARGEST_CONSTANTS, trainable))
-    return prepared, Walk(prepared, ops, layout), layout
+    return prepared, Walk(prepared, operators, layout), layout
 
 
 def input_specs(model: ir.Model, inputs_layout: str = "nchw") -> list[tf.TensorSpec]:

@@ -122,7 +122,7 @@ def plan(model: ir.Model, options: Options) -> Sequence[PlannedOp]:
     """Look each operator up in the translator's registry."""
     _tensorflow()
     from modelport_converters.onnx_graph import plan
-    from modelport_converters.onnx_to_tensorflow.build import registry
+    from modelport_converters.onnx_to_tensorflow.ops import registry
 
     return [PlannedOp(**vars(op)) for op in plan.plan(model, registry())]
 

@@ -1,0 +1,16 @@
+"""TensorFlow's operators: one function for each operator of ONNX, in modules named after families of operators."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from modelport_converters.onnx_graph.registry import Registry
+from modelport_converters.onnx_to_tensorflow.registry import ops
+
+
+def registry() -> Registry:
+    """Return TensorFlow's registry with the operators of every module of this package, which are imported here."""
+    for module in pkgutil.walk_packages(__path__, f"{__name__}."):
+        importlib.import_module(module.name)
+    return ops

@@ -1,0 +1,1 @@
+"""Operators of the domain com.microsoft that ONNX Runtime's optimizers write."""

@@ -1,0 +1,1 @@
+"""Convolutions, and the sliding windows that they share with pooling."""

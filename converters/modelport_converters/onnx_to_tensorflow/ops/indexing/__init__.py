@@ -1,0 +1,1 @@
+"""Indexing: gathering, scattering, slicing, sorting and selecting."""

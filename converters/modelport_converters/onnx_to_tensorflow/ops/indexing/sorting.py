@@ -1,0 +1,96 @@
+"""Sorting and selecting: largest elements, distinct elements, boxes that do not overlap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from modelport_converters.onnx_to_tensorflow.registry import op
+from modelport_converters.onnx_to_tensorflow.shapes import integers, reshaped, sizes
+
+
+@op("TopK")
+def top_k(data: Any, k: Any, *, axis: int = -1, largest: int = 1, sorted: int = 1) -> Any:  # noqa: A002
+    """The k largest or smallest elements along axis and their indices; of equal ones, that with the lower index first."""
+    rank, known = data.shape.rank, integers(k)
+    order = list(range(rank))
+    order[axis], order[-1] = order[-1], order[axis]
+    moved = data if axis % rank == rank - 1 else tf.transpose(data, order)
+    count = tf.cast(tf.reshape(k, []), tf.int32) if known is None else known[0]
+    values, indices = tf.math.top_k(moved if largest else _reversed(moved), count, sorted=bool(sorted))
+    values, indices = values if largest else _reversed(values), tf.cast(indices, tf.int64)
+    if moved is data:
+        return values, indices
+    return tf.transpose(values, order), tf.transpose(indices, order)
+
+
+def _reversed(data: Any) -> Any:
+    """Return numbers in the opposite order: the complement of an integer never overflows."""
+    return tf.bitwise.invert(data) if data.dtype.is_integer else -data
+
+
+@op("Unique")
+def unique(data: Any, *, axis: int | None = None, sorted: int = 1, wanted: int = 1) -> Any:  # noqa: A002
+    """The distinct elements, or slices along axis; their first positions; which of them each input is; their numbers."""
+    place = 0 if axis is None else axis % data.shape.rank
+    data = tf.reshape(data, [-1]) if axis is None else data
+    kept, inverse, counts = tf.raw_ops.UniqueWithCountsV2(x=data, axis=[place], out_idx=tf.int64)
+    number = tf.size(counts, tf.int64)
+    first = tf.math.unsorted_segment_min(tf.range(tf.size(inverse, tf.int64), dtype=tf.int64), inverse, number)
+    if sorted:
+        order = _order(kept, place)
+        kept, first, counts = tf.gather(kept, order, axis=place), tf.gather(first, order), tf.gather(counts, order)
+        inverse = tf.gather(tf.argsort(order), tf.cast(inverse, tf.int64))
+    kept.set_shape([None if at == place else known for at, known in enumerate(data.shape)])
+    return tuple([kept, first, tf.cast(inverse, tf.int64), counts][:wanted])
+
+
+def _order(data: Any, axis: int) -> Any:
+    """Return the order that sorts the slices along axis, the first element of each counting most."""
+    if data.shape.rank == 1 and data.dtype not in (tf.string, tf.bool):
+        return tf.argsort(data, stable=True)
+    rank = data.shape.rank
+    keys = tf.transpose(data, [axis, *(at for at in range(rank) if at != axis)])
+    if data.dtype == tf.string:
+        longest = tf.reduce_max(tf.concat([tf.reshape(tf.strings.length(data), [-1]), [1]], 0))
+        keys = tf.io.decode_raw(keys, tf.uint8, fixed_length=longest)
+    keys = tf.cast(keys, tf.int32) if keys.dtype in (tf.bool, tf.uint8) else keys
+    count = tf.shape(keys)[0]
+    keys = tf.reshape(keys, [count, tf.reduce_prod(tf.shape(keys)[1:])])
+
+    def by_column(column: Any, order: Any) -> Any:
+        return column - 1, tf.gather(order, tf.argsort(tf.gather(keys[:, column], order), stable=True))
+
+    start = [tf.shape(keys)[1] - 1, tf.range(count)]
+    return tf.while_loop(lambda column, _: column >= 0, by_column, start, _shapes([], [None]))[1]
+
+
+@op("NonMaxSuppression")
+def non_max_suppression(
+    boxes: Any, scores: Any, most: Any = None, iou_threshold: Any = None, score_threshold: Any = None, *,
+    center_point_box: int = 0,
+) -> Any:  # fmt: skip
+    """The boxes that no better one overlaps too much, for each batch and class: rows of batch, class and box."""
+    if center_point_box:
+        middle, half = boxes[..., :2], boxes[..., 2:] / 2
+        boxes = tf.concat([middle - half, middle + half], -1)
+    limit = tf.constant(0) if most is None else tf.cast(tf.reshape(most, []), tf.int32)
+    overlap = tf.constant(0.0) if iou_threshold is None else tf.reshape(iou_threshold, [])
+    least = tf.constant(float("-inf")) if score_threshold is None else tf.reshape(score_threshold, [])
+    batch, classes, number = sizes(scores, tf.int32)
+    rows = reshaped(scores, [batch * classes, number])
+    limit = tf.minimum(limit, number)
+
+    def select(at: Any, found: Any) -> Any:
+        kept = tf.image.non_max_suppression(boxes[at // classes], rows[at], limit, overlap, least)
+        head = tf.fill([tf.size(kept), 1], at // classes), tf.fill([tf.size(kept), 1], at % classes)
+        return at + 1, tf.concat([found, tf.concat([*head, kept[:, None]], 1)], 0)
+
+    state = [tf.constant(0), tf.zeros([0, 3], tf.int32)]
+    result = tf.while_loop(lambda at, _: at < batch * classes, select, state, _shapes([], [None, 3]))[1]
+    return tf.cast(result, tf.int64)
+
+
+def _shapes(*shapes: list[int | None]) -> list[tf.TensorShape]:
+    return [tf.TensorShape(shape) for shape in shapes]

@@ -1,0 +1,1 @@
+"""Operators of the domain ai.onnx.ml: feature encoders, linear models and tree ensembles."""

@@ -1,0 +1,1 @@
+"""Neural-network primitives: activations, matrix products and losses."""

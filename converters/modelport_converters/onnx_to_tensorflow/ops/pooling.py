@@ -1,0 +1,154 @@
+"""Pooling; every input is channels-last."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from modelport_converters.onnx_graph.windows import Window, outputs, taps_within
+from modelport_converters.onnx_to_tensorflow.ops.convolution.windows import (
+    fold,
+    padded,
+    paddings,
+    spatial_sizes,
+    window_over,
+)
+from modelport_converters.onnx_to_tensorflow.ops.unpooling import max_pool_with_indices
+from modelport_converters.onnx_to_tensorflow.registry import op
+from modelport_converters.onnx_to_tensorflow.widening import HALVES, widened
+
+
+@op("MaxPool", layout="spatial")
+def max_pool(
+    x: Any, *, auto_pad: str = "NOTSET", ceil_mode: int = 0, dilations: Sequence[int] = (), kernel_shape: Sequence[int],
+    pads: Sequence[int] = (), storage_order: int = 0, strides: Sequence[int] = (), wanted: int = 1,
+) -> Any:  # fmt: skip
+    """The largest element of each window, and on request where in x, flattened in ONNX's order, it stands."""
+    window = window_over(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
+    if wanted > 1:
+        return max_pool_with_indices(x, window, bool(storage_order))
+    return widened(lambda x: _largest(x, window), {"float16": "float32"} if len(kernel_shape) == 3 else {})(x)
+
+
+def _largest(x: Any, window: Window) -> Any:
+    if len(window.kernel) == 1:
+        return tf.squeeze(_largest(tf.expand_dims(x, 1), window.lifted()), 1)
+    if not _native(x, window, planes={tf.float32, tf.bfloat16}):
+        return fold(padded(x, window, _lowest(x)), window, tf.maximum)
+    pool = tf.nn.max_pool2d if len(window.kernel) == 2 else tf.nn.max_pool3d
+    padding: Any = "SAME"
+    if not window.same and len(window.kernel) == 2 and _shorter(window):
+        padding = paddings(window.pads) if window.padded else "VALID"
+    elif not window.same:
+        x, padding = padded(x, window, _lowest(x)), "VALID"
+    return pool(x, list(window.kernel), list(window.strides), padding)
+
+
+def _lowest(x: Any) -> Any:
+    return -np.inf if x.dtype.is_floating else x.dtype.min
+
+
+def _shorter(window: Window) -> bool:
+    """Tell whether the padding is known and shorter than the window, as TensorFlow's kernel wants it."""
+    return window.fixed and all(max(pair) < taps for pair, taps in zip(window.pads, window.kernel, strict=True))
+
+
+def _native(x: Any, window: Window, planes: set[tf.DType]) -> bool:
+    """Tell whether TensorFlow pools by itself; `planes` are the types for which it does in three dimensions."""
+    rank = len(window.kernel)
+    return max(window.dilations) == 1 and (rank == 2 or (rank == 3 and x.dtype in planes))
+
+
+@op("AveragePool", layout="spatial")
+def average_pool(
+    x: Any, *, auto_pad: str = "NOTSET", ceil_mode: int = 0, count_include_pad: int = 0, dilations: Sequence[int] = (),
+    kernel_shape: Sequence[int], pads: Sequence[int] = (), strides: Sequence[int] = (),
+) -> Any:  # fmt: skip
+    """The mean of each window, over the elements that are not padding; `count_include_pad` counts the padding of `pads`."""
+    window = window_over(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
+    counted = window_over(x, kernel_shape, strides, dilations, pads, auto_pad) if count_include_pad else None
+    if counted is not None and counted.fixed and not counted.padded:
+        counted = None  # there is no padding to count
+    if counted is not None and (not ceil_mode or (window.fixed and window.pads == counted.pads)):
+        counted = window
+    return widened(lambda x: _average(x, window, counted), HALVES)(x)
+
+
+def _average(x: Any, window: Window, counted: Window | None) -> Any:
+    """Average over the elements, and over the padding of the window `counted`."""
+    if len(window.kernel) == 1:
+        wide = window.lifted()
+        own = wide if counted is window else None if counted is None else counted.lifted()
+        return tf.squeeze(_average(tf.expand_dims(x, 1), wide, own), 1)
+    if counted is None and _covers(x, window):  # some models give a window far longer than the image, with ceil_mode
+        return tf.reduce_mean(x, list(range(1, x.shape.rank - 1)), keepdims=True)
+    if counted is None and window.same and _native(x, window, planes={tf.float32}):
+        return _mean_pool(x, window, "SAME")
+    means = _mean_pool(padded(x, window), window, "VALID")
+    return means if counted is window or not window.padded else means * _correction(x, window, counted)
+
+
+def _covers(x: Any, window: Window) -> bool:
+    """Tell whether there is a single window, which holds all of x."""
+    steps = zip(spatial_sizes(x), window.kernel, window.strides, window.pads, strict=True)
+    return max(window.dilations) == 1 and all(
+        isinstance(size, int) and pads[0] + size <= taps and outputs(size, taps, stride, 1, pads) == 1
+        for size, taps, stride, pads in steps
+    )
+
+
+def _mean_pool(x: Any, window: Window, padding: str) -> Any:
+    if not _native(x, window, planes={tf.float32}):
+        return fold(x, window, tf.add) / math.prod(window.kernel)
+    pool = tf.nn.avg_pool2d if len(window.kernel) == 2 else tf.nn.avg_pool3d
+    return pool(x, list(window.kernel), list(window.strides), padding)
+
+
+def _correction(x: Any, window: Window, counted: Window | None) -> Any:
+    """Return what the mean over all taps is to be multiplied by, so that it is one over those that count."""
+    sizes: list[Any] = spatial_sizes(x)
+    factor: Any = 1.0
+    for axis, (size, taps, stride, dilation, pads) in enumerate(
+        zip(sizes, window.kernel, window.strides, window.dilations, window.pads, strict=True)
+    ):
+        before, after = counted.pads[axis] if counted is not None else (0, 0)
+        number = outputs(size, taps, stride, dilation, pads)
+        places = np.arange(number) if isinstance(number, int) else tf.range(number)
+        count = taps_within(places * stride - pads[0], -before, size + after, taps, dilation)
+        share = taps / count if isinstance(count, np.ndarray) else taps / tf.cast(count, x.dtype)
+        shape = [-1 if at == axis else 1 for at in range(len(sizes))]
+        factor = factor * (tf.reshape if tf.is_tensor(share) else np.reshape)(share, [1, *shape, 1])
+    return tf.cast(factor, x.dtype)
+
+
+@op("LpPool", layout="spatial")
+def lp_pool(
+    x: Any, *, auto_pad: str = "NOTSET", ceil_mode: int = 0, dilations: Sequence[int] = (), kernel_shape: Sequence[int],
+    p: int = 2, pads: Sequence[int] = (), strides: Sequence[int] = (),
+) -> Any:  # fmt: skip
+    """The p-norm of each window."""
+    window = window_over(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
+    powers = widened(lambda x: _average(x**p, window, window) * math.prod(window.kernel), HALVES)
+    return powers(tf.abs(x)) ** (1 / p)
+
+
+@op("GlobalAveragePool", layout="spatial")
+def global_average_pool(x: Any) -> Any:
+    """The mean over the spatial dimensions."""
+    return tf.reduce_mean(x, list(range(1, x.shape.rank - 1)), keepdims=True)
+
+
+@op("GlobalMaxPool", layout="spatial")
+def global_max_pool(x: Any) -> Any:
+    """The largest element over the spatial dimensions."""
+    return tf.reduce_max(x, list(range(1, x.shape.rank - 1)), keepdims=True)
+
+
+@op("GlobalLpPool", layout="spatial")
+def global_lp_pool(x: Any, *, p: int = 2) -> Any:
+    """The p-norm over the spatial dimensions."""
+    return tf.reduce_sum(tf.abs(x) ** p, list(range(1, x.shape.rank - 1)), keepdims=True) ** (1 / p)
