@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+LARGEST_INDEX = 2**31 - 1
+"""Starts and ends of slices beyond it mean the end of a dimension."""
+
 
 def integers(value: Any) -> list[int] | None:
     """Return the elements of a tensor of integers as a flat list, or None when they are not known."""
@@ -70,8 +73,9 @@ def reshaped(tensor: Any, items: Sequence[Any]) -> Any:
 
 def limited(value: Any) -> Any:
     """Return starts or ends as int32, in which every dimension's size fits: larger numbers mean its end."""
-    top = 2**31 - 1
     known = tf.get_static_value(value)
     if known is not None:
-        return tf.constant(np.clip(known, -top, top), tf.int32)
-    return value if value.dtype == tf.int32 else tf.cast(tf.clip_by_value(value, -top, top), tf.int32)
+        return tf.constant(np.clip(known, -LARGEST_INDEX, LARGEST_INDEX), tf.int32)
+    return (
+        value if value.dtype == tf.int32 else tf.cast(tf.clip_by_value(value, -LARGEST_INDEX, LARGEST_INDEX), tf.int32)
+    )

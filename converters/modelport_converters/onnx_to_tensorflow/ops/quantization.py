@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from modelport_converters.onnx_to_tensorflow.ops.convolution.conv import conv_integer, mat_mul
+from modelport_converters.onnx_to_tensorflow.ops.convolution.conv import conv_integer
 from modelport_converters.onnx_to_tensorflow.ops.elementwise.casting import dtype_of, to_type
+from modelport_converters.onnx_to_tensorflow.ops.nn.linear import mat_mul
 from modelport_converters.onnx_to_tensorflow.registry import op
 
 RANGES = {

@@ -1,4 +1,4 @@
-"""Reductions along axes, cumulative ones, and the softmax family."""
+"""Reductions along axes, ArgMax and ArgMin, and cumulative sums and products."""
 
 from __future__ import annotations
 
@@ -102,21 +102,3 @@ def cum_sum(x: Any, axis: Any, *, exclusive: int = 0, reverse: int = 0) -> Any:
 def cum_prod(x: Any, axis: Any, *, exclusive: int = 0, reverse: int = 0) -> Any:
     """Running product along axis."""
     return tf.math.cumprod(x, tf.reshape(axis, []), bool(exclusive), bool(reverse))
-
-
-@op("Softmax", layout="axis")
-def softmax(x: Any, *, axis: int = -1) -> Any:
-    """Exponentials of x divided by its sum along axis."""
-    return tf.nn.softmax(x, axis)
-
-
-@op("LogSoftmax", layout="axis")
-def log_softmax(x: Any, *, axis: int = -1) -> Any:
-    """Logarithm of the softmax along axis."""
-    return tf.nn.log_softmax(x, axis)
-
-
-@op("Hardmax", layout="axis")
-def hardmax(x: Any, *, axis: int = -1) -> Any:
-    """1 at the first largest element along axis, 0 elsewhere."""
-    return tf.one_hot(tf.argmax(x, axis), tf.shape(x)[axis], axis=axis % x.shape.rank, dtype=x.dtype)

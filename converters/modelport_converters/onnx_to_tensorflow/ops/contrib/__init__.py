@@ -1,1 +1,5 @@
 """Operators of the domain com.microsoft that ONNX Runtime's optimizers write."""
+
+from __future__ import annotations
+
+DOMAIN = "com.microsoft"

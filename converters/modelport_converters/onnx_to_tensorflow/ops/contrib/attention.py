@@ -13,7 +13,7 @@ from modelport_converters.onnx_to_tensorflow.ops.attention import (
     scaled_dot_product,
     split_heads,
 )
-from modelport_converters.onnx_to_tensorflow.ops.contrib.fused import DOMAIN
+from modelport_converters.onnx_to_tensorflow.ops.contrib import DOMAIN
 from modelport_converters.onnx_to_tensorflow.registry import Unsupported, op
 
 _FILTER = -10000.0

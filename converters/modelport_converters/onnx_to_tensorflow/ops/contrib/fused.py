@@ -11,11 +11,11 @@ from typing import Any
 import tensorflow as tf
 
 from modelport_converters.onnx_to_tensorflow.layout import last_order
-from modelport_converters.onnx_to_tensorflow.ops.convolution import conv as convolution
+from modelport_converters.onnx_to_tensorflow.ops.contrib import DOMAIN
+from modelport_converters.onnx_to_tensorflow.ops.convolution.conv import conv
+from modelport_converters.onnx_to_tensorflow.ops.nn.linear import gemm
 from modelport_converters.onnx_to_tensorflow.ops.normalization import layer_norm, root_mean_square, trailing, wide
 from modelport_converters.onnx_to_tensorflow.registry import Unsupported, elementwise, op, refuse
-
-DOMAIN = "com.microsoft"
 
 _BLOCKED = (
     "its layout is blocked for one CPU: write the optimised model with a graph optimization level below ORT_ENABLE_ALL"
@@ -94,7 +94,7 @@ def fused_gemm(
     trans_a: int = 0, trans_b: int = 0,
 ) -> Any:  # fmt: skip
     """Gemm followed by an activation."""
-    y = convolution.gemm(a, b, c, alpha=alpha, beta=beta, trans_a=trans_a, trans_b=trans_b)
+    y = gemm(a, b, c, alpha=alpha, beta=beta, trans_a=trans_a, trans_b=trans_b)
     given = (activation_alpha, activation_beta, activation_gamma)
     return activated(y, activation, [value for value in given if value is not None])
 
@@ -106,7 +106,7 @@ def fused_conv(
     group: int = 1, kernel_shape: Sequence[int] = (), pads: Sequence[int] = (), strides: Sequence[int] = (),
 ) -> Any:  # fmt: skip
     """Convolution, a sum with z, and an activation; x is channels-last, z as in ONNX."""
-    y = convolution.conv(x, w, b, auto_pad=auto_pad, dilations=dilations, group=group, kernel_shape=kernel_shape, pads=pads,
+    y = conv(x, w, b, auto_pad=auto_pad, dilations=dilations, group=group, kernel_shape=kernel_shape, pads=pads,
                 strides=strides)  # fmt: skip
     y = y if z is None else y + tf.transpose(z, last_order(z.shape.rank))
     return activated(y, activation, activation_params)

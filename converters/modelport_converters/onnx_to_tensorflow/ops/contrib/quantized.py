@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from modelport_converters.onnx_to_tensorflow.layout import last_axis
-from modelport_converters.onnx_to_tensorflow.ops.contrib.fused import DOMAIN
+from modelport_converters.onnx_to_tensorflow.ops.contrib import DOMAIN
 from modelport_converters.onnx_to_tensorflow.ops.quantization import (
     dequantize_linear,
     exact_product,

@@ -1,4 +1,4 @@
-"""Sorting and selecting: largest elements, distinct elements, boxes that do not overlap."""
+"""Sorting: the largest elements and the distinct ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from modelport_converters.onnx_to_tensorflow.registry import op
-from modelport_converters.onnx_to_tensorflow.shapes import integers, reshaped, sizes
+from modelport_converters.onnx_to_tensorflow.shapes import integers
 
 
 @op("TopK")
@@ -63,34 +63,6 @@ def _order(data: Any, axis: int) -> Any:
         return column - 1, tf.gather(order, tf.argsort(tf.gather(keys[:, column], order), stable=True))
 
     start = [tf.shape(keys)[1] - 1, tf.range(count)]
-    return tf.while_loop(lambda column, _: column >= 0, by_column, start, _shapes([], [None]))[1]
-
-
-@op("NonMaxSuppression")
-def non_max_suppression(
-    boxes: Any, scores: Any, most: Any = None, iou_threshold: Any = None, score_threshold: Any = None, *,
-    center_point_box: int = 0,
-) -> Any:  # fmt: skip
-    """The boxes that no better one overlaps too much, for each batch and class: rows of batch, class and box."""
-    if center_point_box:
-        middle, half = boxes[..., :2], boxes[..., 2:] / 2
-        boxes = tf.concat([middle - half, middle + half], -1)
-    limit = tf.constant(0) if most is None else tf.cast(tf.reshape(most, []), tf.int32)
-    overlap = tf.constant(0.0) if iou_threshold is None else tf.reshape(iou_threshold, [])
-    least = tf.constant(float("-inf")) if score_threshold is None else tf.reshape(score_threshold, [])
-    batch, classes, number = sizes(scores, tf.int32)
-    rows = reshaped(scores, [batch * classes, number])
-    limit = tf.minimum(limit, number)
-
-    def select(at: Any, found: Any) -> Any:
-        kept = tf.image.non_max_suppression(boxes[at // classes], rows[at], limit, overlap, least)
-        head = tf.fill([tf.size(kept), 1], at // classes), tf.fill([tf.size(kept), 1], at % classes)
-        return at + 1, tf.concat([found, tf.concat([*head, kept[:, None]], 1)], 0)
-
-    state = [tf.constant(0), tf.zeros([0, 3], tf.int32)]
-    result = tf.while_loop(lambda at, _: at < batch * classes, select, state, _shapes([], [None, 3]))[1]
-    return tf.cast(result, tf.int64)
-
-
-def _shapes(*shapes: list[int | None]) -> list[tf.TensorShape]:
-    return [tf.TensorShape(shape) for shape in shapes]
+    return tf.while_loop(lambda column, _: column >= 0, by_column, start, [tf.TensorShape([]), tf.TensorShape([None])])[
+        1
+    ]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from modelport_converters.onnx_to_tensorflow.ops.ml.scores import ML
+from modelport_converters.onnx_to_tensorflow.ops.ml import ML
 from modelport_converters.onnx_to_tensorflow.registry import Unsupported, op, refuse
 
 _MAPS = "it takes or makes a map, and TensorFlow has no maps"

@@ -8,7 +8,6 @@ from typing import Any
 
 import tensorflow as tf
 
-ML = "ai.onnx.ml"
 _ERF = 0.147
 """Constant of Winitzki's approximation of the inverse error function, by which onnx and ONNX Runtime define PROBIT."""
 

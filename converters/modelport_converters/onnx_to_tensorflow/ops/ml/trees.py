@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from modelport_converters.onnx_graph import trees
-from modelport_converters.onnx_to_tensorflow.ops.ml.scores import ML, both, label_names, rows, transformed
+from modelport_converters.onnx_to_tensorflow.ops.ml import ML
+from modelport_converters.onnx_to_tensorflow.ops.ml.scores import both, label_names, rows, transformed
 from modelport_converters.onnx_to_tensorflow.registry import Unsupported, op
 
 _STATES, _FEWEST = 10_000, 16

@@ -1,4 +1,4 @@
-"""Activation functions."""
+"""Activation functions, softmax among them."""
 
 from __future__ import annotations
 
@@ -84,3 +84,21 @@ def swish(x: Any, *, alpha: float = 1.0) -> Any:
 def swi_glu(a: Any, b: Any, *, alpha: float = 1.0) -> Any:
     """Swish of the gate a, times b."""
     return swish(a, alpha=alpha) * b
+
+
+@op("Softmax", layout="axis")
+def softmax(x: Any, *, axis: int = -1) -> Any:
+    """Exponentials of x divided by its sum along axis."""
+    return tf.nn.softmax(x, axis)
+
+
+@op("LogSoftmax", layout="axis")
+def log_softmax(x: Any, *, axis: int = -1) -> Any:
+    """Logarithm of the softmax along axis."""
+    return tf.nn.log_softmax(x, axis)
+
+
+@op("Hardmax", layout="axis")
+def hardmax(x: Any, *, axis: int = -1) -> Any:
+    """1 at the first largest element along axis, 0 elsewhere."""
+    return tf.one_hot(tf.argmax(x, axis), tf.shape(x)[axis], axis=axis % x.shape.rank, dtype=x.dtype)

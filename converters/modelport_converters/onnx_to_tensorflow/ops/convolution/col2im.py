@@ -1,0 +1,47 @@
+"""Col2Im: the sum of the blocks that sliding windows cut out of an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from modelport_converters.onnx_to_tensorflow.registry import op
+from modelport_converters.onnx_to_tensorflow.shapes import integers, product, reshaped, sizes
+from modelport_converters.onnx_to_tensorflow.widening import widened
+
+_segment_sum = widened(tf.math.unsorted_segment_sum, {"bool": "int32"})
+
+
+@op("Col2Im")
+def col2im(
+    data: Any, image_shape: Any, block_shape: Any, *,
+    dilations: Sequence[int] = (), pads: Sequence[int] = (), strides: Sequence[int] = (),
+) -> Any:  # fmt: skip
+    """Sum the columns, each a flattened block, into the image that they were cut from."""
+    rank = image_shape.shape[0]
+    image, block = (_items(item, rank) for item in (image_shape, block_shape))
+    dilations, strides, pads = dilations or [1] * rank, strides or [1] * rank, pads or [0] * 2 * rank
+    ids: Any = 0
+    inside: Any = True
+    for axis in range(rank):
+        reach = image[axis] + pads[axis] + pads[axis + rank] - dilations[axis] * (block[axis] - 1)
+        starts = tf.range((reach - 1) // strides[axis] + 1, dtype=tf.int64) * strides[axis] - pads[axis]
+        place = tf.range(block[axis], dtype=tf.int64)[:, None] * dilations[axis] + starts
+        ones = [1] * (rank - 1)
+        size_of_both = [*ones[:axis], tf.shape(place)[0], *ones, tf.shape(place)[1], *ones[axis:]]
+        place = tf.reshape(place, size_of_both)
+        inside &= (place >= 0) & (place < image[axis])
+        ids = ids * image[axis] + place
+    batch, depth, _ = sizes(data)
+    depth = depth // product(block)
+    columns = tf.transpose(reshaped(data, [product([batch, depth]), tf.size(ids, tf.int64)]))
+    flat = tf.reshape(tf.where(inside, ids, -1), [-1])  # what has a negative number is left out of the sum
+    pixels = _segment_sum(columns, flat, product(image))
+    return reshaped(tf.transpose(pixels), [batch, depth, *image])
+
+
+def _items(value: Any, count: int) -> list[Any]:
+    known = integers(value)
+    return [tf.cast(value[at], tf.int64) for at in range(count)] if known is None else list(known)
