@@ -108,3 +108,19 @@ def test_a_stream_that_is_no_image_is_an_error() -> None:
 
     with pytest.raises(tf.errors.InvalidArgumentError, match="Unknown image file format"):
         translated(decoder("RGB"), {"stream": np.frombuffer(b"no image at all", np.uint8)})
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_boxes_are_selected_in_every_batch_and_class_of_unknown_number(saved: bool) -> None:
+    model = parsed(
+        "g (float[B,K,4] boxes, float[B,C,K] scores, int64 most, float iou, float least) => (int64[n,3] y) { "
+        "y = NonMaxSuppression(boxes, scores, most, iou, least) }"
+    )
+    rng = np.random.default_rng(3)
+    corner = rng.uniform(0, 5, (2, 20, 2))
+    inputs = {
+        "boxes": np.concatenate([corner, corner + rng.uniform(1, 4, (2, 20, 2))], -1).astype(np.float32),
+        "scores": rng.uniform(size=(2, 3, 20)).astype(np.float32),
+        "most": np.array(5), "iou": np.array(0.3, np.float32), "least": np.array(0.2, np.float32),
+    }  # fmt: skip
+    assert_same(translated(model, inputs, saved=saved), by_onnxruntime(model, inputs))

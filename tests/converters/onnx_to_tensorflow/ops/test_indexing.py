@@ -127,22 +127,6 @@ def test_distinct_strings_are_sorted_by_their_characters() -> None:
     assert_same(found, {"i": i, "j": j, "n": n})
 
 
-@pytest.mark.parametrize("saved", [False, True])
-def test_boxes_are_selected_in_every_batch_and_class_of_unknown_number(saved: bool) -> None:
-    model = parsed(
-        "g (float[B,K,4] boxes, float[B,C,K] scores, int64 most, float iou, float least) => (int64[n,3] y) { "
-        "y = NonMaxSuppression(boxes, scores, most, iou, least) }"
-    )
-    rng = np.random.default_rng(3)
-    corner = rng.uniform(0, 5, (2, 20, 2))
-    inputs = {
-        "boxes": np.concatenate([corner, corner + rng.uniform(1, 4, (2, 20, 2))], -1).astype(np.float32),
-        "scores": rng.uniform(size=(2, 3, 20)).astype(np.float32),
-        "most": np.array(5), "iou": np.array(0.3, np.float32), "least": np.array(0.2, np.float32),
-    }  # fmt: skip
-    assert_same(translated(model, inputs, saved=saved), by_onnxruntime(model, inputs))
-
-
 def test_a_circular_cache_is_written_for_each_sample_at_its_own_place() -> None:
     model = parsed(
         "g (float[B,2,5,3] x, float[B,2,T,3] u, int64[B] w) => (float[B,2,5,3] y) { "
@@ -150,3 +134,33 @@ def test_a_circular_cache_is_written_for_each_sample_at_its_own_place() -> None:
     )  # fmt: skip
     inputs = {"x": image(2, 2, 5, 3), "u": RNG.standard_normal((2, 2, 3, 3)).astype(np.float32), "w": ints(4, 1)}
     assert_same(translated(model, inputs), by_reference(model, inputs))
+
+
+SPANS = [
+    (-(2**63), -2, 1), (-2, 2**63 - 1, 1), (-100, 100, 2), (2, -(2**31), 1), (3, 1, 1), (100, 2**31 - 1, 1), (1, -1, 1000),
+    (-1, -(2**63), -1), (2**63 - 1, -3, -1), (2**31 - 1, -(2**31), -2), (1, 3, -1), (-1, -100, -1000),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("start", "end", "step"), SPANS)
+@pytest.mark.parametrize("sizes", ["4,5", "N,4", "4,N", "0,3"])
+def test_a_slice_beyond_either_end_takes_what_onnxruntime_takes(start: int, end: int, step: int, sizes: str) -> None:
+    model = parsed(
+        f"g (float[{sizes}] x) => (float[a,b] y) {{ b = Constant<value_ints=[{start},{start}]>() "
+        f"e = Constant<value_ints=[{end},{end}]>() a = Constant<value_ints=[1,-2]>() "
+        f"t = Constant<value_ints=[{step},{step}]>() y = Slice(x, b, e, a, t) }}"
+    )
+    inputs = {"x": image(*map(int, sizes.replace("N", "3").split(",")))}
+    assert_same(translated(model, inputs), by_onnxruntime(model, inputs))
+
+
+@pytest.mark.parametrize(("start", "end", "step"), SPANS)
+def test_a_slice_of_a_shape_beyond_either_end_is_a_shape(start: int, end: int, step: int) -> None:
+    rank = len(range(4)[start:end:step])
+    model = parsed(
+        f"g (float[N,4,5,2] x) => (float[{','.join('abcd'[:rank])}] y) {{ s = Shape(x) b = Constant<value_ints=[{start}]>() "
+        f"e = Constant<value_ints=[{end}]>() a = Constant<value_ints=[0]>() t = Constant<value_ints=[{step}]>() "
+        "d = Slice(s, b, e, a, t) y = ConstantOfShape(d) }"
+    )
+    inputs = {"x": image(3, 4, 5, 2)}
+    assert_same(translated(model, inputs), by_onnxruntime(model, inputs))

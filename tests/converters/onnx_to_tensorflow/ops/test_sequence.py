@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import onnx_ir as ir
 import pytest
 from tf_models import assert_same, by_onnxruntime, parsed, translated
-
-from modelport.errors import CannotConvert
 
 CHUNKS = """g (float[N,3] x, int64 n) => (float[M,3] y, int64 count, float[P,3] last, float[Q,2,3] rest) {
   parts = SplitToSequence<axis=0>(x, n)
@@ -52,11 +49,6 @@ MAYBE = """g (bool c, float[N] x) => (bool present, float[M] y) {
   y = If(present) <
     then_branch = p () => (float[A] got) { got = OptionalGetElement(held) },
     else_branch = q () => (float[A] own) { own = Neg(x) }> }"""
-
-OUTWARD = """g (seq(float[N]) s, optional(float[M]) o) => (seq(float[N]) t, optional(float[M]) p, bool present) {
-  t = SequenceErase(s)
-  p = Identity(o)
-  present = OptionalHasElement(o) }"""
 
 
 def some(*shape: int) -> Any:
@@ -104,30 +96,3 @@ def test_an_optional_leaves_a_branch_and_is_asked_for_its_value(condition: bool,
     result = translated(parsed(MAYBE), {"c": np.array(condition), "x": x}, saved=saved)
     assert result["present"] == condition
     np.testing.assert_array_equal(result["y"], 2 * x if condition else -x)
-
-
-@pytest.mark.parametrize("held", [some(4), None])
-def test_a_model_run_in_process_takes_and_returns_sequences_and_optionals(held: Any) -> None:
-    from modelport_converters.onnx_to_tensorflow import marshalling
-
-    items = [some(2), some(5), some(0)]
-    sequence, optional, present = marshalling.trace(ir.from_proto(parsed(OUTWARD)))([items, held])
-    assert len(sequence) == 2
-    np.testing.assert_array_equal(sequence[1], items[1])
-    assert (optional is None) if held is None else (optional == held).all()
-    assert present == (held is not None)
-
-
-@pytest.mark.parametrize(
-    ("graph", "word"),
-    [
-        ("g (seq(float[N]) s) => (int64 n) { n = SequenceLength(s) }", "input 's'"),
-        ("g (float[N] x) => (seq(float[N]) s) { s = SequenceConstruct(x) }", "output 's'"),
-        ("g (float[N] x) => (optional(float[N]) s) { s = Optional(x) }", "output 's'"),
-    ],
-)
-def test_a_savedmodel_with_anything_but_tensors_at_its_border_is_refused(graph: str, word: str) -> None:
-    from modelport_converters.onnx_to_tensorflow import build
-
-    with pytest.raises(CannotConvert, match=f"the {word} is no tensor"):
-        build.build(ir.from_proto(parsed(graph)))
