@@ -21,8 +21,8 @@ from modelport.delivery.targets import check_target
 from modelport.delivery.workspace import Workspace
 from modelport.errors import ModelportError, UnsupportedOps
 from modelport.loading.open_model import OpenModel, Source, find_plugin, signature_of
-from modelport.options import split_options
 from modelport.plugins import Plugin, registry, version_of
+from modelport.plugins.options import split_options
 from modelport.proof import stage as proof
 from modelport.proof.cases.generated import sizes_in
 from modelport.proof.other_evaluations import OtherEvaluations

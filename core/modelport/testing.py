@@ -24,8 +24,8 @@ import pytest
 import modelport
 from modelport import errors
 from modelport.loading.open_model import signature_of
-from modelport.options import parse_options
 from modelport.plugins import Plugin, registry
+from modelport.plugins.options import parse_options
 from modelport.signature import DTYPES, Signature, parse_inputs
 from modelport.spec import HUB, Framework, Options
 

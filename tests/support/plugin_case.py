@@ -10,8 +10,8 @@ import onnx
 import onnx_ir as ir
 import onnxruntime
 
-from modelport.options import parse_options
 from modelport.plugins import Plugin
+from modelport.plugins.options import parse_options
 from modelport.signature import Signature, parse_inputs
 from modelport.spec import Options
 

@@ -13,8 +13,8 @@ import onnx
 from modelport.errors import SignatureNeeded
 from modelport.loading.paths import check_readable
 from modelport.model import bytes_of
-from modelport.options import parse_options
 from modelport.plugins import Plugin, registry
+from modelport.plugins.options import parse_options
 from modelport.proof.value_ranges import Domains, domains_of, domains_of_model
 from modelport.safety.memory import require
 from modelport.signature import Signature

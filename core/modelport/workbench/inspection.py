@@ -11,8 +11,8 @@ import onnx
 from modelport import artifact
 from modelport.errors import ModelportError, SourceUnreadable, TooLarge, UnsafeSource
 from modelport.loading.open_model import signature_of
-from modelport.options import parse_options
 from modelport.plugins import registry
+from modelport.plugins.options import parse_options
 from modelport.signature import parse_inputs
 from modelport.spec import HUB, Options
 

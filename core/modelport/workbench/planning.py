@@ -12,8 +12,8 @@ import onnx_ir as ir
 
 from modelport import opset
 from modelport.loading.open_model import find_plugin, signature_of
-from modelport.options import split_options
 from modelport.plugins import Plugin, registry
+from modelport.plugins.options import split_options
 from modelport.signature import parse_inputs
 from modelport.spec import HUB, Options, PlannedOp
 

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 import modelport
 from modelport import errors
-from modelport.options import parse_options
 from modelport.plugins import registry
+from modelport.plugins.options import parse_options
 from modelport.spec import Options
 
 v1 = tf.compat.v1

@@ -10,8 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 import modelport
 from modelport import errors
-from modelport.options import parse_options
 from modelport.plugins import registry
+from modelport.plugins.options import parse_options
 from modelport.spec import Options
 from modelport_converters.onnx_to_tensorflow.build import Module
 from modelport_converters.onnx_to_tensorflow.lite import to_flatbuffer

@@ -14,7 +14,7 @@ import numpy as np
 from modelport.data import preprocessing, sample_files
 from modelport.errors import BadInput, OutputNotWritable
 from modelport.loading.open_model import OpenModel, find_plugin, open_model
-from modelport.options import split_options
+from modelport.plugins.options import split_options
 from modelport.proof.cases.generated import Arrays, inputs_at, require_known, sizes_in
 from modelport.signature import parse_inputs
 from modelport.spec import HUB, Options
