@@ -36,9 +36,9 @@ def framework() -> Framework:
 @hookimpl
 def detect(source: Path) -> Detection | None:
     """Claim .keras archives and folders by what they hold, HDF5 files by magic and suffix, checkpoints by name."""
-    from modelport_plugins.keras import files
+    from modelport_plugins.keras import file_formats
 
-    return files.detect(source)
+    return file_formats.detect(source)
 
 
 @hookimpl
@@ -52,39 +52,41 @@ def load(source: Path, options: Options) -> Any:
 @hookimpl
 def signature(model: Any, options: Options) -> Signature:
     """Name inputs and outputs as the model does; unknown sizes are symbolic, N for the batch."""
-    from modelport_plugins.keras import backends
+    from modelport_plugins.keras import other_backends
     from modelport_plugins.keras.interface import interface, signature_of
 
     called = interface(model, options)
-    return signature_of(called) if backends.backend() == "tensorflow" else backends.signature(called, options)
+    return (
+        signature_of(called) if other_backends.backend() == "tensorflow" else other_backends.signature(called, options)
+    )
 
 
 @hookimpl
 def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> OnnxModel:
     """Trace the model in inference mode and translate the graph."""
-    from modelport_plugins.keras import backends, blame
+    from modelport_plugins.keras import layer_attribution, other_backends
     from modelport_plugins.keras.interface import interface
-    from modelport_plugins.keras.refusals import FEW_DIGITS, computes_in_float16
+    from modelport_plugins.keras.unsupported import FEW_DIGITS, computes_in_float16
 
     called = interface(model, options)
     if computes_in_float16(model) and any(spec.dtype != "float16" for spec in signature.outputs):
         options.note(FEW_DIGITS)
-    if backends.backend() != "tensorflow":
-        return backends.exported(called, signature, opset, options)
+    if other_backends.backend() != "tensorflow":
+        return other_backends.exported(called, signature, opset, options)
     from modelport_plugins.keras.exporting import exported
 
-    with blame.layers_named(called):
+    with layer_attribution.layers_named(called):
         return exported(called, signature, opset)
 
 
 @hookimpl
 def run(model: Any, signature: Signature, inputs: Arrays, options: Options) -> Values:
     """Call the model in inference mode on NumPy arrays."""
-    from modelport_plugins.keras import backends
+    from modelport_plugins.keras import other_backends
     from modelport_plugins.keras.interface import interface
 
-    if backends.backend() != "tensorflow":
-        return backends.run(interface(model, options), signature, inputs)
+    if other_backends.backend() != "tensorflow":
+        return other_backends.run(interface(model, options), signature, inputs)
     from modelport_converters.tensorflow_to_onnx.array_conversion import to_array, to_tensor
 
     tensors = [to_tensor(inputs[spec.name], spec.dtype) for spec in signature.inputs]
@@ -104,8 +106,8 @@ def stateless(model: Any) -> bool:
 @hookimpl
 def run_in_float64(model: Any, signature: Signature, inputs: Arrays, options: Options) -> Values:
     """Call a copy of the model in float64."""
+    from modelport_plugins.keras.float64 import run_in_float64
     from modelport_plugins.keras.interface import interface
-    from modelport_plugins.keras.precision import run_in_float64
 
     return run_in_float64(interface(model, options), signature, inputs)
 
@@ -113,11 +115,11 @@ def run_in_float64(model: Any, signature: Signature, inputs: Arrays, options: Op
 @hookimpl
 def runner(model: Any, signature: Signature, inputs: Arrays, options: Options, variant: str) -> Callable[[], object]:
     """Time a call of the model, op by op, or compiled to a graph (tf.function); TensorFlow's threads are the process's."""
-    from modelport_plugins.keras import backends
+    from modelport_plugins.keras import other_backends
     from modelport_plugins.keras.interface import interface
 
-    if backends.backend() != "tensorflow":
-        return backends.runner(interface(model, options), signature, inputs, compiled=variant == "compiled")
+    if other_backends.backend() != "tensorflow":
+        return other_backends.runner(interface(model, options), signature, inputs, compiled=variant == "compiled")
     import tensorflow as tf
 
     from modelport_converters.tensorflow_to_onnx.array_conversion import to_tensor

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from modelport.errors import CannotConvert, InvalidSignature, SignatureNeeded
 from modelport.signature import Signature, TensorSpec
 from modelport_converters.tensorflow_to_onnx.interface_names import path_name, symbolic, unique
-from modelport_plugins.keras import layout, scopes
+from modelport_plugins.keras import image_layout, name_scopes
+from modelport_plugins.keras.error_text import cause
 from modelport_plugins.keras.loading import import_keras
-from modelport_plugins.keras.reasons import cause
-from modelport_plugins.keras.refusals import refuse, refuse_sparse
+from modelport_plugins.keras.unsupported import refuse, refuse_sparse
 
 if TYPE_CHECKING:
     from modelport.spec import Options
@@ -55,11 +55,11 @@ class Interface:
         """Run the model in inference mode and return its outputs as nested as the model returns them."""
         keras = import_keras()
         if self.channels_first:
-            tensors = layout.to_channels_last(keras.ops, tensors, self.inputs)
+            tensors = image_layout.to_channels_last(keras.ops, tensors, self.inputs)
         packed = keras.tree.pack_sequence_as(list(self.structures), list(tensors))
         arguments = [value for keyword, value in zip(self.keywords, packed, strict=True) if keyword is None]
         keywords = {keyword: value for keyword, value in zip(self.keywords, packed, strict=True) if keyword is not None}
-        with scopes.valid_names(self.model):
+        with name_scopes.valid_names(self.model):
             return self.model(*arguments, **keywords, training=False)
 
 
@@ -67,7 +67,7 @@ def interface(model: Any, options: Options) -> Interface:
     """Find out how a model is called; raises SignatureNeeded for one that was never built."""
     keras = import_keras()
     refuse(model)
-    options, channels_first = layout.as_the_model_takes_them(options), layout.is_channels_first(options)
+    options, channels_first = image_layout.as_the_model_takes_them(options), image_layout.is_channels_first(options)
     declared = _declared(keras, model, options)
     if declared is not None:
         arguments: dict[str | None, Any] = {None: declared}
@@ -81,7 +81,7 @@ def interface(model: Any, options: Options) -> Interface:
     if declared is None:  # the sizes a model was built with are only an example
         inputs = [_as_given(spec, options) for spec in inputs]
     if channels_first:
-        inputs = [layout.channels_first(spec) if layout.is_image(spec) else spec for spec in inputs]
+        inputs = [image_layout.channels_first(spec) if image_layout.is_image(spec) else spec for spec in inputs]
     return Interface(model, tuple(inputs), tuple(arguments), tuple(arguments.values()), channels_first)
 
 
@@ -220,10 +220,10 @@ def _as_given(spec: TensorSpec, options: Options) -> TensorSpec:
 
 
 def _traced(called: Interface) -> Any:
-    from modelport_plugins.keras import backends
+    from modelport_plugins.keras import other_backends
 
-    if backends.backend() != "tensorflow":
-        return backends.output_spec(called)
+    if other_backends.backend() != "tensorflow":
+        return other_backends.output_spec(called)
     import tensorflow as tf
 
     from modelport_converters.tensorflow_to_onnx.interface import tensor_spec

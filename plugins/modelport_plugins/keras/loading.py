@@ -23,8 +23,9 @@ from modelport.errors import (
 )
 from modelport.loading.factory import build, import_user_module
 from modelport_converters.tensorflow_to_onnx.quiet_import import give_memory_back, import_tensorflow
-from modelport_plugins.keras import archive, containers, files, safety, sizes
-from modelport_plugins.keras.reasons import shortened
+from modelport_plugins.keras import file_formats, low_memory_loading
+from modelport_plugins.keras.error_text import shortened
+from modelport_plugins.keras.safety import configuration, containers, sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -88,22 +89,22 @@ def load(source: Path, options: Options) -> Any:
         FactoryFailed, StateDictMismatch: for a factory that builds no model, or another one than the weights are of.
         SourceUnreadable: when it is truncated or damaged.
     """
-    files.check_readable(source)
+    file_formats.check_readable(source)
     if not options.trust:
         containers.check(source)
-    if archive.is_large(source):
+    if low_memory_loading.is_large(source):
         give_memory_back()
     keras = _import_for(options)
     if options.factory:
         return _with_weights(_built(keras, options.factory), source)
-    files.check_complete(source)
+    file_formats.check_complete(source)
     custom_objects = _custom_objects(options["custom_objects"])
     if not options.trust:
-        safety.check_config(files.config_of(source), _known(keras, custom_objects or {}), source)
+        configuration.check_config(file_formats.config_of(source), _known(keras, custom_objects or {}), source)
     try:
         with warnings.catch_warnings(), sizes.weights_within_limit(keras, str(source)):
             warnings.filterwarnings("ignore", module="keras")  # advice for those who write models
-            model = archive.load_model(keras, source, custom_objects, safe_mode=not options.trust)
+            model = low_memory_loading.load_model(keras, source, custom_objects, safe_mode=not options.trust)
         sizes.require_results(keras, model, str(source))
         return model
     except ModelportError:
@@ -120,8 +121,8 @@ def _not_loadable(error: Exception, source: Path) -> ModelportError:
             where=str(source),
             remedy="if you trust its origin, pass --trust; else have the layer replaced by a registered one",
         )
-    written, installed = files.written_by(source), str(import_keras().__version__)
-    if written and files.is_newer(written, than=installed):
+    written, installed = file_formats.written_by(source), str(import_keras().__version__)
+    if written and file_formats.is_newer(written, than=installed):
         return SourceUnreadable(
             f"the file was written by Keras {written} and the installed Keras {installed} cannot load it: {shortened(text)}",
             where=str(source),

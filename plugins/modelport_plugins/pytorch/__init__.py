@@ -45,9 +45,9 @@ def framework() -> Framework:
 @hookimpl
 def detect(source: Path) -> Detection | None:
     """Claim what torch.export.save, torch.jit.save, torch.save and safetensors write."""
-    from modelport_plugins.pytorch import detecting
+    from modelport_plugins.pytorch import file_formats
 
-    return detecting.detect(source)
+    return file_formats.detect(source)
 
 
 @hookimpl
@@ -61,9 +61,9 @@ def load(source: Path, options: Options) -> Any:
 @hookimpl
 def signature(model: Any, options: Options) -> Signature:
     """Take the inputs from --input or from the exported program; run the model once to learn the outputs."""
-    from modelport_plugins.pytorch import describing
+    from modelport_plugins.pytorch import signature_inference
 
-    return describing.signature(model, options)
+    return signature_inference.signature(model, options)
 
 
 @hookimpl
@@ -77,8 +77,8 @@ def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> o
 @hookimpl
 def run(model: Any, signature: Signature, inputs: Arrays) -> Arrays:
     """Run in evaluation mode, without gradients."""
-    from modelport_plugins.pytorch.arrays import to_array, to_tensor
-    from modelport_plugins.pytorch.calling import device_of, module_of, results
+    from modelport_plugins.pytorch.array_conversion import to_array, to_tensor
+    from modelport_plugins.pytorch.forward import device_of, module_of, results
 
     names = [spec.name for spec in signature.inputs]
     device = device_of(module_of(model))
@@ -89,8 +89,8 @@ def run(model: Any, signature: Signature, inputs: Arrays) -> Arrays:
 @hookimpl
 def stateless(model: Any, signature: Signature, inputs: Arrays) -> bool:
     """Say whether an exported program changes none of its buffers; of other modules nothing is known beyond their buffers."""
-    from modelport_plugins.pytorch.arrays import to_tensor
-    from modelport_plugins.pytorch.calling import device_of, is_program, module_of, require_steady
+    from modelport_plugins.pytorch.array_conversion import to_tensor
+    from modelport_plugins.pytorch.forward import device_of, is_program, module_of, require_steady
 
     if is_program(model) and not model.graph_signature.buffers_to_mutate:
         return True
@@ -102,9 +102,9 @@ def stateless(model: Any, signature: Signature, inputs: Arrays) -> bool:
 @hookimpl
 def run_in_float64(model: Any, signature: Signature, inputs: Arrays) -> Arrays:
     """Run a copy of the model in float64."""
-    from modelport_plugins.pytorch import precision
+    from modelport_plugins.pytorch import float64
 
-    return precision.run_in_float64(model, signature, inputs)
+    return float64.run_in_float64(model, signature, inputs)
 
 
 @hookimpl

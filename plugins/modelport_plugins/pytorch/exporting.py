@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from modelport.errors import CannotConvert
 from modelport_plugins.pytorch import arithmetic, attention
-from modelport_plugins.pytorch.calling import device_of, evaluating, is_program, module_of, positional
-from modelport_plugins.pytorch.describing import example, traced_sizes
-from modelport_plugins.pytorch.explicit import PADDED, STATELESS
-from modelport_plugins.pytorch.graph import conform
+from modelport_plugins.pytorch.data_dependent_paths import PADDED, STATELESS
+from modelport_plugins.pytorch.forward import device_of, evaluating, is_program, module_of, positional
+from modelport_plugins.pytorch.graph_interface import conform
+from modelport_plugins.pytorch.signature_inference import example, traced_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

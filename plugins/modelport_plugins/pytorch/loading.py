@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from modelport.errors import BadInput, ModelportError, SourceUnreadable, UnsafeSource
-from modelport_plugins.pytorch import exported_archive, script_archive
-from modelport_plugins.pytorch.detecting import EVIDENCE, format_of
+from modelport_plugins.pytorch.file_formats import EVIDENCE, format_of
+from modelport_plugins.pytorch.safety import exported_archive, script_archive
 from modelport_plugins.pytorch.state_dict import load_into
 
 if TYPE_CHECKING:

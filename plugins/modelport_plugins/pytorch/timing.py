@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from modelport.errors import BadInput
-from modelport_plugins.pytorch.arrays import to_tensor
-from modelport_plugins.pytorch.calling import arguments_for, device_of, is_program, module_of
+from modelport_plugins.pytorch.array_conversion import to_tensor
+from modelport_plugins.pytorch.forward import arguments_for, device_of, is_program, module_of
 
 if TYPE_CHECKING:
     import torch

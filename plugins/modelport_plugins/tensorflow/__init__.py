@@ -45,9 +45,9 @@ def framework() -> Framework:
 @hookimpl
 def detect(source: Path) -> Detection | None:
     """Claim SavedModel folders, frozen graphs by their content, and checkpoints, to say what they lack."""
-    from modelport_plugins.tensorflow import sources
+    from modelport_plugins.tensorflow import loading
 
-    return sources.detect(source)
+    return loading.detect(source)
 
 
 @hookimpl
@@ -59,9 +59,9 @@ def load(source: Path, options: Options) -> Any:
         InvalidOption: when it lacks the signature, the tags, the inputs or the outputs asked for.
         UnsupportedOps: when it holds an operator that this TensorFlow does not know.
     """
-    from modelport_plugins.tensorflow import sources
+    from modelport_plugins.tensorflow import loading
 
-    return sources.load(source, options)
+    return loading.load(source, options)
 
 
 @hookimpl
@@ -96,7 +96,7 @@ def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> O
     """Translate the function's graph; its variables become initializers, which are read when they are written."""
     from modelport_converters.tensorflow_to_onnx.export import DETACHED_BYTES, export
     from modelport_converters.tensorflow_to_onnx.tracing.variable_lifting import lift
-    from modelport_plugins.tensorflow.frozen import FrozenGraph
+    from modelport_plugins.tensorflow.frozen_graph import FrozenGraph
     from modelport_plugins.tensorflow.functions import chosen
 
     if isinstance(model, FrozenGraph):  # not as a function: the loops of TensorFlow 1 would stay in it

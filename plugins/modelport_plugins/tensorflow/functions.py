@@ -70,7 +70,7 @@ def named(functions: Mapping[str, Any], name: str, where: str) -> Any:
 
 def output_names(model: Any) -> list[str]:
     """Return the names of a frozen graph's outputs; none for other models, whose functions name them."""
-    from modelport_plugins.tensorflow.frozen import FrozenGraph
+    from modelport_plugins.tensorflow.frozen_graph import FrozenGraph
 
     return model.output_names if isinstance(model, FrozenGraph) else []
 

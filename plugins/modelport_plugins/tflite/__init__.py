@@ -74,7 +74,7 @@ def load(source: Path, options: Options) -> Any:
         UnsupportedOps: when it holds operators that are not among LiteRT's own.
     """
     from modelport_converters.tensorflow_to_onnx.litert import LiteModel
-    from modelport_plugins.tflite.checking import check
+    from modelport_plugins.tflite.safety import check
 
     if not source.is_file():
         raise SourceUnreadable("not a file", where=str(source), remedy="pass the .tflite file")

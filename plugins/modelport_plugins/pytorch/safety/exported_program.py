@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from modelport_plugins.pytorch import size_expressions
-from modelport_plugins.pytorch.pure_operators import is_pure_target
+from modelport_plugins.pytorch.safety import size_expressions
+from modelport_plugins.pytorch.safety.pure_operators import is_pure_target
 
 _IDENTIFIER = re.compile(r"(?:[A-Za-z_]\w*)?", re.ASCII)
 _PLAIN = re.compile(r"[\w .,:+/@-]*", re.ASCII)

@@ -14,8 +14,8 @@ from typing import Any
 
 from modelport.errors import SourceUnreadable, UnsafeSource
 from modelport_converters.tensorflow_to_onnx import pure_ops
-from modelport_plugins.tensorflow.graphs import Body, Library, source
-from modelport_plugins.tensorflow.sizes import require_sizes
+from modelport_plugins.tensorflow.safety.graphs import Body, Library, source
+from modelport_plugins.tensorflow.safety.sizes import require_sizes
 
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 _INITIAL = {"legacy_init_op", "saved_model_main_op", "table_initializer", "__saved_model_init_op"}

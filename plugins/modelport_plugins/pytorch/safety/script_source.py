@@ -11,7 +11,7 @@ import re
 import warnings
 from typing import NoReturn
 
-from modelport_plugins.pytorch.pure_operators import OBJECTS, impure_methods, is_pure
+from modelport_plugins.pytorch.safety.pure_operators import OBJECTS, impure_methods, is_pure
 
 _NODES = (
     ast.Module, ast.Import, ast.alias, ast.ClassDef, ast.FunctionDef, ast.arguments, ast.arg, ast.keyword, ast.Assign,

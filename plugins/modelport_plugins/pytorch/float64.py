@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from modelport_plugins.pytorch.arrays import to_array, to_tensor
-from modelport_plugins.pytorch.calling import arguments_for, device_of, evaluating, module_of, named_tensors
+from modelport_plugins.pytorch.array_conversion import to_array, to_tensor
+from modelport_plugins.pytorch.forward import arguments_for, device_of, evaluating, module_of, named_tensors
 
 if TYPE_CHECKING:
     from modelport import Signature

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from modelport.signature import Signature, TensorSpec
 
 _WRAPPED = "module."
-"""What the wrapper of `calling.positional` puts before the names of weights."""
+"""What the wrapper of `forward.positional` puts before the names of weights."""
 _STACK_TRACE = "pkg.torch.onnx.stack_trace"
 _WORD = re.compile(r"[A-Za-z_]\w*")
 

@@ -14,7 +14,7 @@ from modelport_converters.tensorflow_to_onnx.quiet_import import import_tensorfl
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modelport_plugins.tensorflow.graphs import Body, Library
+    from modelport_plugins.tensorflow.safety.graphs import Body, Library
 
 _SHAPED = {
     "BroadcastTo": 1, "Empty": 0, "Fill": 0, "LinSpace": 2, "Multinomial": 1, "OneHot": 1, "ParameterizedTruncatedNormal": 0,

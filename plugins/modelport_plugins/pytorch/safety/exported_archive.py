@@ -13,8 +13,8 @@ import re
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from modelport_plugins.pytorch import exported_program
-from modelport_plugins.pytorch.archive import Archive, unsafe
+from modelport_plugins.pytorch.safety import exported_program
+from modelport_plugins.pytorch.safety.archive import Archive, unsafe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

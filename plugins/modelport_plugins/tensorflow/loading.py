@@ -73,23 +73,23 @@ def load(source: Path, options: Options) -> Any:
         raise SourceUnreadable(
             "not a SavedModel folder", where=str(source), remedy="pass the folder with saved_model.pb"
         )
-    from modelport_plugins.tensorflow.frozen import read
+    from modelport_plugins.tensorflow.frozen_graph import read
 
     return read(source, options)
 
 
 def _saved_model(source: Path, options: Options) -> Any:
     from modelport_converters.tensorflow_to_onnx.quiet_import import import_tensorflow, stderr_held_back
-    from modelport_plugins.tensorflow import folder, safety
     from modelport_plugins.tensorflow.functions import candidates, named
-    from modelport_plugins.tensorflow.sizes import require_shapes, traced_graphs
+    from modelport_plugins.tensorflow.safety import folder, operators
+    from modelport_plugins.tensorflow.safety.sizes import require_shapes, traced_graphs
 
     tags = [tag.strip() for tag in options["tags"].split(",")] if options["tags"] else None
     tf = import_tensorflow()
     folder.check_whole(source)
     try:
         if not options.trust:
-            safety.check_saved_model(folder.checked(source), str(source))
+            operators.check_saved_model(folder.checked(source), str(source))
         with stderr_held_back(repeat=False):  # native code repeats what the error says
             model = tf.saved_model.load(str(source), tags=tags)
     except ModelportError:

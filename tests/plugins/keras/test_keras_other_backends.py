@@ -173,7 +173,7 @@ def test_a_file_with_code_of_the_users_is_loaded_under_the_backend_that_it_is_wr
 
 
 def test_temporary_files_are_gone_when_a_process_ends_with_a_result_in_hand() -> None:
-    from modelport_plugins.keras.rebuilding import _Folder
+    from modelport_plugins.keras.tensorflow_copy import _Folder
 
     folder = _Folder()
     assert folder.path.parent == Path(tempfile.gettempdir())

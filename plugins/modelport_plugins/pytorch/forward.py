@@ -12,7 +12,7 @@ from inspect import Parameter
 from typing import TYPE_CHECKING, Any
 
 from modelport.errors import CannotConvert, NotEquivalent
-from modelport_plugins.pytorch.explicit import explicit
+from modelport_plugins.pytorch.data_dependent_paths import data_dependent_paths_disabled
 
 if TYPE_CHECKING:
     import torch
@@ -237,7 +237,7 @@ def evaluating(model: Any) -> Iterator[set[str]]:
     """Put a model in evaluation mode without gradients, with a fixed random state, and leave it afterwards as it was.
 
     Training flags of all submodules, buffers (running statistics, caches) and the random state are restored, also on
-    failure. Inside, layers compute as `explicit` has them; yields what that meets.
+    failure. Inside, layers compute as `data_dependent_paths_disabled` has them; yields what that meets.
     Uses no_grad, since a tensor that forward caches under inference_mode could not be exported later.
     """
     import torch
@@ -248,7 +248,7 @@ def evaluating(model: Any) -> Iterator[set[str]]:
     try:
         if not is_program(model):
             module.eval()
-        with torch.no_grad(), torch.random.fork_rng(devices=()), explicit(module) as seen:
+        with torch.no_grad(), torch.random.fork_rng(devices=()), data_dependent_paths_disabled(module) as seen:
             torch.manual_seed(0)
             yield seen
     finally:

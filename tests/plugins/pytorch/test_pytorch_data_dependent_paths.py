@@ -17,7 +17,7 @@ from modelport.errors import CannotConvert
 from modelport.signature import parse_inputs
 from modelport.spec import Options
 from modelport_plugins import pytorch as plugin
-from modelport_plugins.pytorch.calling import evaluating
+from modelport_plugins.pytorch.forward import evaluating
 
 causal = nn.Transformer.generate_square_subsequent_mask
 WIDTH = 8

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from modelport.errors import InvalidOption, SourceUnreadable, nearest
 from modelport_converters.tensorflow_to_onnx.quiet_import import import_tensorflow
-from modelport_plugins.tensorflow import safety
-from modelport_plugins.tensorflow.sizes import require_shapes
-from modelport_plugins.tensorflow.sources import unknown_operator
+from modelport_plugins.tensorflow.loading import unknown_operator
+from modelport_plugins.tensorflow.safety import operators
+from modelport_plugins.tensorflow.safety.sizes import require_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,7 +65,7 @@ def read(source: Path, options: Options) -> FrozenGraph:
     graph = _parsed(source)
     _refuse_variables(graph, source)
     if not options.trust:
-        safety.check_graph(graph, str(source))
+        operators.check_graph(graph, str(source))
     with tf.Graph().as_default() as whole:
         try:
             tf.graph_util.import_graph_def(graph, name="")

@@ -11,9 +11,9 @@ import pickletools
 import re
 from typing import TYPE_CHECKING, Any
 
-from modelport_plugins.pytorch import script_source
-from modelport_plugins.pytorch.archive import Archive, unsafe
-from modelport_plugins.pytorch.pure_operators import OBJECTS
+from modelport_plugins.pytorch.safety import script_source
+from modelport_plugins.pytorch.safety.archive import Archive, unsafe
+from modelport_plugins.pytorch.safety.pure_operators import OBJECTS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -140,16 +140,16 @@ def exported(called: Interface, signature: Signature, opset: int, options: Optio
     Raises:
         CannotConvert: with the reasons of each way.
     """
-    from modelport_plugins.keras import rebuilding, torch_exporting
+    from modelport_plugins.keras import tensorflow_copy, torch_export
 
     own = f"Keras runs on the {backend()} backend"
     try:
-        model = rebuilding.exported(called, signature, opset, options)
+        model = tensorflow_copy.exported(called, signature, opset, options)
     except CannotConvert as error:
         if backend() != "torch":
             raise
         try:
-            result = torch_exporting.exported(called, signature, opset)
+            result = torch_export.exported(called, signature, opset)
         except CannotConvert as second:
             raise _joined(error, second) from second
         reason = error.what.splitlines()[0].rstrip(":")

@@ -1,4 +1,4 @@
-"""Telling layers of PyTorch what they would otherwise find out from values, which no exporter can follow."""
+"""Data-dependent paths of PyTorch's own layers disabled for an export: masks are not searched, states are given."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STATELESS = (
 
 
 @contextlib.contextmanager
-def explicit(module: torch.nn.Module) -> Iterator[set[str]]:
+def data_dependent_paths_disabled(module: torch.nn.Module) -> Iterator[set[str]]:
     """Have a module's layers compute by operators that have an ONNX form; afterwards they are as they were.
 
     Attention runs without its fused operators, masks are not searched for a causal form, and recurrent layers on packed

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelport.errors import CannotConvert, InvalidSignature, SignatureNeeded, nearest
 from modelport.signature import DTYPES, Dim, Signature, TensorSpec
-from modelport_plugins.pytorch.calling import (
+from modelport_plugins.pytorch.forward import (
     device_of,
     in_forward_order,
     is_program,

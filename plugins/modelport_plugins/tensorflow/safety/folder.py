@@ -7,7 +7,7 @@ from typing import Any
 
 from modelport.errors import SourceUnreadable, UnsafeSource
 from modelport_converters.tensorflow_to_onnx.quiet_import import import_tensorflow
-from modelport_plugins.tensorflow.safety import asset_files
+from modelport_plugins.tensorflow.safety.operators import asset_files
 
 
 def check_whole(source: Path) -> None:

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any
 
 from modelport.errors import CannotConvert, ModelportError, UnsupportedOps
 from modelport.spec import Options
-from modelport_plugins.keras.blame import layers_named
+from modelport_plugins.keras.error_text import first_line
 from modelport_plugins.keras.interface import Interface, interface
+from modelport_plugins.keras.layer_attribution import layers_named
 from modelport_plugins.keras.loading import import_keras, load
-from modelport_plugins.keras.reasons import first_line
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -37,7 +37,7 @@ _CHILD = """
 import pickle, sys
 with open(sys.argv[1] + "/path.pickle", "rb") as file:
     sys.path[:] = pickle.load(file)
-from modelport_plugins.keras.rebuilding import main
+from modelport_plugins.keras.tensorflow_copy import main
 main(sys.argv[1])
 """
 _MODEL, _REQUEST, _FAILURE = "model.keras", "request.pickle", "failure.json"

@@ -11,7 +11,7 @@ from pytorch_exports import CASES, save
 
 from modelport.spec import Options
 from modelport_plugins import pytorch as plugin
-from modelport_plugins.pytorch import pure_operators, script_source, size_expressions
+from modelport_plugins.pytorch.safety import pure_operators, script_source, size_expressions
 
 pytestmark = pytest.mark.xdist_group("pytorch")
 
