@@ -53,25 +53,25 @@ def load(source: Path, options: Options) -> Any:
 def signature(model: Any, options: Options) -> Signature:
     """Name inputs and outputs as the model does; unknown sizes are symbolic, N for the batch."""
     from modelport_plugins.keras import other_backends
+    from modelport_plugins.keras.backend import backend
     from modelport_plugins.keras.interface import interface, signature_of
 
     called = interface(model, options)
-    return (
-        signature_of(called) if other_backends.backend() == "tensorflow" else other_backends.signature(called, options)
-    )
+    return signature_of(called) if backend() == "tensorflow" else other_backends.signature(called, options)
 
 
 @hookimpl
 def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> OnnxModel:
     """Trace the model in inference mode and translate the graph."""
     from modelport_plugins.keras import layer_attribution, other_backends
+    from modelport_plugins.keras.backend import backend
     from modelport_plugins.keras.interface import interface
     from modelport_plugins.keras.unsupported import FEW_DIGITS, computes_in_float16
 
     called = interface(model, options)
     if computes_in_float16(model) and any(spec.dtype != "float16" for spec in signature.outputs):
         options.note(FEW_DIGITS)
-    if other_backends.backend() != "tensorflow":
+    if backend() != "tensorflow":
         return other_backends.exported(called, signature, opset, options)
     from modelport_plugins.keras.exporting import exported
 
@@ -83,9 +83,10 @@ def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> O
 def run(model: Any, signature: Signature, inputs: Arrays, options: Options) -> Values:
     """Call the model in inference mode on NumPy arrays."""
     from modelport_plugins.keras import other_backends
+    from modelport_plugins.keras.backend import backend
     from modelport_plugins.keras.interface import interface
 
-    if other_backends.backend() != "tensorflow":
+    if backend() != "tensorflow":
         return other_backends.run(interface(model, options), signature, inputs)
     from modelport_converters.tensorflow_to_onnx.array_conversion import to_array, to_tensor
 
@@ -116,9 +117,10 @@ def run_in_float64(model: Any, signature: Signature, inputs: Arrays, options: Op
 def runner(model: Any, signature: Signature, inputs: Arrays, options: Options, variant: str) -> Callable[[], object]:
     """Time a call of the model, op by op, or compiled to a graph (tf.function); TensorFlow's threads are the process's."""
     from modelport_plugins.keras import other_backends
+    from modelport_plugins.keras.backend import backend
     from modelport_plugins.keras.interface import interface
 
-    if other_backends.backend() != "tensorflow":
+    if backend() != "tensorflow":
         return other_backends.runner(interface(model, options), signature, inputs, compiled=variant == "compiled")
     import tensorflow as tf
 

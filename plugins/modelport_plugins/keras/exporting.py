@@ -12,7 +12,7 @@ from modelport.errors import UnsupportedOps
 from modelport_converters.tensorflow_to_onnx.detached_weights import Weight
 from modelport_converters.tensorflow_to_onnx.export import DETACHED_BYTES, export
 from modelport_converters.tensorflow_to_onnx.interface_names import unique
-from modelport_plugins.keras.loading import import_keras
+from modelport_plugins.keras.backend import import_keras
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from modelport_plugins.keras.backend import import_keras
 from modelport_plugins.keras.interface import Interface
-from modelport_plugins.keras.loading import import_keras
 
 if TYPE_CHECKING:
     from modelport.signature import Signature

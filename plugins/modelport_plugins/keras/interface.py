@@ -12,8 +12,8 @@ from modelport.errors import CannotConvert, InvalidSignature, SignatureNeeded
 from modelport.signature import Signature, TensorSpec
 from modelport_converters.tensorflow_to_onnx.interface_names import path_name, symbolic, unique
 from modelport_plugins.keras import image_layout, name_scopes
+from modelport_plugins.keras.backend import backend, import_keras
 from modelport_plugins.keras.error_text import cause
-from modelport_plugins.keras.loading import import_keras
 from modelport_plugins.keras.unsupported import refuse, refuse_sparse
 
 if TYPE_CHECKING:
@@ -219,11 +219,26 @@ def _as_given(spec: TensorSpec, options: Options) -> TensorSpec:
     return spec
 
 
-def _traced(called: Interface) -> Any:
-    from modelport_plugins.keras import other_backends
+def _symbolic_outputs(called: Interface) -> Any:
+    """Return the outputs as symbolic tensors, by Keras's own shape inference, nested as the model returns them."""
+    keras = import_keras()
+    inputs = [
+        keras.KerasTensor([None if isinstance(size, str) else size for size in spec.shape or ()], spec.dtype)
+        for spec in called.inputs
+    ]
 
-    if other_backends.backend() != "tensorflow":
-        return other_backends.output_spec(called)
+    operation: Any = keras.Operation
+
+    class Flat(operation):  # type: ignore[misc]
+        def call(self, *tensors: Any) -> Any:
+            return called.structured(tensors)
+
+    return Flat().compute_output_spec(*inputs)
+
+
+def _traced(called: Interface) -> Any:
+    if backend() != "tensorflow":
+        return _symbolic_outputs(called)
     import tensorflow as tf
 
     from modelport_converters.tensorflow_to_onnx.interface import tensor_spec

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from modelport.errors import UnsupportedOps
-from modelport_plugins.keras.loading import import_keras
+from modelport_plugins.keras.backend import import_keras
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import importlib.util
-import json
-import os
-import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,62 +16,16 @@ from modelport.errors import (
     UnsafeSource,
 )
 from modelport.loading.factory import build, import_user_module
-from modelport_converters.tensorflow_to_onnx.quiet_import import give_memory_back, import_tensorflow
+from modelport_converters.tensorflow_to_onnx.quiet_import import give_memory_back
 from modelport_plugins.keras import file_formats, low_memory_loading
+from modelport_plugins.keras.backend import import_keras, import_keras_for
 from modelport_plugins.keras.error_text import shortened
 from modelport_plugins.keras.safety import configuration, containers, sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from modelport.spec import Options
-
-
-def import_keras() -> Any:
-    """Import Keras and return it: on the backend that it runs on already, else on TensorFlow."""
-    if "keras" in sys.modules:
-        keras = importlib.import_module("keras")
-        if keras.config.backend() == "tensorflow":
-            import_tensorflow()
-        return keras
-    with _tensorflow_chosen():
-        import_tensorflow()
-        return importlib.import_module("keras")
-
-
-@contextlib.contextmanager
-def _tensorflow_chosen() -> Iterator[None]:
-    """Have Keras choose TensorFlow while it is imported, and leave the environment as it was."""
-    chosen = os.environ.get("KERAS_BACKEND")
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    try:
-        yield
-    finally:
-        if chosen is None:
-            del os.environ["KERAS_BACKEND"]
-        else:
-            os.environ["KERAS_BACKEND"] = chosen
-
-
-def _import_for(options: Options) -> Any:
-    """Import Keras to load a file, on TensorFlow unless code of the user's comes with it that may need another backend."""
-    chosen = os.environ.get("KERAS_BACKEND") or _configured_backend()
-    if "keras" in sys.modules or chosen == "tensorflow":
-        return import_keras()
-    installed = importlib.util.find_spec(chosen) is not None if chosen.isidentifier() else False
-    if installed and (options.factory or options["custom_objects"]):
-        return importlib.import_module("keras")
-    options.note(f"Keras is set to the {chosen} backend; the file was loaded under TensorFlow, which reads it alike")
-    return import_keras()
-
-
-def _configured_backend() -> str:
-    """Return the backend that keras.json names."""
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    try:
-        return str(json.loads((home / "keras.json").read_text()).get("backend") or "tensorflow")
-    except (OSError, ValueError, AttributeError):
-        return "tensorflow"
 
 
 def load(source: Path, options: Options) -> Any:
@@ -94,7 +42,7 @@ def load(source: Path, options: Options) -> Any:
         containers.check(source)
     if low_memory_loading.is_large(source):
         give_memory_back()
-    keras = _import_for(options)
+    keras = import_keras_for(options)
     if options.factory:
         return _with_weights(_built(keras, options.factory), source)
     file_formats.check_complete(source)

@@ -7,8 +7,6 @@ the model in memory, run by its own backend.
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -16,36 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modelport.errors import BadInput, CannotConvert, UnsupportedOps
-from modelport_plugins.keras.loading import import_keras
+from modelport_plugins.keras import tensorflow_copy, torch_export
+from modelport_plugins.keras.backend import backend, import_keras, inference
+from modelport_plugins.keras.interface import Interface, signature_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from modelport.signature import Signature
     from modelport.spec import Arrays, OnnxModel, Options, Values
-    from modelport_plugins.keras.interface import Interface
-
-
-def backend() -> str:
-    """Return the backend that Keras runs on, importing Keras if need be."""
-    return str(import_keras().config.backend())
-
-
-def output_spec(called: Interface) -> Any:
-    """Return a model's outputs as symbolic tensors, nested as the model returns them."""
-    keras = import_keras()
-    inputs = [
-        keras.KerasTensor([None if isinstance(size, str) else size for size in spec.shape or ()], spec.dtype)
-        for spec in called.inputs
-    ]
-
-    operation: Any = keras.Operation
-
-    class Flat(operation):  # type: ignore[misc]
-        def call(self, *tensors: Any) -> Any:
-            return called.structured(tensors)
-
-    return Flat().compute_output_spec(*inputs)
 
 
 def signature(called: Interface, options: Options) -> Signature:
@@ -54,8 +31,6 @@ def signature(called: Interface, options: Options) -> Signature:
     Raises:
         CannotConvert: for inputs of strings, which no other backend than TensorFlow holds.
     """
-    from modelport_plugins.keras.interface import signature_of
-
     for spec in called.inputs:
         if spec.dtype == "string":
             raise CannotConvert(
@@ -116,32 +91,12 @@ def runner(
     return call
 
 
-@contextlib.contextmanager
-def inference(model: Any) -> Iterator[None]:
-    """Put a model of the torch backend into evaluation mode, without gradients, and back; others need nothing."""
-    if backend() != "torch":
-        yield
-        return
-    torch = importlib.import_module("torch")
-    parts = [part for part in model.modules() if part.training]
-    try:
-        with torch.no_grad():
-            for part in parts:
-                part.training = False  # not eval(), which would do the parts inside again
-            yield
-    finally:
-        for part in parts:
-            part.training = True
-
-
 def exported(called: Interface, signature: Signature, opset: int, options: Options) -> OnnxModel:
     """Export by way of a copy under TensorFlow, else (torch only) by PyTorch's exporter; a note says which.
 
     Raises:
         CannotConvert: with the reasons of each way.
     """
-    from modelport_plugins.keras import tensorflow_copy, torch_export
-
     own = f"Keras runs on the {backend()} backend"
     try:
         model = tensorflow_copy.exported(called, signature, opset, options)

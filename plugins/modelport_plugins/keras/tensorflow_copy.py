@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, Any
 
 from modelport.errors import CannotConvert, ModelportError, UnsupportedOps
 from modelport.spec import Options
+from modelport_plugins.keras.backend import import_keras
 from modelport_plugins.keras.error_text import first_line
 from modelport_plugins.keras.interface import Interface, interface
 from modelport_plugins.keras.layer_attribution import layers_named
-from modelport_plugins.keras.loading import import_keras, load
+from modelport_plugins.keras.loading import load
 
 if TYPE_CHECKING:
     import onnx_ir as ir

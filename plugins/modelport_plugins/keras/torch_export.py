@@ -10,8 +10,8 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from modelport.errors import CannotConvert
+from modelport_plugins.keras.backend import inference
 from modelport_plugins.keras.error_text import first_line
-from modelport_plugins.keras.other_backends import inference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

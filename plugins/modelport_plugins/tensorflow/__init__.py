@@ -45,9 +45,9 @@ def framework() -> Framework:
 @hookimpl
 def detect(source: Path) -> Detection | None:
     """Claim SavedModel folders, frozen graphs by their content, and checkpoints, to say what they lack."""
-    from modelport_plugins.tensorflow import loading
+    from modelport_plugins.tensorflow import file_formats
 
-    return loading.detect(source)
+    return file_formats.detect(source)
 
 
 @hookimpl

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from modelport.errors import InvalidOption, SourceUnreadable, nearest
+from modelport.errors import InvalidOption, SourceUnreadable, UnsupportedOps, nearest
 from modelport_converters.tensorflow_to_onnx.quiet_import import import_tensorflow
-from modelport_plugins.tensorflow.loading import unknown_operator
 from modelport_plugins.tensorflow.safety import operators
 from modelport_plugins.tensorflow.safety.sizes import require_shapes
 
@@ -81,6 +80,17 @@ def read(source: Path, options: Options) -> FrozenGraph:
             "which tensors are the outputs is not plain to see", where=str(source), remedy="pass -O outputs=NAME:0"
         )
     return FrozenGraph(graph, feeds, fetches)
+
+
+def unknown_operator(error: Exception, source: Path) -> UnsupportedOps:
+    """Return the refusal of a graph with an operator that this TensorFlow does not know."""
+    # Op type not registered 'X' in binary running on ...
+    operator = str(error).partition("not registered")[2].split("'")[1:2]
+    return UnsupportedOps(
+        [f"{' '.join(operator) or 'an operator'}: this TensorFlow does not know it"],
+        where=str(source),
+        remedy="load its library first (tf.load_op_library) and pass the loaded model to modelport.convert",
+    )
 
 
 def _parsed(source: Path) -> Any:

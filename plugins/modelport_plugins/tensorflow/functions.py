@@ -9,6 +9,7 @@ import numpy as np
 
 from modelport.errors import CannotConvert, InvalidOption, SignatureNeeded, nearest
 from modelport_converters.tensorflow_to_onnx.quiet_import import import_tensorflow
+from modelport_plugins.tensorflow.frozen_graph import FrozenGraph
 
 if TYPE_CHECKING:
     from modelport.signature import Signature
@@ -70,8 +71,6 @@ def named(functions: Mapping[str, Any], name: str, where: str) -> Any:
 
 def output_names(model: Any) -> list[str]:
     """Return the names of a frozen graph's outputs; none for other models, whose functions name them."""
-    from modelport_plugins.tensorflow.frozen_graph import FrozenGraph
-
     return model.output_names if isinstance(model, FrozenGraph) else []
 
 
