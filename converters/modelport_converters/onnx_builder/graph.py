@@ -74,7 +74,11 @@ class Graph:
 
     def input(self, name: str, dtype: DTypeLike) -> Value:
         """Return an input of the model as a value of this graph."""
-        return Value(self, name, dtype)
+        return Value(self, name, _numpy_dtype(dtype))
+
+    def output(self, name: str, value: Value) -> None:
+        """Give a value the name of an output of the model."""
+        self.add_node("Identity", [value.name], [name], "", {})
 
     def constant(self, array: ArrayLike, dtype: DTypeLike | None = None) -> Value:
         """Return a constant; Python numbers become int64 or float64, texts strings (dtype object)."""
@@ -285,6 +289,10 @@ def _infos(values: Sequence[Value]) -> list[onnx.ValueInfoProto]:
 
 
 def element_type(dtype: DTypeLike) -> int:
-    """Return ONNX's number for a NumPy dtype; objects are strings."""
-    wanted = np.dtype(dtype)
+    """Return ONNX's number of a NumPy dtype; "string" and objects are strings."""
+    wanted = _numpy_dtype(dtype)
     return int(onnx.TensorProto.STRING if wanted.kind == "O" else helper.np_dtype_to_tensor_dtype(wanted))
+
+
+def _numpy_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    return np.dtype(object if isinstance(dtype, str) and dtype == "string" else dtype)

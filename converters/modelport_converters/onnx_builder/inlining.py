@@ -1,4 +1,4 @@
-"""Taking a whole ONNX model into a graph: what skl2onnx gives, or a plugin's own translator."""
+"""Inlining: an ONNX model that another translator has written, as nodes of a graph."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from onnx import helper
 from modelport_converters.onnx_builder.graph import Graph, Value
 
 
-def taken_in(x: Value, converted: onnx.ModelProto) -> list[Value]:
+def inline(x: Value, converted: onnx.ModelProto) -> list[Value]:
     """Copy the nodes of a model into the graph of x, which becomes its only input; return its outputs."""
     graph = x.graph
-    prefix = graph.name("leaf")
+    prefix = graph.name("inlined")
     names = {given.name: x.name for given in converted.graph.input}
     for tensor in converted.graph.initializer:
         names[tensor.name] = tensor.name = f"{prefix}_{tensor.name}"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,8 @@ import onnx
 from onnx import TensorProto, helper
 
 from modelport.errors import CannotConvert, UnsupportedOps
+from modelport.signature import TensorSpec
 from modelport_converters.onnx_builder import functions as fn
-from modelport_converters.onnx_builder import ml_versions
 from modelport_converters.onnx_builder.graph import (
     LARGEST_OPSET,
     SMALLEST_OPSET,
@@ -21,13 +20,11 @@ from modelport_converters.onnx_builder.graph import (
     element_type,
     innermost,
 )
+from modelport_converters.onnx_builder.model import build_model, tensor_info
 from modelport_converters.sklearn_to_onnx import dispatch, registry
 from modelport_converters.sklearn_to_onnx.columns import DROPPED, Columns, Features, Mixed, matrix
 from modelport_converters.sklearn_to_onnx.labels import class_labels
 from modelport_converters.sklearn_to_onnx.methods import METHODS
-
-Dims = tuple[int | str, ...] | None
-"""A shape: sizes and symbolic names; None for what is no tensor."""
 
 _REGISTER = (
     "register a converter with skl2onnx.update_registered_converter(YourClass, alias, shape_fct, convert_fct) before "
@@ -35,42 +32,10 @@ _REGISTER = (
 )
 
 
-@dataclass(frozen=True)
-class Input:
-    """One input of the model: a matrix [N, width], or one column of a table [N, 1].
-
-    Args:
-        dtype: NumPy's name of it, or "string".
-        dims: the shape declared.
-    """
-
-    name: str
-    dtype: str
-    dims: Dims
-
-
-@dataclass(frozen=True)
-class Output:
-    """What one method returns.
-
-    Args:
-        method: of the estimator.
-        dtype: NumPy's name of it, or "string"; of the elements, where it is a sequence.
-        dims: the shape declared; None for a sequence.
-        kind: "tensor", "sequence" (a list of tensors) or "sequence_of_maps" (ZipMap).
-    """
-
-    name: str
-    method: str
-    dtype: str
-    dims: Dims
-    kind: str = "tensor"
-
-
 def convert(
     estimator: Any,
-    inputs: Sequence[Input],
-    outputs: Sequence[Output],
+    inputs: Sequence[TensorSpec],
+    outputs: Mapping[str, TensorSpec],
     opset: int,
     *,
     table: Sequence[str] | None = None,
@@ -78,8 +43,9 @@ def convert(
     """Convert a fitted estimator, which is left as it is.
 
     Args:
-        inputs: one matrix, or columns of a table.
-        outputs: in this order.
+        inputs: one matrix [N, width], or the columns of a table, each [N, 1].
+        outputs: in this order, by the method that gives each; their kind is "tensor", "sequence" (a list of tensors) or
+            "sequence_of_maps" (ZipMap).
         opset: of the default domain, kept within what the formulas write.
         table: the names of all columns that the estimator was fitted on, in order; those without an input it must not use.
 
@@ -96,21 +62,24 @@ def convert(
         raise CannotConvert(
             f"{type(error.model).__name__}: {error.reason}", where=_place(estimator, error.model), remedy=error.remedy
         ) from error
-    for result, output in zip(results, outputs, strict=True):
-        _give(graph, result, output)
-    return _model(graph, estimator, inputs, outputs)
+    for result, spec in zip(results, outputs.values(), strict=True):
+        _name_output(graph, result, spec)
+    given = [tensor_info(spec.name, spec.dtype, spec.shape) for spec in inputs]
+    return build_model(graph, type(estimator).__name__, given, [_info(spec, estimator) for spec in outputs.values()])
 
 
-def _features(graph: Graph, inputs: Sequence[Input], table: Sequence[str] | None) -> Features:
-    values = {given.name: Value(graph, given.name, _dtype(given.dtype)) for given in inputs}
+def _features(graph: Graph, inputs: Sequence[TensorSpec], table: Sequence[str] | None) -> Features:
+    values = {spec.name: graph.input(spec.name, spec.dtype) for spec in inputs}
     if table is None:
         (matrix_of_all,) = values.values()
         return matrix_of_all
-    return Columns(tuple(values.get(name) or Value(graph, DROPPED + name, "float32") for name in table))
+    return Columns(tuple(values.get(name) or graph.input(DROPPED + name, "float32") for name in table))
 
 
-def _results(estimator: Any, features: Features, outputs: Sequence[Output]) -> list[Value]:
-    results = [_finished(estimator, dispatch.call(estimator, one.method, features), one) for one in outputs]
+def _results(estimator: Any, features: Features, outputs: Mapping[str, TensorSpec]) -> list[Value]:
+    results = [
+        _finished(estimator, dispatch.call(estimator, method, features), spec) for method, spec in outputs.items()
+    ]
     used = {name for node in features.graph.nodes for name in node.input}
     dropped = sorted(name.removeprefix(DROPPED) for name in used if name.startswith(DROPPED))
     if dropped:
@@ -147,27 +116,27 @@ def _dtype(name: str) -> Any:
     return object if name == "string" else name
 
 
-def _finished(estimator: Any, result: Any, output: Output) -> Value:
+def _finished(estimator: Any, result: Any, spec: TensorSpec) -> Value:
     """Return the result in the kind, dtype and rank that are declared."""
-    dtype = _dtype(output.dtype)
-    if output.kind == "sequence":
+    dtype = _dtype(spec.dtype)
+    if spec.kind == "sequence":
         parts = [one.cast(dtype) for one in result]
         return innermost(*parts).op("SequenceConstruct", *parts)
-    value = _stacked(result, output.dims) if isinstance(result, list) else _as_matrix(estimator, result)
-    if output.kind == "sequence_of_maps":
+    value = _stacked(result, spec) if isinstance(result, list) else _as_matrix(estimator, result)
+    if spec.kind == "sequence_of_maps":
         labels = class_labels(estimator.classes_)
         name, listed = ("strings", list(labels)) if labels.dtype.kind == "O" else ("int64s", labels.tolist())
         return value.graph.op("ZipMap", value.cast("float32"), domain="ai.onnx.ml", **{f"classlabels_{name}": listed})
     value = value.cast(dtype)
-    return fn.as_columns(value) if output.dims is not None and len(output.dims) == 2 else value
+    return fn.as_columns(value) if spec.shape is not None and len(spec.shape) == 2 else value
 
 
-def _give(graph: Graph, result: Value, output: Output) -> None:
-    if output.kind != "tensor":  # Identity knows no maps, and sequences only since opset 14
+def _name_output(graph: Graph, result: Value, spec: TensorSpec) -> None:
+    if spec.kind == "tensor":
+        graph.output(spec.name, result)
+    else:  # Identity knows no maps, and sequences only since opset 14
         maker = next(node for node in graph.nodes if result.name in node.output)
-        maker.output[0] = output.name
-        return
-    graph.nodes.append(helper.make_node("Identity", [result.name], [output.name], name=f"give_{output.name}"))
+        maker.output[0] = spec.name
 
 
 def _as_matrix(estimator: Any, result: Features) -> Value:
@@ -179,10 +148,10 @@ def _as_matrix(estimator: Any, result: Features) -> Value:
         )
 
 
-def _stacked(results: Sequence[Value], dims: Dims) -> Value:
+def _stacked(results: Sequence[Value], spec: TensorSpec) -> Value:
     """Return matrices above one another, the narrower ones filled up with zeros to the declared width."""
-    assert dims is not None
-    zeros, widest = np.zeros(3, np.int64), int(dims[-1])
+    assert spec.shape is not None
+    zeros, widest = np.zeros(3, np.int64), int(spec.shape[-1])
     padded = []
     for one in results:
         missing = widest - fn.size(one, 1)
@@ -190,27 +159,14 @@ def _stacked(results: Sequence[Value], dims: Dims) -> Value:
     return fn.stack(padded, 0)
 
 
-def _model(graph: Graph, estimator: Any, inputs: Sequence[Input], outputs: Sequence[Output]) -> onnx.ModelProto:
-    given = [helper.make_tensor_value_info(one.name, element_type(_dtype(one.dtype)), one.dims) for one in inputs]
-    versions = {"": graph.opset, ml_versions.DOMAIN: ml_versions.settle(graph)}
-    domains = {"", *(node.domain for node in graph.nodes)}
-    opsets = [helper.make_opsetid(domain, versions.get(domain, 1)) for domain in sorted(domains)]
-    made = helper.make_graph(
-        graph.nodes, type(estimator).__name__, given, [_info(one, estimator) for one in outputs], graph.initializers
-    )
-    oldest = helper.find_min_ir_version_for(opsets, ignore_unknown=True)
-    return helper.make_model(made, opset_imports=opsets, ir_version=oldest, producer_name="modelport")
-
-
-def _info(output: Output, estimator: Any) -> onnx.ValueInfoProto:
-    element = element_type(_dtype(output.dtype))
-    if output.kind == "sequence":
-        return helper.make_tensor_sequence_value_info(output.name, element, None)
-    if output.kind == "sequence_of_maps":
+def _info(spec: TensorSpec, estimator: Any) -> onnx.ValueInfoProto:
+    if spec.kind == "sequence":
+        return helper.make_tensor_sequence_value_info(spec.name, element_type(spec.dtype), None)
+    if spec.kind == "sequence_of_maps":
         key = element_type(class_labels(estimator.classes_).dtype)
         maps = helper.make_map_type_proto(key, helper.make_tensor_type_proto(TensorProto.FLOAT, []))
-        return helper.make_value_info(output.name, helper.make_sequence_type_proto(maps))
-    return helper.make_tensor_value_info(output.name, element, output.dims)
+        return helper.make_value_info(spec.name, helper.make_sequence_type_proto(maps))
+    return tensor_info(spec.name, spec.dtype, spec.shape)
 
 
 def _unsupported(estimator: Any, error: dispatch.Missing) -> UnsupportedOps:

@@ -14,7 +14,7 @@ from sklearn.base import is_classifier, is_regressor
 
 from modelport_converters.onnx_builder import functions as fn
 from modelport_converters.onnx_builder.graph import ML_OPSET, Value
-from modelport_converters.onnx_builder.inlining import taken_in
+from modelport_converters.onnx_builder.inlining import inline
 from modelport_converters.sklearn_to_onnx.methods import usual
 
 _TYPES = {
@@ -51,7 +51,7 @@ def call(model: Any, method: str, x: Value) -> Value:
     if key not in memo:
         converted = _converted(model, x)
         columns = [is_regressor(model) and _is_column(output) for output in converted.graph.output]
-        found = taken_in(x, converted)
+        found = inline(x, converted)
         memo[key] = [fn.ravel(one) if column else one for one, column in zip(found, columns, strict=True)]
     result: Value = memo[key][usual(model).index(method)]
     if method == "decision_function" and is_classifier(model) and len(model.classes_) == 2:

@@ -75,10 +75,9 @@ def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> o
     """Translate by formulas and skl2onnx; raises UnsupportedOps for estimators without either, CannotConvert."""
     from modelport_converters import sklearn_to_onnx
 
-    given = [sklearn_to_onnx.Input(spec.name, spec.dtype, spec.shape) for spec in signature.inputs]
-    return sklearn_to_onnx.convert(
-        model, given, outputs.asked(model, signature), opset, table=tables.table_of(model, signature.inputs)
-    )
+    by_method = {outputs.method_of(model, spec): spec for spec in signature.outputs}
+    table = tables.table_of(model, signature.inputs)
+    return sklearn_to_onnx.convert(model, signature.inputs, by_method, opset, table=table)
 
 
 @hookimpl

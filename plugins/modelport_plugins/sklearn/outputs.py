@@ -14,8 +14,6 @@ from modelport_plugins.sklearn.traversal import first_step, last_step
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from modelport_converters.sklearn_to_onnx import Output
-
     Array = NDArray[Any]
 
 Shape: TypeAlias = tuple[int | str, ...] | None
@@ -59,13 +57,6 @@ def usual(model: Any, specs: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
     from modelport_converters import sklearn_to_onnx
 
     return tuple(specs[: len(sklearn_to_onnx.usual(model))])
-
-
-def asked(model: Any, signature: Signature) -> list[Output]:
-    """Return the outputs of a signature, each with the method that gives it."""
-    from modelport_converters.sklearn_to_onnx import Output
-
-    return [Output(spec.name, method_of(model, spec), spec.dtype, spec.shape, spec.kind) for spec in signature.outputs]
 
 
 def predict(model: Any, signature: Signature, inputs: Mapping[str, Array]) -> dict[str, Any]:

@@ -10,10 +10,9 @@ import numpy as np
 import onnxruntime
 import pytest
 import scipy.special
-from onnx import helper
 
+from modelport_converters.onnx_builder import Graph, Value, build_model, tensor_info
 from modelport_converters.onnx_builder import functions as fn
-from modelport_converters.onnx_builder.graph import Graph, Value, element_type
 
 RANDOM = np.random.default_rng(0)
 NUMBERS = {
@@ -27,12 +26,10 @@ NUMBERS = {
 def computed(write: Callable[[Value], Value], rows: Any, opset: int = 20) -> Any:
     """Return what ONNX Runtime makes of `write(x)`, in the dtype that the value says it has."""
     graph = Graph(opset)
-    result = write(Value(graph, "x", rows.dtype))
-    graph.nodes.append(helper.make_node("Identity", [result.name], ["y"]))
-    given = helper.make_tensor_value_info("x", element_type(rows.dtype), [None] * rows.ndim)
-    output = helper.make_tensor_value_info("y", element_type(result.dtype), None)
-    made = helper.make_graph(graph.nodes, "graph", [given], [output], graph.initializers)
-    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+    result = write(graph.input("x", rows.dtype))
+    graph.output("y", result)
+    given = tensor_info("x", rows.dtype, [f"n{axis}" for axis in range(rows.ndim)])
+    model = build_model(graph, "graph", [given], [tensor_info("y", result.dtype, None)])
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     return session.run(None, {"x": rows})[0]
 

@@ -16,15 +16,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from modelport.errors import CannotConvert, UnsupportedOps
+from modelport.signature import TensorSpec
 from modelport_converters.onnx_builder.graph import Value
-from modelport_converters.sklearn_to_onnx import Input, Output, convert, registry, skl2onnx_registration
+from modelport_converters.sklearn_to_onnx import convert, registry, skl2onnx_registration
 
 X, Y = load_iris(return_X_y=True)
-INPUT = [Input("X", "float64", ("N", 4))]
+INPUT = [TensorSpec("X", "float64", ("N", 4))]
 
 
 def answer(model: Any, method: str) -> Any:
-    made = convert(model, INPUT, [Output("y", method, "float64", None)], 20)
+    made = convert(model, INPUT, {method: TensorSpec("y", "float64", None)}, 20)
     session = onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
     return session.run(None, {"X": X})[0]
 

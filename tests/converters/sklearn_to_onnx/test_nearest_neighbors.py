@@ -13,7 +13,8 @@ from sklearn.metrics.pairwise import rbf_kernel
 from threadpoolctl import threadpool_limits
 
 from modelport.errors import CannotConvert
-from modelport_converters.sklearn_to_onnx import Input, Output, convert, usual
+from modelport.signature import TensorSpec
+from modelport_converters.sklearn_to_onnx import convert, usual
 
 GRID = np.random.default_rng(0).integers(0, 4, (400, 3)).astype(float)
 """Rows of which many are equally distant, and many the same."""
@@ -24,7 +25,8 @@ CLASSES = np.random.default_rng(2).integers(0, 5, 400)
 
 def answer(model: Any, method: str, rows: Any, dtype: str = "float64") -> Any:
     """Return what ONNX Runtime answers for a method of a fitted estimator."""
-    made = convert(model, [Input("X", rows.dtype.name, ("N", rows.shape[1]))], [Output("y", method, dtype, None)], 17)
+    given = [TensorSpec("X", rows.dtype.name, ("N", rows.shape[1]))]
+    made = convert(model, given, {method: TensorSpec("y", dtype, None)}, 17)
     session = onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
     return session.run(None, {"X": rows})[0]
 

@@ -25,8 +25,9 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import modelport
 from modelport.errors import SourceUnreadable
+from modelport.signature import TensorSpec
 from modelport_converters.onnx_builder import tree_ensemble
-from modelport_converters.sklearn_to_onnx import Input, Output, convert
+from modelport_converters.sklearn_to_onnx import convert
 from modelport_plugins.sklearn import files
 
 ROWS, LABELS = load_iris(return_X_y=True)
@@ -80,16 +81,13 @@ METHOD_OF = {"label": "predict", "probabilities": "predict_proba", "scores": "de
 
 def converted(model, *names, dtype="float64"):
     """Return the ONNX model of some methods of a fitted estimator, and a session of it."""
-    outputs = [
-        Output(
-            name,
-            METHOD_OF[name],
-            "int64" if name == "label" else dtype,
-            ("N", "k") if name == "probabilities" else ("N",),
+    outputs = {
+        METHOD_OF[name]: TensorSpec(
+            name, "int64" if name == "label" else dtype, ("N", "k") if name == "probabilities" else ("N",)
         )
         for name in names
-    ]
-    proto = convert(model, [Input("X", dtype, ("N", model.n_features_in_))], outputs, 20)
+    }
+    proto = convert(model, [TensorSpec("X", dtype, ("N", model.n_features_in_))], outputs, 20)
     onnx.checker.check_model(proto, full_check=True)
     return proto, onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
 

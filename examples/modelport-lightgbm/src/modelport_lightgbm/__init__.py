@@ -114,10 +114,13 @@ def run(
     import numpy as np
 
     (matrix,) = inputs.values()
-    values = np.asarray(booster(model).predict(matrix))
+    width = booster(model).num_model_per_iteration()
+    values = np.asarray(booster(model).predict(matrix)).reshape(
+        len(matrix), width
+    )  # of no rows LightGBM gives a vector
     if not is_classifier(model):
-        return {"prediction": values.reshape(len(matrix), -1).astype(signature.outputs[0].dtype)}
-    probabilities = np.stack([1 - values, values], axis=1) if values.ndim == 1 else values
+        return {"prediction": values.astype(signature.outputs[0].dtype)}
+    probabilities = np.concatenate([1 - values, values], axis=1) if width == 1 else values
     label = np.asarray(model.classes_)[probabilities.argmax(axis=1)]
     return {
         "label": label.astype(object if label.dtype.kind in "OU" else np.int64),

@@ -9,19 +9,18 @@ import onnx
 
 import modelport_lightgbm
 from modelport import Signature, TensorSpec
+from modelport_converters.onnx_builder import Value, inline
 from modelport_converters.onnx_builder import functions as fn
-from modelport_converters.onnx_builder import inlining
-from modelport_converters.onnx_builder.graph import Value
-from modelport_converters.sklearn_to_onnx import registry
+from modelport_converters.sklearn_to_onnx import formula
 from modelport_lightgbm import trees
 
 
 def register() -> None:
     """Register the formulas; once or more often."""
-    registry.predict(lightgbm.LGBMClassifier)(_label)
-    registry.predict_proba(lightgbm.LGBMClassifier)(_probabilities)
-    registry.decision_function(lightgbm.LGBMClassifier)(_raw_scores)
-    registry.predict(lightgbm.LGBMRegressor)(_prediction)
+    formula("predict", lightgbm.LGBMClassifier)(_label)
+    formula("predict_proba", lightgbm.LGBMClassifier)(_probabilities)
+    formula("decision_function", lightgbm.LGBMClassifier)(_raw_scores)
+    formula("predict", lightgbm.LGBMRegressor)(_prediction)
 
 
 def _label(model: Any, x: Value) -> Value:
@@ -33,13 +32,13 @@ def _probabilities(model: Any, x: Value) -> Value:
 
 
 def _prediction(model: Any, x: Value) -> Value:
-    return fn.reshape(_translated(model, x)[0], [-1])
+    return fn.ravel(_translated(model, x)[0])
 
 
 def _raw_scores(model: Any, x: Value) -> Value:
     """What the trees add up to; one number for two classes."""
     scores = _translated(model, x, raw=True)[0]
-    return fn.reshape(scores, [-1]) if len(model.classes_) == 2 else scores
+    return fn.ravel(scores) if len(model.classes_) == 2 else scores
 
 
 def _translated(model: Any, x: Value, *, raw: bool = False) -> list[Value]:
@@ -47,7 +46,7 @@ def _translated(model: Any, x: Value, *, raw: bool = False) -> list[Value]:
     key = (id(model), __name__, x.name, raw)
     if key not in x.graph.memo:
         features = x if x.dtype.kind == "f" else x.cast("float64")
-        x.graph.memo[key] = inlining.taken_in(features, _translation(model, features, raw))
+        x.graph.memo[key] = inline(features, _translation(model, features, raw))
     result: list[Value] = x.graph.memo[key]
     return result
 

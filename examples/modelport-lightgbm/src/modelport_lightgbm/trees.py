@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import numpy_helper
 
 from modelport import Signature
 from modelport.errors import CannotConvert
+from modelport_converters.onnx_builder import Graph, Value, build_model, tensor_info
+from modelport_converters.onnx_builder import functions as fn
 
 Node = Mapping[str, Any]
 Array = NDArray[Any]
@@ -25,7 +27,6 @@ _LEQ, _MEMBER = 0, 6
 """Modes of the TreeEnsemble operator: BRANCH_LEQ and BRANCH_MEMBER."""
 _SUM = 1
 """The aggregate_function of the TreeEnsemble operator."""
-_ML_OPSET = 5
 
 _NODE_FIELDS = (
     "featureids",
@@ -69,19 +70,14 @@ def to_onnx(
     ensemble = _Ensemble(dtype, dump["num_tree_per_iteration"])
     for tree in dump["tree_info"]:
         ensemble.add(tree["tree_structure"])
-    graph = _Graph(dtype)
-    features = _whole_categories(graph, matrix.name, ensemble.categorical, dump["max_feature_idx"] + 1)
-    scores = graph.add("TreeEnsemble", features, domain="ai.onnx.ml", **ensemble.attributes())
+    graph = Graph(opset)
+    features = _whole_categories(graph.input(matrix.name, dtype), ensemble.categorical, dump["max_feature_idx"] + 1)
+    scores = graph.op("TreeEnsemble", features, domain="ai.onnx.ml", **ensemble.attributes())
     if dump.get("average_output"):
-        iterations = len(dump["tree_info"]) / dump["num_tree_per_iteration"]
-        scores = graph.add("Div", scores, graph.constant(np.array(iterations, dtype)))
-    values = _transformed(graph, scores, dump.get("objective", ""))
-    _name_outputs(graph, values, classes)
-    inputs = [helper.make_tensor_value_info(matrix.name, helper.np_dtype_to_tensor_dtype(dtype), matrix.shape)]
-    outputs = [helper.make_tensor_value_info(spec.name, _element(spec.dtype), spec.shape) for spec in signature.outputs]
-    proto = helper.make_graph(graph.nodes, "lightgbm", inputs, outputs, graph.initializers)
-    imports = [helper.make_opsetid("", opset), helper.make_opsetid("ai.onnx.ml", _ML_OPSET)]
-    return helper.make_model(proto, opset_imports=imports, ir_version=10)
+        scores = scores / (len(dump["tree_info"]) / dump["num_tree_per_iteration"])
+    _name_outputs(_transformed(scores, dump.get("objective", "")), classes)
+    outputs = [tensor_info(spec.name, spec.dtype, spec.shape) for spec in signature.outputs]
+    return build_model(graph, "lightgbm", [tensor_info(matrix.name, matrix.dtype, matrix.shape)], outputs)
 
 
 def rows_around_splits(dump: Mapping[str, Any], seed: int) -> Array:
@@ -182,69 +178,44 @@ class _Ensemble:
         }
 
 
-class _Graph:
-    """Nodes and initializers in the making, each value named after the operator that gives it."""
-
-    def __init__(self, dtype: np.dtype[Any]) -> None:
-        self.dtype = dtype
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers: list[onnx.TensorProto] = []
-
-    def add(self, op: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        name = output or f"{op.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(op, list(inputs), [name], name=name, **attributes))
-        return name
-
-    def constant(self, value: Array) -> str:
-        name = f"constant_{len(self.initializers)}"
-        self.initializers.append(numpy_helper.from_array(value, name))
-        return name
-
-    def number(self, value: float) -> str:
-        return self.constant(np.array(value, self.dtype))
-
-
-def _whole_categories(graph: _Graph, features: str, categorical: set[int], width: int) -> str:
+def _whole_categories(features: Value, categorical: set[int], width: int) -> Value:
     """Cut the fractions off categorical features, as LightGBM does before it looks a category up."""
     if not categorical:
         return features
-    whole = graph.add("Mul", graph.add("Sign", features), graph.add("Floor", graph.add("Abs", features)))
-    mask = np.isin(np.arange(width), list(categorical))
-    return graph.add("Where", graph.constant(mask), whole, features)
+    whole = fn.sign(features) * fn.floor(fn.absolute(features))
+    return fn.where(features.graph.constant(np.isin(np.arange(width), list(categorical))), whole, features)
 
 
-def _transformed(graph: _Graph, scores: str, objective: str) -> str:
+def _transformed(scores: Value, objective: str) -> Value:
     """Apply the objective's output transformation; raises CannotConvert for one that is not known."""
     name, *settings = objective.split() or [""]
     if name in _SIGMOID:
         steepness = re.search(r"sigmoid:(\S+)", objective)
         slope = float(steepness[1]) if steepness else 1.0
-        return graph.add("Sigmoid", scores if slope == 1.0 else graph.add("Mul", scores, graph.number(slope)))
+        return fn.expit(scores if slope == 1.0 else scores * slope)
     if name in _SOFTMAX:
-        return graph.add("Softmax", scores, axis=1)
+        return fn.softmax(scores, 1)
     if name in _EXPONENTIAL:
-        return graph.add("Exp", scores)
-    if name in _IDENTITY and "sqrt" in settings:
-        return graph.add("Mul", graph.add("Mul", scores, scores), graph.add("Sign", scores))
+        return fn.exp(scores)
     if name in _IDENTITY:
-        return graph.add("Identity", scores)
+        return scores * scores * fn.sign(scores) if "sqrt" in settings else scores
     raise CannotConvert(
         f"the objective {objective!r} has no known output transformation",
         remedy="add it to modelport_lightgbm/trees.py, or report it to the authors of modelport-lightgbm",
     )
 
 
-def _name_outputs(graph: _Graph, values: str, classes: Sequence[Any] | None) -> None:
+def _name_outputs(values: Value, classes: Sequence[Any] | None) -> None:
+    graph = values.graph
     if classes is None:
-        graph.add("Identity", values, output="prediction")
+        graph.output("prediction", values)
         return
     if len(classes) == 2:
-        values = graph.add("Concat", graph.add("Sub", graph.number(1.0), values), values, axis=1)
-    graph.add("Identity", values, output="probabilities")
+        values = fn.concatenate([1.0 - values, values], 1)
+    graph.output("probabilities", values)
     labels = np.asarray(classes)
     labels = labels.astype(object if labels.dtype.kind in "OU" else np.int64)
-    best = graph.add("ArgMax", values, axis=1, keepdims=0)
-    graph.add("Gather", graph.constant(labels), best, output="label")
+    graph.output("label", fn.take(labels, fn.argmax(values, 1)))
 
 
 def _beside_zero(threshold: float, dtype: np.dtype[Any]) -> float:
@@ -270,7 +241,3 @@ def _splits(node: Node) -> Iterator[Node]:
         yield node
         yield from _splits(node["left_child"])
         yield from _splits(node["right_child"])
-
-
-def _element(dtype: str) -> int:
-    return TensorProto.STRING if dtype == "string" else helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
