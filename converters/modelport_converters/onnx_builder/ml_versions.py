@@ -115,7 +115,7 @@ def _memberships(x: Value, forest: _Forest) -> Value:
     for row, held in zip(table, forest.members, strict=True):
         row[: len(held)] = held  # NaN, which ends it, equals nothing
     tested = x[:, forest.feature[places]]
-    known = fn.any_of(fn.equal(fn.expand_dims(tested, 2), table), 2)
+    known = fn.any(fn.equal(fn.expand_dims(tested, 2), table), 2)
     left: Value = known | (fn.isnan(tested) & (forest.missing_true[places] != 0).reshape(1, -1))
     return left.cast(x.dtype)
 

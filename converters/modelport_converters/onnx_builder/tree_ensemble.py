@@ -103,7 +103,7 @@ def summed(
         found = fn.reshape(found, [0, rounds, targets * width])
         if result is not None:
             found = fn.concatenate([fn.expand_dims(result, 1), found], 1)  # one sum, in scikit-learn's order
-        result = fn.total(found, 1) if rounds > 1 or result is not None else fn.squeeze(found, 1)
+        result = fn.sum(found, 1) if rounds > 1 or result is not None else fn.squeeze(found, 1)
     assert result is not None
     return result
 

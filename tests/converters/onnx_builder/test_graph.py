@@ -83,9 +83,9 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "expm1": (lambda x: fn.expm1(x * 1e-7), lambda x: np.expm1(x * 1e-7)),
     "expm1 of large": (lambda x: fn.expm1(x * 5), lambda x: np.expm1(x * 5)),
     "exact_expit": (lambda x: fn.exact_expit(x * 30), lambda x: scipy.special.expit(x * 30)),
-    "sum": (lambda x: fn.total(x, 1), lambda x: x.sum(axis=1)),
+    "sum": (lambda x: fn.sum(x, 1), lambda x: x.sum(axis=1)),
     "mean": (lambda x: fn.mean(x, 0, keepdims=True), lambda x: x.mean(axis=0, keepdims=True)),
-    "max": (lambda x: fn.largest(x, 1), lambda x: x.max(axis=1)),
+    "max": (lambda x: fn.max(x, 1), lambda x: x.max(axis=1)),
     "logsumexp": (lambda x: fn.logsumexp(x * 500, 1), lambda x: scipy.special.logsumexp(x * 500, axis=1)),
     "softmax": (lambda x: fn.softmax(x), lambda x: scipy.special.softmax(x, axis=1)),
     "argmax": (lambda x: fn.argmax(x, 1), lambda x: x.argmax(axis=1)),
@@ -101,8 +101,8 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     ),
     "cumsum": (lambda x: fn.cumsum(x, 1), lambda x: x.cumsum(axis=1)),
     "repeated": (lambda x: fn.repeated(np.arange(3.0), x), lambda x: np.broadcast_to(np.arange(3.0), (len(x), 3))),
-    "any": (lambda x: fn.any_of(x > 1, 1), lambda x: (x > 1).any(axis=1)),
-    "all": (lambda x: fn.all_of(x > -1, 1), lambda x: (x > -1).all(axis=1)),
+    "any": (lambda x: fn.any(x > 1, 1), lambda x: (x > 1).any(axis=1)),
+    "all": (lambda x: fn.all(x > -1, 1), lambda x: (x > -1).all(axis=1)),
 }
 
 
@@ -119,8 +119,8 @@ def test_functions_agree_with_numpy_in_every_opset(name, opset):
 def test_a_loop_goes_on_until_its_condition_fails_and_sees_what_is_outside():
     def write(x: Value) -> Value:
         def halved(_: Value, value: Value, rounds: Value) -> tuple[Value, list[Value]]:
-            smaller = value * 0.5 + 0.0 * fn.total(x)
-            return fn.largest(fn.absolute(smaller)) > 1.0, [smaller, rounds + 1]
+            smaller = value * 0.5 + 0.0 * fn.sum(x)
+            return fn.max(fn.absolute(smaller)) > 1.0, [smaller, rounds + 1]
 
         start = [x, x.graph.constant(np.int64(0))]
         return fn.loop(x.graph, 50, start, halved)[1]
@@ -143,7 +143,7 @@ DYNAMIC = {
     "reshaped by sizes and values": (lambda x: fn.reshape(x, [2, -1, fn.size(x, 0)]), lambda x: x.reshape(2, -1, 5)),
     "sliced by values": (lambda x: x[fn.size(x, 1) - 3 : fn.size(x, 0) - 1, :2], lambda x: x[1:4, :2]),
     "counted": (lambda x: fn.arange(fn.size(x, 0)), lambda x: np.arange(5)),
-    "counted from and by": (lambda x: fn.arange(2, fn.total(fn.shape(x)), 3), lambda x: np.arange(2, 9, 3)),
+    "counted from and by": (lambda x: fn.arange(2, fn.sum(fn.shape(x)), 3), lambda x: np.arange(2, 9, 3)),
     "broadcast": (lambda x: fn.broadcast_to(x, [3, fn.size(x, 0), 4]), lambda x: np.broadcast_to(x, (3, 5, 4))),
 }
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from modelport_converters.onnx_builder.functions import reduction
 from modelport_converters.onnx_builder.functions.elementwise import equal, minimum, where
 from modelport_converters.onnx_builder.functions.manipulation import expand_dims
-from modelport_converters.onnx_builder.functions.reduction import total
 from modelport_converters.onnx_builder.graph import Operand, Value, innermost
 
 
@@ -37,7 +37,7 @@ def one_hot(indices: Value, depth: int, dtype: DTypeLike = "float64") -> Value:
 def searchsorted(edges: Operand, x: Value, side: str = "left") -> Value:
     """How many of the sorted edges lie before each element: numpy.searchsorted."""
     spread = expand_dims(x, -1)
-    return total(spread > edges if side == "left" else spread >= edges, -1)
+    return reduction.sum(spread > edges if side == "left" else spread >= edges, -1)
 
 
 def bisect(edges: ArrayLike, x: Value) -> Value:

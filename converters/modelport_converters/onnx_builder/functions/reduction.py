@@ -24,8 +24,8 @@ def _reduced(kind: str, x: Value, axis: Axes, keepdims: bool, since: int) -> Val
     return graph.op(kind, x, np.array(axes, np.int64), keepdims=int(keepdims))
 
 
-def total(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
-    """The sum over an axis, or over all (numpy.sum); conditions are counted."""
+def sum(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:  # noqa: A001 - NumPy's name
+    """The sum over an axis, or over all; conditions are counted."""
     return _reduced("ReduceSum", x.cast("int64") if x.dtype.kind == "b" else x, axis, keepdims, 13)
 
 
@@ -34,36 +34,36 @@ def mean(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
     return _reduced("ReduceMean", floating(x), axis, keepdims, 18)
 
 
-def largest(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
-    """The largest element over an axis, or of all (numpy.max)."""
+def max(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:  # noqa: A001 - NumPy's name
+    """The largest element over an axis, or of all."""
     return _reduced("ReduceMax", x, axis, keepdims, 18)
 
 
-def smallest(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
-    """The smallest element over an axis, or of all (numpy.min)."""
+def min(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:  # noqa: A001 - NumPy's name
+    """The smallest element over an axis, or of all."""
     return _reduced("ReduceMin", x, axis, keepdims, 18)
 
 
-def product(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
-    """The product over an axis, or of all (numpy.prod)."""
+def prod(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
+    """The product over an axis, or of all."""
     return _reduced("ReduceProd", x, axis, keepdims, 18)
 
 
-def any_of(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
-    """Whether a condition holds anywhere along an axis (numpy.any)."""
-    return total(x, axis, keepdims=keepdims) > 0
+def any(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:  # noqa: A001 - NumPy's name
+    """Whether a condition holds anywhere along an axis."""
+    return sum(x, axis, keepdims=keepdims) > 0
 
 
-def all_of(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
-    """Whether a condition holds everywhere along an axis (numpy.all)."""
-    return ~any_of(~x, axis, keepdims=keepdims)
+def all(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:  # noqa: A001 - NumPy's name
+    """Whether a condition holds everywhere along an axis."""
+    return ~any(~x, axis, keepdims=keepdims)
 
 
 def logsumexp(x: Value, axis: int, *, keepdims: bool = False) -> Value:
     """log(sum(exp(x))), kept from overflow by its largest element."""
-    top = largest(x, axis, keepdims=True)
+    top = max(x, axis, keepdims=True)
     top = where(absolute(top) < np.inf, top, 0.0)
-    result = log(total(exp(x - top), axis, keepdims=True)) + top
+    result = log(sum(exp(x - top), axis, keepdims=True)) + top
     return result if keepdims else squeeze(result, axis)
 
 
@@ -89,10 +89,10 @@ def cumsum(x: Value, axis: int) -> Value:
 
 def squared_norms(x: Value) -> Value:
     """The sum of squares of each row of a matrix, as a column."""
-    return total(x * x, 1, keepdims=True)  # of no rows ONNX Runtime reduces no axis that is counted from the end
+    return sum(x * x, 1, keepdims=True)  # of no rows ONNX Runtime reduces no axis that is counted from the end
 
 
 def normalized(x: Value, axis: int = -1) -> Value:
     """Divide x, which is nowhere negative, by its sums along an axis; rows of zeros stay."""
-    sums = total(x, axis, keepdims=True)
+    sums = sum(x, axis, keepdims=True)
     return x / where(equal(sums, 0.0), 1.0, sums)

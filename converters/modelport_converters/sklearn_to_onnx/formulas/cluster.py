@@ -89,14 +89,14 @@ def _middle(x: Value, width: int) -> Value:
 
 
 _POOLING: dict[Any, Callable[[Value, int], Value]] = {
-    np.max: lambda x, _: fn.largest(x, 1),
-    np.min: lambda x, _: fn.smallest(x, 1),
-    np.sum: lambda x, _: fn.total(x, 1),
-    np.prod: lambda x, _: fn.product(x, 1),
+    np.max: lambda x, _: fn.max(x, 1),
+    np.min: lambda x, _: fn.min(x, 1),
+    np.sum: lambda x, _: fn.sum(x, 1),
+    np.prod: lambda x, _: fn.prod(x, 1),
     np.median: _middle,
     np.var: lambda x, _: _variance(x),
     np.std: lambda x, _: fn.sqrt(_variance(x)),
-    np.ptp: lambda x, _: fn.largest(x, 1) - fn.smallest(x, 1),
+    np.ptp: lambda x, _: fn.max(x, 1) - fn.min(x, 1),
 }
 
 

@@ -15,4 +15,4 @@ from modelport_converters.sklearn_to_onnx.registry import score_samples
 def negative_distance(model: Any, x: Value) -> Value:
     """The squared Mahalanobis distance to the location, negative."""
     centred = x - model.location_
-    return -fn.total(centred @ model.get_precision() * centred, 1)
+    return -fn.sum(centred @ model.get_precision() * centred, 1)

@@ -52,5 +52,5 @@ def posteriors(model: Any, x: Value) -> Value:
     """Softmax of the log posteriors, in the steps of scikit-learn."""
     raw = call(model, "decision_function", x)
     each = fn.stack([raw * 0.0, raw], 1) if len(model.classes_) == 2 else raw
-    relative = each - fn.largest(each, 1, keepdims=True)
-    return fn.exp(relative - fn.log(fn.total(fn.exp(relative), 1, keepdims=True)))
+    relative = each - fn.max(each, 1, keepdims=True)
+    return fn.exp(relative - fn.log(fn.sum(fn.exp(relative), 1, keepdims=True)))

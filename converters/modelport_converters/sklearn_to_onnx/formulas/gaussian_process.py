@@ -126,7 +126,7 @@ def _stationary(model: Any, kernel: Any, x: Value) -> Value:
 def _own_pairs(model: Any, kernel: Any, x: Value) -> Value:
     """The kernel of each row with itself."""
     params = {"gamma": kernel.gamma, **(kernel.pairwise_kernels_kwargs or {})}
-    squares = fn.total(x * x, 1)
+    squares = fn.sum(x * x, 1)
     ones = fn.repeated(1.0, x)
     if kernel.metric in ("rbf", "laplacian", "chi2", "cosine"):
         return ones
@@ -144,7 +144,7 @@ _VARIANCES: dict[type, _Variance] = {
     covariances.ConstantKernel: lambda model, k, x: fn.repeated(float(k.constant_value), x),
     covariances.WhiteKernel: lambda model, k, x: fn.repeated(float(k.noise_level), x),
     covariances.StationaryKernelMixin: _stationary,
-    covariances.DotProduct: lambda model, k, x: fn.total(x * x, 1) + k.sigma_0**2,
+    covariances.DotProduct: lambda model, k, x: fn.sum(x * x, 1) + k.sigma_0**2,
     covariances.PairwiseKernel: _own_pairs,
     covariances.Sum: lambda model, k, x: variance(model, k.k1, x) + variance(model, k.k2, x),
     covariances.Product: lambda model, k, x: variance(model, k.k1, x) * variance(model, k.k2, x),
@@ -188,13 +188,13 @@ def integrated(model: Any, x: Value) -> Value:
     """The logistic function, as a sum of five error functions, integrated over the latent Gaussian (Williams and Barber 1998)."""
     shared, latent_mean = _latent(model, x)
     solved = np.linalg.solve(model.L_, np.diag(model.W_sr_))
-    latent_variance = variance(model, model.kernel_, x.cast("float64")) - fn.total(fn.square(shared @ solved.T), 1)
+    latent_variance = variance(model, model.kernel_, x.cast("float64")) - fn.sum(fn.square(shared @ solved.T), 1)
     alpha = fn.expand_dims(1.0 / (2.0 * latent_variance), 1)
     scales, weights = _gpc.LAMBDAS[:, 0], _gpc.COEFS[:, 0]
     inside = fn.expand_dims(latent_mean, 1) * scales * fn.sqrt(alpha / (alpha + scales**2))
     widths = 2.0 * fn.sqrt(fn.expand_dims(latent_variance, 1) * (2.0 * np.pi))
     integrals = fn.sqrt(np.pi / alpha) * erf(inside) / widths
-    positive = fn.total(integrals * weights, 1, keepdims=True) + 0.5 * float(weights.sum())
+    positive = fn.sum(integrals * weights, 1, keepdims=True) + 0.5 * float(weights.sum())
     return fn.concatenate([1.0 - positive, positive], 1)
 
 

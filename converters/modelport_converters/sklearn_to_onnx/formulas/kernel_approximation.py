@@ -31,7 +31,7 @@ def kernel_ridge_regression(model: Any, x: Value) -> Value:
 def centred(model: Any, x: Value) -> Value:
     """The kernel as if the features had the mean 0; each step in the kernel's own precision, as scikit-learn does in place."""
     kernel = x if x.dtype.kind == "f" else x.cast("float64")
-    means = fn.total(kernel, 1, keepdims=True) / float(len(model.K_fit_rows_))
+    means = fn.sum(kernel, 1, keepdims=True) / float(len(model.K_fit_rows_))
     kernel = (kernel - model.K_fit_rows_).cast(kernel.dtype)
     kernel = (kernel - means).cast(kernel.dtype)
     result: Value = (kernel + model.K_fit_all_).cast(kernel.dtype)

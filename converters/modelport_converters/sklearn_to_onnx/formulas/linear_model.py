@@ -130,7 +130,7 @@ def of_each_against_the_rest(model: Any, x: Value) -> Value:
     single: Value = fn.exact_expit(raw) if logistic else (fn.clip(raw, -1.0, 1.0) + 1.0) / 2.0
     if len(model.classes_) == 2:
         return _of_positive(single)
-    nothing = fn.equal(fn.total(single, 1, keepdims=True), 0.0)
+    nothing = fn.equal(fn.sum(single, 1, keepdims=True), 0.0)
     shared: Value = fn.normalized(fn.where(nothing, 1.0, single), 1)
     return shared
 

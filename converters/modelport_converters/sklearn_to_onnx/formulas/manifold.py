@@ -52,16 +52,16 @@ def locally_linear(model: Any, x: Value) -> Value:
     edges = fn.take(fitted_rows(model.nbrs_), found.positions) - fn.expand_dims(x, 1)
     gram = edges @ fn.transpose(edges, [0, 2, 1])
     unit = np.eye(model.n_neighbors)
-    trace = fn.total(gram * unit, (1, 2), keepdims=True)
+    trace = fn.sum(gram * unit, (1, 2), keepdims=True)
     gram = gram + fn.where(trace > 0.0, trace, 1.0) * float(model.reg) * unit
     solved = _solved(gram, model.n_neighbors)
-    weights = (solved / fn.total(solved, 1, keepdims=True)).cast(x.dtype)
-    return fn.total(fn.take(model.embedding_, found.positions) * fn.expand_dims(weights, 2), 1)
+    weights = (solved / fn.sum(solved, 1, keepdims=True)).cast(x.dtype)
+    return fn.sum(fn.take(model.embedding_, found.positions) * fn.expand_dims(weights, 2), 1)
 
 
 def _solved(matrices: Value, size: int) -> Value:
     """Solve for a right side of ones by Gauss and Jordan's elimination; positive definite matrices need no pivoting."""
-    ones = fn.total(matrices * 0.0, 2, keepdims=True) + 1.0
+    ones = fn.sum(matrices * 0.0, 2, keepdims=True) + 1.0
     units = np.eye(size)[:, :, None]
 
     def eliminate(step: Value, system: Value) -> tuple[None, list[Value]]:

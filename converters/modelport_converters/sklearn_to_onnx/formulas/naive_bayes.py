@@ -38,10 +38,10 @@ def posteriors(model: Any, x: Value) -> Value:
 
 def _log_evidence(joint: Value) -> Value:
     """The logarithm of p(x), the largest terms apart from the others: sklearn.utils._array_api._logsumexp."""
-    top = fn.largest(joint, 1, keepdims=True)
+    top = fn.max(joint, 1, keepdims=True)
     at_top = fn.equal(joint, top)
-    several = fn.total(at_top, 1, keepdims=True).cast(joint.dtype)
-    others = fn.total(fn.exp(fn.where(at_top, -np.inf, joint) - top), 1, keepdims=True)
+    several = fn.sum(at_top, 1, keepdims=True).cast(joint.dtype)
+    others = fn.sum(fn.exp(fn.where(at_top, -np.inf, joint) - top), 1, keepdims=True)
     return fn.log1p(others / several) + fn.log(several) + top
 
 
@@ -51,7 +51,7 @@ def gaussian(model: Any, x: Value) -> Value:
     columns = []
     for prior, mean, variance in zip(model.class_prior_, model.theta_, model.var_, strict=True):
         constant = np.log(prior) - 0.5 * np.log(2.0 * np.pi * variance).sum()
-        columns.append(constant - 0.5 * fn.total((x - mean) * (x - mean) / variance, 1, keepdims=True))
+        columns.append(constant - 0.5 * fn.sum((x - mean) * (x - mean) / variance, 1, keepdims=True))
     return fn.concatenate(columns, 1)
 
 

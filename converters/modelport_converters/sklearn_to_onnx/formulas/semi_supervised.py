@@ -22,11 +22,11 @@ def spread(model: Any, x: Value) -> Value:
     """The distributions of the fitted rows, weighted by a kernel or summed over the nearest, then normalised."""
     if model.kernel == "knn":
         found = nearest(model.nn_fit, x, model.n_neighbors)
-        sums = fn.total(fn.take(model.label_distributions_, found.positions), 1)
+        sums = fn.sum(fn.take(model.label_distributions_, found.positions), 1)
     else:
         weights = kernels.between(model, model.kernel, x, model.X_, {"gamma": model.gamma})
         sums = weights @ model.label_distributions_
-    return sums / fn.total(sums, 1, keepdims=True)
+    return sums / fn.sum(sums, 1, keepdims=True)
 
 
 @predict(*_SPREADING)

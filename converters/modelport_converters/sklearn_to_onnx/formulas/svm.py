@@ -122,10 +122,10 @@ def _coupled(for_first: Value, classes: int) -> Value:
 
     def improve(_: Value, shares: Value, open_: Value) -> tuple[Value, list[Value]]:
         products = fn.squeeze(matrix @ fn.expand_dims(shares, 2), 2)
-        whole = fn.total(shares * products, 1, keepdims=True)
-        error = fn.largest(fn.absolute(products - whole), 1, keepdims=True)
+        whole = fn.sum(shares * products, 1, keepdims=True)
+        error = fn.max(fn.absolute(products - whole), 1, keepdims=True)
         open_ = open_ & (error >= 0.005 / classes)
-        return fn.any_of(open_), [fn.where(open_, _one_round(matrix, shares, products, whole, classes), shares), open_]
+        return fn.any(open_), [fn.where(open_, _one_round(matrix, shares, products, whole, classes), shares), open_]
 
     started = fn.equal(start[:, :1], start[:, :1])
     return fn.loop(for_first.graph, max(100, classes), [start, started], improve)[0]

@@ -48,19 +48,19 @@ def ordered(rows: Value, width: int) -> Value:
 
 def first_largest(x: Value, place: Value) -> Value:
     """The largest element of each row, int64[N]; of equal ones the first in that order."""
-    tied = fn.equal(x, fn.largest(x, 1, keepdims=True))
+    tied = fn.equal(x, fn.max(x, 1, keepdims=True))
     return fn.argmin(fn.where(tied, place, np.inf), 1)
 
 
 def exchanged(place: Value, chosen: Value, position: Value) -> Value:
     """The order after the chosen coordinate and the one at the position [N, 1] have changed places."""
-    own = fn.total(fn.where(chosen, place, 0.0), 1, keepdims=True)
+    own = fn.sum(fn.where(chosen, place, 0.0), 1, keepdims=True)
     return fn.where(chosen, position, fn.where(fn.equal(place, position), own, place))
 
 
 def counted(taken: Value) -> Value:
     """How many coordinates the subset has, float64[N, 1]."""
-    return fn.total(taken, 1, keepdims=True).cast("float64")
+    return fn.sum(taken, 1, keepdims=True).cast("float64")
 
 
 def solved(inverse: Value, right: Value) -> Value:
@@ -77,7 +77,7 @@ def pivot(inverse: Value, taken: Value, place: Value, gram: NDArray[Any]) -> Val
     """
     row = fn.where(taken, fn.take(gram, place), 0.0)
     own = fn.expand_dims(fn.take(np.diag(gram), place), 1)
-    return own - fn.total(row * solved(inverse, row), 1, keepdims=True)
+    return own - fn.sum(row * solved(inverse, row), 1, keepdims=True)
 
 
 def joined(inverse: Value, taken: Value, place: Value, gram: NDArray[Any], independent: Value) -> Value:
@@ -91,7 +91,7 @@ def joined(inverse: Value, taken: Value, place: Value, gram: NDArray[Any], indep
 def left(inverse: Value, leaves: Value) -> Value:
     """The inverse after a coordinate has left; `leaves` [N, k] is 1 there, and 0 everywhere in rows that keep theirs."""
     column = solved(inverse, leaves)
-    own = fn.total(column * leaves, 1, keepdims=True)
+    own = fn.sum(column * leaves, 1, keepdims=True)
     return inverse - _outer(column, fn.where(fn.equal(own, 0.0), 1.0, own))
 
 

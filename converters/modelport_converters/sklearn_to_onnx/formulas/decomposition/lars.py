@@ -102,7 +102,7 @@ def least_angle(
 def _solved(problem: _Problem) -> Value:
     def step(_: Value, *state: Value) -> tuple[Value, list[Value]]:
         path = _round(problem, _Path(*state))
-        return fn.any_of(path.running), path.state()
+        return fn.any(path.running), path.state()
 
     products, width = problem.start, len(problem.gram)
     code, taken, inverse = emptied(products, width)
@@ -117,7 +117,7 @@ def _round(problem: _Problem, path: _Path) -> _Path:
     size = path.products if problem.positive else fn.absolute(path.products)
     outside = fn.where(path.taken, -np.inf, size)
     best = first_largest(outside, path.place)
-    top = fn.largest(outside, 1, keepdims=True)
+    top = fn.max(outside, 1, keepdims=True)
     top = fn.where(top > -np.inf, top, 0.0)
     level = top / float(problem.width)
 
@@ -125,7 +125,7 @@ def _round(problem: _Problem, path: _Path) -> _Path:
     inside = low & (fn.absolute(level - problem.stop) > _EQUAL) & (path.rounds > 0.0)
     share = (path.level - problem.stop) / fn.where(inside, path.level - level, 1.0)
     between = path.before + share * (path.code - path.before)
-    at_end = low | (path.rounds >= float(problem.rounds)) | fn.all_of(path.taken, 1, keepdims=True)
+    at_end = low | (path.rounds >= float(problem.rounds)) | fn.all(path.taken, 1, keepdims=True)
     ended = replace(path, code=fn.where(inside, between, path.code), running=path.running & ~at_end)
 
     grown, degenerate = _grown(problem, path, best)
@@ -156,7 +156,7 @@ def _grown(problem: _Problem, path: _Path, best: Value) -> tuple[_Path, Value]:
     sign = fn.where(here, 1.0, 0.0) if problem.positive else fn.sign(path.products)
     position = counted(path.taken)
     front = fn.equal(path.place, position)
-    other = fn.total(fn.where(front, path.products, 0.0), 1, keepdims=True)
+    other = fn.sum(fn.where(front, path.products, 0.0), 1, keepdims=True)
     mistaken = fn.where(front, 0.0, fn.where(here, other, path.products))
     grown = replace(
         path,
@@ -175,7 +175,7 @@ def _stepped(problem: _Problem, path: _Path, top: Value, level: Value, moves: Va
     Rows that do not move are given any path, but keep their inverse.
     """
     direction = solved(path.inverse, path.signs)
-    norm = 1.0 / fn.sqrt(fn.total(direction * path.signs, 1, keepdims=True))
+    norm = 1.0 / fn.sqrt(fn.sum(direction * path.signs, 1, keepdims=True))
     direction = direction * norm
     outside = ~path.taken
     slope = _rounded(fn.where(outside, direction @ problem.gram, 0.0), problem.decimals)
@@ -205,7 +205,7 @@ def _stepped(problem: _Problem, path: _Path, top: Value, level: Value, moves: Va
 def _shrunk(problem: _Problem, path: _Path, leaving: Value, moves: Value) -> _Path:
     """Take the coordinate whose sign changes out of the subset, behind it in the order, and its product anew."""
     position = counted(path.taken) - 1.0
-    own = fn.smallest(fn.where(leaving, path.place, np.inf), 1, keepdims=True)
+    own = fn.min(fn.where(leaving, path.place, np.inf), 1, keepdims=True)
     behind = (path.place > own) & (path.place <= position)
     return replace(
         path,
@@ -219,7 +219,7 @@ def _shrunk(problem: _Problem, path: _Path, leaving: Value, moves: Value) -> _Pa
 
 def _least(x: Value, counted: Value) -> Value:
     """The smallest positive number among those counted in each row: sklearn.utils.arrayfuncs.min_pos."""
-    return fn.smallest(fn.where(counted & (x > 0.0), x, np.inf), 1, keepdims=True)
+    return fn.min(fn.where(counted & (x > 0.0), x, np.inf), 1, keepdims=True)
 
 
 def _rounded(x: Value, decimals: int) -> Value:

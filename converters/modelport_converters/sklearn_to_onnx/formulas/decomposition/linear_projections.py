@@ -31,7 +31,7 @@ def log_likelihood(model: Any, x: Value) -> Value:
     """The logarithm of the normal density with the model's mean and precision."""
     precision = model.get_precision()
     centred = x - model.mean_
-    distance = fn.total(centred * (centred @ precision), 1)
+    distance = fn.sum(centred * (centred @ precision), 1)
     norm = len(precision) * math.log(2.0 * math.pi) - float(fast_logdet(precision))
     return -0.5 * distance - 0.5 * norm
 

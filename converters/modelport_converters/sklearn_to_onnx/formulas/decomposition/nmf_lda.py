@@ -64,12 +64,12 @@ def _coordinate(weights: Value, place: Value, gram: Any, products: Value) -> tup
     row = fn.take(gram, place)
     curvature = fn.take(row, place)
     old = fn.take(weights, place, axis=1)
-    gradient = fn.total(weights * row, 1) - fn.take(products, place, axis=1)
+    gradient = fn.sum(weights * row, 1) - fn.take(products, place, axis=1)
     off = fn.where(fn.equal(old, 0.0), fn.minimum(gradient, 0.0), gradient)
     curved = ~fn.equal(curvature, 0.0)
     new = fn.where(curved, fn.maximum(old - gradient / fn.where(curved, curvature, 1.0), 0.0), old)
     here = fn.equal(place, np.arange(len(gram)))
-    return fn.where(here, fn.expand_dims(new, 1), weights), fn.total(fn.absolute(off))
+    return fn.where(here, fn.expand_dims(new, 1), weights), fn.sum(fn.absolute(off))
 
 
 def _orders(model: Any, count: int) -> Any:
@@ -151,20 +151,20 @@ def _divergence(x: Value, weights: Value, parts: Any, loss: float) -> Value:
     made = weights @ parts
     if loss == 2.0:
         off = x - made
-        return fn.sqrt(fn.total(off * off))
+        return fn.sqrt(fn.sum(off * off))
     counted = x > _EPSILON
     real = fn.where(counted, x, 1.0)
     kept = fn.maximum(made, _EPSILON)
     if loss == 1.0:
         terms = fn.where(counted, x * fn.log(real / kept) - x, 0.0)
-        result = fn.total(terms) + fn.total(fn.total(weights, 0) * parts.sum(axis=1))
+        result = fn.sum(terms) + fn.sum(fn.sum(weights, 0) * parts.sum(axis=1))
     elif loss == 0.0:
         quotient = real / kept
-        elements = fn.product(x.graph.op("Shape", x, dtype="int64")).cast(x.dtype)
-        result = fn.total(fn.where(counted, quotient - fn.log(quotient), 0.0)) - elements
+        elements = fn.prod(x.graph.op("Shape", x, dtype="int64")).cast(x.dtype)
+        result = fn.sum(fn.where(counted, quotient - fn.log(quotient), 0.0)) - elements
     else:
         terms = fn.where(counted, real**loss - loss * (real * kept ** (loss - 1.0)), 0.0)
-        result = (fn.total(terms) + (loss - 1.0) * fn.total(made**loss)) / (loss * (loss - 1.0))
+        result = (fn.sum(terms) + (loss - 1.0) * fn.sum(made**loss)) / (loss * (loss - 1.0))
     return fn.sqrt(2.0 * fn.maximum(result, 0.0))
 
 
@@ -183,7 +183,7 @@ def batchwise_factors(model: Any, x: Value) -> Value:
 
 
 def _norm(x: Value) -> Value:
-    return fn.sqrt(fn.total(x * x))
+    return fn.sqrt(fn.sum(x * x))
 
 
 # --- latent Dirichlet allocation --------------------------------------------------------------------------------------
@@ -202,17 +202,17 @@ def topics(model: Any, x: Value) -> Value:
         change = fn.mean(fn.absolute(new - found), 1, keepdims=True)
         result = [fn.where(active, new, found), fn.where(active, _expected(new), spread)]
         still = active & ~(change < model.mean_change_tol)
-        return fn.any_of(still), [*result, still]
+        return fn.any(still), [*result, still]
 
     ones = fn.repeated(np.ones(len(words), x.dtype), x)
     start = [ones, _expected(ones), fn.repeated(np.array([True]), x)]
     found = fn.loop(x.graph, int(model.max_doc_update_iter), start, update)[0]
-    return found / fn.total(found, 1, keepdims=True)
+    return found / fn.sum(found, 1, keepdims=True)
 
 
 def _expected(concentration: Value) -> Value:
     """exp(E[log share]) of a Dirichlet distribution, row by row."""
-    return fn.exp(_digamma(concentration) - _digamma(fn.total(concentration, 1, keepdims=True)))
+    return fn.exp(_digamma(concentration) - _digamma(fn.sum(concentration, 1, keepdims=True)))
 
 
 def _digamma(x: Value) -> Value:

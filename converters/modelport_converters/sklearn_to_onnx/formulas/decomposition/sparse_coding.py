@@ -112,14 +112,14 @@ def _pursued(products: Value, gram: NDArray[Any], count: int, smallest: float) -
         best = first_largest(residual, place)
         chosen = fn.equal(fn.expand_dims(best, 1), np.arange(len(gram)))
         independent = pivot(inverse, taken, best, gram)
-        first = ~fn.any_of(taken, 1, keepdims=True)
-        strength = fn.largest(residual, 1, keepdims=True)
-        again = fn.any_of(chosen & taken, 1, keepdims=True)
+        first = ~fn.any(taken, 1, keepdims=True)
+        strength = fn.max(residual, 1, keepdims=True)
+        again = fn.any(chosen & taken, 1, keepdims=True)
         running = running & ~again & (strength * strength >= smallest) & (first | (independent > smallest))
         inverse = joined(inverse, taken, best, gram, fn.where(running, independent, 0.0))
         place = exchanged(place, chosen, counted(taken))
         taken = taken | (chosen & running)
-        return fn.any_of(running), [solved(inverse, products), taken, inverse, place, running]
+        return fn.any(running), [solved(inverse, products), taken, inverse, place, running]
 
     code, taken, inverse = emptied(products, len(gram))
     running = fn.repeated(np.array([True]), products)
@@ -142,7 +142,7 @@ def _descent(coder: Coder, x: Value) -> Value:
         new, kept = fn.where(screened, 0.0, new), new
         remade = remade + (new - kept) @ lasso.gram
         state = [fn.where(running, new, code), fn.where(running, remade, made), screened, running & ~ended]
-        return fn.any_of(state[-1]), state
+        return fn.any(state[-1]), state
 
     nothing = lasso.products * 0.0
     gap, gradient, norm = lasso.gap(nothing, nothing)
@@ -184,15 +184,15 @@ class _Lasso:
 
     def gap(self, code: Value, made: Value) -> tuple[Value, Value, Value]:
         """Return the duality gap [N, 1], the gradient and its norm: formulation A of dual_gap_formulation_A."""
-        fitted = fn.total(code * self.products, 1, keepdims=True)
-        residual = self.norms + fn.total(code * made, 1, keepdims=True) - 2.0 * fitted
+        fitted = fn.sum(code * self.products, 1, keepdims=True)
+        residual = self.norms + fn.sum(code * made, 1, keepdims=True) - 2.0 * fitted
         gradient = self.products - made
         if self.penalty == 0.0:  # least squares: the gradient itself
             norm = fn.squared_norms(gradient)
             return norm, gradient, norm
-        norm = fn.largest(gradient if self.positive else fn.absolute(gradient), 1, keepdims=True)
+        norm = fn.max(gradient if self.positive else fn.absolute(gradient), 1, keepdims=True)
         scale = self.penalty / fn.maximum(norm, self.penalty)
-        primal = 0.5 * residual + self.penalty * fn.total(fn.absolute(code), 1, keepdims=True)
+        primal = 0.5 * residual + self.penalty * fn.sum(fn.absolute(code), 1, keepdims=True)
         dual = -0.5 * scale * scale * residual + scale * (self.norms - fitted)
         return primal - dual, gradient, norm
 

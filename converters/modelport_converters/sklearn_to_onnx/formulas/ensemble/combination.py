@@ -195,7 +195,7 @@ def boosted_scores(model: Any, x: Value) -> Value:
         chosen = _chosen(call(one, "predict", x), labels)
         parts.append(fn.where(chosen, float(weight), -1.0 / (count - 1) * float(weight)))
     scores = _added(parts) / float(model.estimator_weights_.sum())
-    return fn.total(scores * np.array([-1.0, 1.0]), 1) if count == 2 else scores
+    return fn.sum(scores * np.array([-1.0, 1.0]), 1) if count == 2 else scores
 
 
 def _chosen(label: Value, labels: Any) -> Value:

@@ -56,7 +56,7 @@ def weighted(model: Any, x: Value) -> Value:
         x = x * np.asarray(model.idf_, x.dtype)
     if model.norm is None:
         return x
-    norms = fn.sqrt(fn.squared_norms(x)) if model.norm == "l2" else fn.total(fn.absolute(x), 1, keepdims=True)
+    norms = fn.sqrt(fn.squared_norms(x)) if model.norm == "l2" else fn.sum(fn.absolute(x), 1, keepdims=True)
     return x / fn.where(fn.equal(norms, 0.0), 1.0, norms)
 
 
@@ -183,7 +183,7 @@ def _character_grams(model: Any, x: Value) -> Value:
     numbers = _character_numbers(model)
     tokens = _split(x, rf"[{_SPACE}][{_SPACE}]+|(?s:.)")
     blanks = _split(fn.reshape(tokens, [-1]), rf"[{_SPACE}][{_SPACE}]+")
-    blank = fn.any_of(~fn.matches(blanks, _FILLER), 1)
+    blank = fn.any(~fn.matches(blanks, _FILLER), 1)
     ids = fn.where(blank, np.int64(numbers[" "]), fn.reshape(_numbered(tokens, numbers), [-1]))
     ids = _reshaped(ids, ids.graph.op("Shape", tokens, dtype="int64"))
     return _counts(
@@ -200,7 +200,7 @@ def _grams_within_words(model: Any, x: Value) -> Value:
     letters = _numbered(_split(flat, "(?s:.)"), {**numbers, _FILLER: _PAD})
     none = fn.matches(flat, _FILLER)[:, None]
     space = np.full((1, 1), numbers[" "], np.int64)
-    length = fn.total(~fn.equal(letters, _PAD), 1, keepdims=True)
+    length = fn.sum(~fn.equal(letters, _PAD), 1, keepdims=True)
     ends = _pads(flat, max(shortest, 2))
     rest = fn.concatenate([letters, ends], 1)
     place = fn.cumsum(fn.equal(rest, rest).cast("int64"), 1) - 1
@@ -212,7 +212,7 @@ def _grams_within_words(model: Any, x: Value) -> Value:
     counts = _counts(model, word, grams, shortest, longest)
     width = len(model.vocabulary_)
     shape = fn.concatenate([x.graph.op("Shape", words, dtype="int64"), x.graph.constant(np.array([width]))], 0)
-    return fn.total(_reshaped(counts, shape), 1)
+    return fn.sum(_reshaped(counts, shape), 1)
 
 
 def _reshaped(x: Value, shape: Value) -> Value:

@@ -50,7 +50,7 @@ def _donated(model: Any, distances: Value, column: int) -> Value:
     present = nearest < np.inf
     weights = weights_of(model, nearest)
     counted = present.cast("float64") if weights is None else fn.where(present, weights, 0.0)
-    sums = fn.total(counted, 1, keepdims=True)
+    sums = fn.sum(counted, 1, keepdims=True)
     none = fn.equal(sums, 0.0)
-    mean = fn.total(fn.take(values, positions) * counted, 1, keepdims=True) / fn.where(none, 1.0, sums)
+    mean = fn.sum(fn.take(values, positions) * counted, 1, keepdims=True) / fn.where(none, 1.0, sums)
     return fn.where(none, float(values.mean()), mean)

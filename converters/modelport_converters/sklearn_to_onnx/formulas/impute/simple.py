@@ -80,7 +80,5 @@ def iterative(model: Any, x: Value) -> Value:
         low, high = model._min_value[step.feat_idx], model._max_value[step.feat_idx]
         predicted = fn.clip(fn.reshape(call(step.estimator, "predict", others), [-1, 1]), low, high).cast(x.dtype)
         filled[step.feat_idx] = fn.where(missing[:, [step.feat_idx]], predicted, filled[step.feat_idx])
-    result = fn.where(
-        fn.all_of(missing), initial, fn.concatenate(filled, 1)
-    )  # nothing to predict from in the whole batch
+    result = fn.where(fn.all(missing), initial, fn.concatenate(filled, 1))  # nothing to predict from in the whole batch
     return _with_indicator(model, result, everywhere)

@@ -53,7 +53,7 @@ def _by_class(model: Any, scores: Value) -> Value:
     for place, (position, calibrator) in enumerate(zip(positions, model.calibrators, strict=True)):
         columns[int(position)] = fn.as_columns(_mapped(calibrator, scores[:, place]))
     single = fn.concatenate(list(columns.values()), 1)
-    nothing = fn.equal(fn.total(single, 1, keepdims=True), 0.0)
+    nothing = fn.equal(fn.sum(single, 1, keepdims=True), 0.0)
     return fn.where(nothing, 1.0 / many, fn.normalized(single, 1))
 
 

@@ -192,7 +192,7 @@ def _boolean(ratio: Callable[..., Value]) -> Callable[[Value, Array, Params], Va
     def reduced(x: Value, y: Array, params: Params) -> Value:
         own, rows = (~fn.equal(x, 0.0)).cast("float64"), (y != 0).astype(np.float64)
         both = own @ rows.T
-        left, right = fn.total(own, 1, keepdims=True) - both, rows.sum(1) - both
+        left, right = fn.sum(own, 1, keepdims=True) - both, rows.sum(1) - both
         return ratio(both, left, right, float(y.shape[1]))
 
     return reduced

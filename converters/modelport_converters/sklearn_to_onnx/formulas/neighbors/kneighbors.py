@@ -31,7 +31,7 @@ def weights_of(model: Any, distances: Value, near: Value | None = None) -> Value
     if near is not None:
         same = same & near
     inverse = 1.0 / fn.where(same, 1.0, distances)
-    return fn.where(fn.any_of(same, 1, keepdims=True), same.cast("float64"), inverse)
+    return fn.where(fn.any(same, 1, keepdims=True), same.cast("float64"), inverse)
 
 
 def _targets(model: Any) -> tuple[list[Any], list[Any], bool]:
@@ -50,8 +50,8 @@ def votes(model: Any, x: Value) -> Any:
     results = []
     for of_rows, labels in zip(numbers, classes, strict=True):
         own = fn.one_hot(fn.take(of_rows, found.positions), len(labels))
-        given = fn.total(own if weights is None else own * fn.expand_dims(weights, 2), 1)
-        results.append(given / fn.total(given, 1, keepdims=True))
+        given = fn.sum(own if weights is None else own * fn.expand_dims(weights, 2), 1)
+        results.append(given / fn.sum(given, 1, keepdims=True))
     return results if several else results[0]
 
 
@@ -75,7 +75,7 @@ def mean_of_nearest(model: Any, x: Value) -> Value:
     if weights is None:
         result = fn.mean(of_near, 1)
     else:
-        result = fn.total(of_near * fn.expand_dims(weights, 2), 1) / fn.total(weights, 1, keepdims=True)
+        result = fn.sum(of_near * fn.expand_dims(weights, 2), 1) / fn.sum(weights, 1, keepdims=True)
     return result if np.ndim(model._y) > 1 else fn.squeeze(result, 1)
 
 
@@ -114,7 +114,7 @@ def mean_within(model: Any, x: Value) -> Value:
     """The weighted mean of the targets within the radius; NaN where there is none."""
     weights = _weights_within(model, x)
     targets = np.asarray(model._y, np.float64).reshape(model.n_samples_fit_, -1)
-    result = weights @ targets / fn.total(weights, 1, keepdims=True)
+    result = weights @ targets / fn.sum(weights, 1, keepdims=True)
     return result if np.ndim(model._y) > 1 else fn.squeeze(result, 1)
 
 
@@ -129,7 +129,7 @@ def votes_within(model: Any, x: Value) -> Any:
     results = []
     for output, (of_rows, labels) in enumerate(zip(numbers, classes, strict=True)):
         given = weights @ np.eye(len(labels))[of_rows]
-        sums = fn.total(given, 1, keepdims=True)
+        sums = fn.sum(given, 1, keepdims=True)
         outlier = np.full((1, len(labels)), np.nan)
         if model.outlier_label_ is not None:
             outlier = np.asarray(labels == model.outlier_label_[output], np.float64)[None]
@@ -148,7 +148,7 @@ def voted_within(model: Any, x: Value) -> Value:
         label = label_at(labels, fn.argmax(share, 1))
         if model.outlier_label_ is not None:
             outlier = class_labels(np.asarray([model.outlier_label_[output]], np.asarray(labels).dtype))
-            none = fn.all_of(fn.equal(share, 0.0), 1)
+            none = fn.all(fn.equal(share, 0.0), 1)
             label = fn.where(none, x.graph.constant(outlier), label)
         results.append(label)
     return fn.stack(results, 1) if several else results[0]

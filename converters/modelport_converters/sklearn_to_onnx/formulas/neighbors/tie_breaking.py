@@ -41,14 +41,14 @@ def decided(model: Any, x: Value, reduced: Value, smallest: Value, positions: Va
         smallest: the `count` smallest of them.
         positions: where these are, int64 [N, count].
     """
-    tied = fn.total(reduced <= smallest[:, -1:], 1) > count
+    tied = fn.sum(reduced <= smallest[:, -1:], 1) > count
 
     def decide(_: Value, taken: Value) -> tuple[None, list[Value]]:
         graph = taken.graph
         visits = _visits(model, graph.value(x))
         return None, [_kept(graph.value(reduced), visits, taken, count)]
 
-    return fn.loop(x.graph, fn.any_of(tied).cast("int64"), [positions], decide)[0]
+    return fn.loop(x.graph, fn.any(tied).cast("int64"), [positions], decide)[0]
 
 
 def _kept(reduced: Value, visits: Value, taken: Value, count: int) -> Value:
@@ -60,10 +60,10 @@ def _kept(reduced: Value, visits: Value, taken: Value, count: int) -> Value:
         nearer = (reduced < values[:, :1]) & (visits > last)
         when = fn.where(nearer, visits, np.inf)
         place = fn.expand_dims(fn.argmin(when, 1), 1)
-        found = fn.any_of(nearer, 1, keepdims=True)
+        found = fn.any(nearer, 1, keepdims=True)
         value = fn.take_along_axis(reduced, place, 1)
-        last = fn.where(found, fn.smallest(when, 1, keepdims=True), last)
-        return fn.any_of(found), [*_sifted(values, places, value, place, found, count), last]
+        last = fn.where(found, fn.min(when, 1, keepdims=True), last)
+        return fn.any(found), [*_sifted(values, places, value, place, found, count), last]
 
     values, places, _ = fn.loop(taken.graph, np.iinfo(np.int64).max, [values, places, last], push)
     _, order = fn.topk(values, count, smallest_first=True)

@@ -32,7 +32,7 @@ def integers(graph: Graph, seed: int, below: int, count: Value) -> Value:
 
     def block(_: Value, words: Value, drawn: Value) -> tuple[Value, list[Value]]:
         words = _twisted(words)
-        numbers = fn.total(_tempered(words)[:, :used].cast("int64") * worth, 1)
+        numbers = fn.sum(_tempered(words)[:, :used].cast("int64") * worth, 1)
         accepted = words.graph.op("Compress", numbers, numbers < below, axis=0)
         drawn = fn.concatenate([drawn, accepted], 0)
         return fn.squeeze(fn.size(drawn) < count, 0), [words, drawn]

@@ -31,8 +31,8 @@ def pseudo_likelihood(model: Any, x: Value) -> Value:
 
 
 def _free_energy(model: Any, x: Value) -> Value:
-    visible = fn.total(x * model.intercept_visible_, 1)
-    return -visible - fn.total(_softplus(x @ model.components_.T + model.intercept_hidden_), 1)
+    visible = fn.sum(x * model.intercept_visible_, 1)
+    return -visible - fn.sum(_softplus(x @ model.components_.T + model.intercept_hidden_), 1)
 
 
 def _softplus(x: Value) -> Value:

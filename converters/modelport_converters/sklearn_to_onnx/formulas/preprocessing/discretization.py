@@ -29,7 +29,7 @@ def bins(model: Any, x: Value) -> Value:
     """The number of the bin, or a column of 0 and 1 for each bin."""
     x = fn.floating(x).cast(model.dtype or fn.floating(x).dtype)
     found = [
-        fn.total(x[:, [feature]] >= np.asarray(edges[1:-1])[None], 1) for feature, edges in enumerate(model.bin_edges_)
+        fn.sum(x[:, [feature]] >= np.asarray(edges[1:-1])[None], 1) for feature, edges in enumerate(model.bin_edges_)
     ]
     if model.encode == "ordinal":
         return fn.stack(found, 1).cast(x.dtype)
@@ -111,7 +111,7 @@ def _heights(curves: list[Any], x: Value) -> Value:
     degree = curves[0].k
     knots = np.stack([curve.t[degree : len(curve.t) - degree] for curve in curves])  # [features, intervals + 1]
     features, intervals = knots.shape[0], knots.shape[1] - 1
-    below = fn.total(x[:, :, None] >= knots[:, 1:-1], 2) if intervals > 1 else (x * 0.0).cast("int64")
+    below = fn.sum(x[:, :, None] >= knots[:, 1:-1], 2) if intervals > 1 else (x * 0.0).cast("int64")
     below = below + np.arange(features) * intervals
     offset = (x - fn.take(knots[:, :-1].ravel(), below))[:, :, None]
     result: Value | None = None

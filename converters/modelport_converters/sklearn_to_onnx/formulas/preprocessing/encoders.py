@@ -112,7 +112,7 @@ def position(x: Value, categories: NDArray[Any]) -> Value:
     hits = fn.equal(x.cast("float64")[:, None], numbers)
     if np.isnan(numbers).any():
         hits = hits | (fn.isnan(x)[:, None] & x.graph.constant(np.isnan(numbers)))
-    return fn.where(fn.any_of(hits, 1), fn.argmax(hits, 1), len(categories))
+    return fn.where(fn.any(hits, 1), fn.argmax(hits, 1), len(categories))
 
 
 def _mapped(x: Value, kind: str, keys: list[Any]) -> Value:

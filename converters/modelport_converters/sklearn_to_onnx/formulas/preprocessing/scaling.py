@@ -66,9 +66,9 @@ def unit_norm(model: Any, x: Value) -> Value:
     if model.norm == "l2":
         norms = fn.sqrt(fn.squared_norms(x))
     elif model.norm == "l1":
-        norms = fn.total(fn.absolute(x), 1, keepdims=True)
+        norms = fn.sum(fn.absolute(x), 1, keepdims=True)
     else:
-        norms = fn.largest(fn.absolute(x), 1, keepdims=True)
+        norms = fn.max(fn.absolute(x), 1, keepdims=True)
     return x / fn.where(norms < 10 * np.finfo(x.dtype).eps, 1.0, norms)
 
 
