@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def convert_main(arguments: Sequence[str] | None = None) -> None:
     """Run ``convert``, the short form of ``modelport convert``."""
-    _start("convert", "convert", arguments)
+    _start("commands.convert", "convert", arguments)
 
 
 def _start(module: str, name: str, arguments: Sequence[str] | None) -> None:

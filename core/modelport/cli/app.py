@@ -35,7 +35,7 @@ class _Lazy(click.Group):
         """Import one command."""
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(f"modelport.cli.{cmd_name}"), cmd_name)
+        command: click.Command = getattr(importlib.import_module(f"modelport.cli.commands.{cmd_name}"), cmd_name)
         return command
 
     def resolve_command(

@@ -17,7 +17,7 @@ def completion(shell: str) -> None:
     from click.shell_completion import get_completion_class
 
     from modelport.cli.app import modelport
-    from modelport.cli.convert import convert
+    from modelport.cli.commands.convert import convert
 
     kind = get_completion_class(shell)
     if kind is None:

@@ -11,6 +11,7 @@ from modelport.cli.limits import memory_option
 from modelport.cli.reporting import html_report
 from modelport.cli.running import complete_framework, split_options
 from modelport.cli.trusting import trust_options
+from modelport.proof.tolerance import SECONDS
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -42,7 +43,7 @@ from modelport.cli.trusting import trust_options
 @click.option("--atol", type=float, help="Absolute tolerance; 1e-5, or 1e-9 for models in float64.")
 @click.option("--no-verify", is_flag=True, help="Skip the proof; the result is recorded as unproven.")
 @click.option(
-    "--proof-seconds", type=float, default=30.0, show_default=True, help="Budget for cases beyond the minimum."
+    "--proof-seconds", type=float, default=SECONDS, show_default=True, help="Budget for cases beyond the minimum."
 )
 @click.option("--external-data", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
               help="Keep the weights of an ONNX result in a file of their own.")  # fmt: skip

@@ -9,6 +9,7 @@ import click
 
 from modelport.cli.limits import memory_option
 from modelport.cli.trusting import trust_options
+from modelport.proof.tolerance import SECONDS
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,7 +32,7 @@ from modelport.cli.trusting import trust_options
 @click.option("--rtol", type=float, help="Relative tolerance; 1e-3, or 1e-7 for models in float64.")
 @click.option("--atol", type=float, help="Absolute tolerance; 1e-5, or 1e-9 for models in float64.")
 @click.option(
-    "--proof-seconds", type=float, default=30.0, show_default=True, help="Budget for cases beyond the minimum."
+    "--proof-seconds", type=float, default=SECONDS, show_default=True, help="Budget for cases beyond the minimum."
 )
 @trust_options("inside the models")
 @click.option("--json", "as_json", is_flag=True, help="Print the proof as JSON on stdout.")

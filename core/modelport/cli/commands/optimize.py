@@ -9,6 +9,7 @@ import click
 
 from modelport.cli.limits import memory_option
 from modelport.cli.reporting import html_report
+from modelport.proof.tolerance import ATOL, RTOL, SECONDS
 
 if TYPE_CHECKING:
     from modelport.workbench.optimize import OptimizeReport
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
     help="Prove and time on these: .npz, .npy, .csv or a folder of images.",
 )
 @click.option("--keep-if-faster", is_flag=True, help="Write nothing when the result is slower; the exit status is 0.")
-@click.option("--rtol", type=float, default=1e-3, show_default=True, help="Relative tolerance of the proof.")
-@click.option("--atol", type=float, default=1e-5, show_default=True, help="Absolute tolerance of the proof.")
+@click.option("--rtol", type=float, default=RTOL, show_default=True, help="Relative tolerance of the proof.")
+@click.option("--atol", type=float, default=ATOL, show_default=True, help="Absolute tolerance of the proof.")
 @click.option(
-    "--proof-seconds", type=float, default=30.0, show_default=True, help="Budget for cases beyond the minimum."
+    "--proof-seconds", type=float, default=SECONDS, show_default=True, help="Budget for cases beyond the minimum."
 )
 @click.option(
     "--timing-seconds", type=float, default=4.0, show_default=True, help="For the speed ratio; 0 leaves it out."

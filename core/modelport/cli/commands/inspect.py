@@ -33,9 +33,9 @@ def inspect(path: Path, netron: bool, as_json: bool, debug: bool, **rest: Any) -
 
     The exit status is 7 when reading it would run code that it carries, and --trust is not given.
     """
+    from modelport.cli.commands.view import show
     from modelport.cli.output import print_inspection, print_json
     from modelport.cli.running import echo
-    from modelport.cli.view import show
     from modelport.errors import UnsafeSource
     from modelport.workbench.inspection import inspect as run
 

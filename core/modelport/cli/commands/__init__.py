@@ -1,0 +1,1 @@
+"""The commands, a module each: click options, a call of the library, and what is printed of its result."""
