@@ -44,12 +44,10 @@ def binary_score(model: Any, features: Features) -> Value:
         return fn.ravel(call(model, "predict", features))
     if hasattr(model, "decision_function"):
         return fn.ravel(call(model, "decision_function", features))
-    second: Value = call(model, "predict_proba", features)[:, 1]
-    return second
+    return call(model, "predict_proba", features)[:, 1]
 
 
 def _called(model: Any, method: str, features: Features) -> Value:
     if method == "predict_log_proba":
         return fn.log(call(model, "predict_proba", features))
-    answer: Value = call(model, method, features)
-    return answer
+    return call(model, method, features)

@@ -72,7 +72,7 @@ def _converted(model: Any, x: Value) -> onnx.ModelProto:
     with warnings.catch_warnings():
         # skl2onnx reads what scikit-learn 1.9 deprecates
         warnings.filterwarnings("ignore", "Attribute `prob[AB]_` was deprecated", FutureWarning)
-        return skl2onnx.convert_sklearn(  # type: ignore[no-any-return]
+        return skl2onnx.convert_sklearn(
             model,
             type(model).__name__,
             [("x", _TYPES[x.dtype.name]([None, width]))],

@@ -70,8 +70,7 @@ def nearest_centre(model: Any, x: Value) -> Value:
 
 def _closeness(x: Value, centres: NDArray[Any]) -> Value:
     """Squared distances without the norms of the rows, which are the same for all centres: what scikit-learn compares."""
-    result: Value = (centres**2).sum(axis=1) - 2.0 * (x @ centres.T)
-    return result
+    return (centres**2).sum(axis=1) - 2.0 * (x @ centres.T)
 
 
 def _distances(x: Value, centres: NDArray[Any]) -> Value:
@@ -111,8 +110,7 @@ def pooled_features(model: Any, x: Value) -> Value:
     labels = np.asarray(model.labels_)
     members = labels[:, np.newaxis] == np.unique(labels)
     if model.pooling_func == np.mean:
-        means: Value = x @ members.astype(np.float64) / members.sum(axis=0)
-        return means
+        return x @ members.astype(np.float64) / members.sum(axis=0)
     pool = _POOLING.get(model.pooling_func)
     if pool is None:
         name = getattr(model.pooling_func, "__name__", repr(model.pooling_func))

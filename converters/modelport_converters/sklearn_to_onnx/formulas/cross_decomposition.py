@@ -17,8 +17,7 @@ _REGRESSIONS = (cross_decomposition.PLSRegression, cross_decomposition.PLSCanoni
 def scores(model: Any, x: Value) -> Value:
     """Rotate the standardised features; they are standardised in place, so in their own dtype."""
     centred = (x - model._x_mean).cast(x.dtype)
-    result: Value = (centred / model._x_std).cast(x.dtype) @ model.x_rotations_
-    return result
+    return (centred / model._x_std).cast(x.dtype) @ model.x_rotations_
 
 
 @predict(*_REGRESSIONS)
@@ -31,5 +30,4 @@ def targets(model: Any, x: Value) -> Value:
 @transform(cross_decomposition.PLSSVD)
 def singular_scores(model: Any, x: Value) -> Value:
     """Project the standardised features on the left singular vectors, in float64."""
-    result: Value = (x.cast("float64") - model._x_mean) / model._x_std @ model.x_weights_
-    return result
+    return (x.cast("float64") - model._x_mean) / model._x_std @ model.x_weights_

@@ -25,8 +25,7 @@ def discriminant_axes(model: Any, x: Value) -> Value:
     if model.solver == "lsqr":
         refuse(model, "transform does not exist for solver='lsqr'", "choose solver='svd' or solver='eigen'")
     off = x - model.xbar_ if model.solver == "svd" else x
-    result: Value = off @ model.scalings_[:, : model._max_components]
-    return result
+    return off @ model.scalings_[:, : model._max_components]
 
 
 @decision_function(_QUADRATIC)

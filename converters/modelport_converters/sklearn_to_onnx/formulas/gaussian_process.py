@@ -89,8 +89,7 @@ def _bessel(nu: float, z: Value) -> Value:
 
 def _rational(model: Any, kernel: Any, x: Value, y: Array) -> Value:
     squares = pairwise_distances.squared_euclidean(x, y)
-    result: Value = (1.0 + squares / (2.0 * kernel.alpha * kernel.length_scale**2)) ** -float(kernel.alpha)
-    return result
+    return (1.0 + squares / (2.0 * kernel.alpha * kernel.length_scale**2)) ** -float(kernel.alpha)
 
 
 def _periodic(model: Any, kernel: Any, x: Value, y: Array) -> Value:
@@ -173,8 +172,7 @@ def _latent(model: Any, x: Value) -> tuple[Value, Value]:
     if key not in memo:
         shared = covariance(model, model.kernel_, x.cast("float64"), np.asarray(model.X_train_, np.float64))
         memo[key] = shared, shared @ (model.y_train_ - model.pi_)
-    result: tuple[Value, Value] = memo[key]
-    return result
+    return memo[key]
 
 
 @predict(_BINARY)

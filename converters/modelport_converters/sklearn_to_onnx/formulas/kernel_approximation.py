@@ -23,8 +23,7 @@ def _params(model: Any, gamma: float | None) -> dict[str, Any]:
 def kernel_ridge_regression(model: Any, x: Value) -> Value:
     """The kernel with the fitted rows times the dual coefficients."""
     params = _params(model, gamma=model.gamma)
-    result: Value = kernels.between(model, model.kernel, x, model.X_fit_, params) @ model.dual_coef_
-    return result
+    return kernels.between(model, model.kernel, x, model.X_fit_, params) @ model.dual_coef_
 
 
 @transform(preprocessing.KernelCenterer)
@@ -34,8 +33,7 @@ def centred(model: Any, x: Value) -> Value:
     means = fn.sum(kernel, 1, keepdims=True) / float(len(model.K_fit_rows_))
     kernel = (kernel - model.K_fit_rows_).cast(kernel.dtype)
     kernel = (kernel - means).cast(kernel.dtype)
-    result: Value = (kernel + model.K_fit_all_).cast(kernel.dtype)
-    return result
+    return (kernel + model.K_fit_all_).cast(kernel.dtype)
 
 
 @transform(decomposition.KernelPCA)
@@ -46,8 +44,7 @@ def kernel_components(model: Any, x: Value) -> Value:
     kept = model.eigenvalues_ != 0
     scaled = np.zeros_like(model.eigenvectors_)
     scaled[:, kept] = model.eigenvectors_[:, kept] / np.sqrt(model.eigenvalues_[kept])
-    result: Value = call(model._centerer, "transform", kernel) @ scaled
-    return result
+    return call(model._centerer, "transform", kernel) @ scaled
 
 
 @transform(kernel_approximation.Nystroem)
@@ -57,8 +54,7 @@ def nystroem(model: Any, x: Value) -> Value:
     if isinstance(model.kernel, str):
         own = {name: getattr(model, name) for name in ("gamma", "degree", "coef0")}
         params.update({name: value for name, value in own.items() if value is not None})
-    result: Value = kernels.between(model, model.kernel, x, model.components_, params) @ model.normalization_.T
-    return result
+    return kernels.between(model, model.kernel, x, model.components_, params) @ model.normalization_.T
 
 
 @transform(kernel_approximation.RBFSampler)
@@ -118,5 +114,4 @@ def polynomial_sketch(model: Any, x: Value) -> Value:
         both = real * also_imaginary + imaginary * also_real
         real, imaginary = real * also_real - imaginary * also_imaginary, both
     mirrored = np.where((frequencies == 0) | (2 * frequencies == count), 1.0, 2.0) / count
-    result: Value = real @ (np.cos(angles) * mirrored).T - imaginary @ (np.sin(angles) * mirrored).T
-    return result
+    return real @ (np.cos(angles) * mirrored).T - imaginary @ (np.sin(angles) * mirrored).T

@@ -97,8 +97,7 @@ def label(model: Any, x: Value) -> Value:
 def label_or_labels(model: Any, x: Value) -> Value:
     """The class of the highest score; of several labels each whose score is positive."""
     if model._label_binarizer.y_type_.startswith("multilabel"):
-        marked: Value = (call(model, "decision_function", x) > 0).cast("int64")
-        return marked
+        return (call(model, "decision_function", x) > 0).cast("int64")
     return label(model, x)
 
 
@@ -131,8 +130,7 @@ def of_each_against_the_rest(model: Any, x: Value) -> Value:
     if len(model.classes_) == 2:
         return _of_positive(single)
     nothing = fn.equal(fn.sum(single, 1, keepdims=True), 0.0)
-    shared: Value = fn.normalized(fn.where(nothing, 1.0, single), 1)
-    return shared
+    return fn.normalized(fn.where(nothing, 1.0, single), 1)
 
 
 def _of_positive(probability: Value) -> Value:

@@ -19,8 +19,7 @@ def geodesic(model: Any, x: Value) -> Value:
     """Kernel components of -1/2 the squared shortest paths, each by way of one neighbour."""
     paths = _through_nearest(model, x) if model.n_neighbors is not None else _through_radius(model, x)
     paths = paths.cast("float32" if x.dtype == np.float32 else "float64")
-    result: Value = call(model.kernel_pca_, "transform", (paths * paths) * -0.5)
-    return result
+    return call(model.kernel_pca_, "transform", (paths * paths) * -0.5)
 
 
 def _through_nearest(model: Any, x: Value) -> Value:

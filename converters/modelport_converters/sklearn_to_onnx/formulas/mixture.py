@@ -43,16 +43,14 @@ def _weighted(model: Any, x: Value) -> Value:
     if key not in memo:
         bayesian = isinstance(model, mixture.BayesianGaussianMixture)
         memo[key] = _log_gaussian(model, x) + (_expected_logarithms(model) if bayesian else np.log(model.weights_))
-    result: Value = memo[key]
-    return result
+    return memo[key]
 
 
 def _log_gaussian(model: Any, x: Value) -> Value:
     """sklearn.mixture._gaussian_mixture._estimate_log_gaussian_prob."""
     width = model.means_.shape[1]
     distances = _DISTANCES[model.covariance_type](model.means_, model.precisions_cholesky_, x)
-    result: Value = -0.5 * (width * math.log(2.0 * math.pi) + distances) + _log_determinants(model, width)
-    return result
+    return -0.5 * (width * math.log(2.0 * math.pi) + distances) + _log_determinants(model, width)
 
 
 def _log_determinants(model: Any, width: int) -> Any:
@@ -78,15 +76,13 @@ def _tied(means: NDArray[Any], factor: NDArray[Any], x: Value) -> Value:
 
 def _diagonal(means: NDArray[Any], factors: NDArray[Any], x: Value) -> Value:
     precisions = factors**2
-    result: Value = (means**2 * precisions).sum(axis=1) - 2.0 * (x @ (means * precisions).T) + (x * x) @ precisions.T
-    return result
+    return (means**2 * precisions).sum(axis=1) - 2.0 * (x @ (means * precisions).T) + (x * x) @ precisions.T
 
 
 def _spherical(means: NDArray[Any], factors: NDArray[Any], x: Value) -> Value:
     precisions = factors**2
     products = x @ means.T * precisions
-    result: Value = (means**2).sum(axis=1) * precisions - 2.0 * products + fn.squared_norms(x) * precisions
-    return result
+    return (means**2).sum(axis=1) * precisions - 2.0 * products + fn.squared_norms(x) * precisions
 
 
 _DISTANCES = {"full": _full, "tied": _tied, "diag": _diagonal, "spherical": _spherical}
@@ -103,8 +99,7 @@ def _expected_logarithms(model: Any) -> NDArray[Any]:
     halves = 0.5 * (freedom - np.arange(width)[:, np.newaxis])
     determinants = width * np.log(2.0) + digamma(halves).sum(axis=0)
     precisions = -0.5 * width * np.log(freedom) + 0.5 * (determinants - width / model.mean_precision_)
-    result: NDArray[Any] = precisions + _expected_log_weights(model)
-    return result
+    return precisions + _expected_log_weights(model)
 
 
 def _expected_log_weights(model: Any) -> Any:

@@ -58,8 +58,7 @@ def gaussian(model: Any, x: Value) -> Value:
 @formula(_JOINT, naive_bayes.MultinomialNB)
 def multinomial(model: Any, x: Value) -> Value:
     """Counts times the log probabilities of their features."""
-    result: Value = x @ model.feature_log_prob_.T + model.class_log_prior_
-    return result
+    return x @ model.feature_log_prob_.T + model.class_log_prior_
 
 
 @formula(_JOINT, naive_bayes.ComplementNB)
@@ -75,8 +74,7 @@ def bernoulli(model: Any, x: Value) -> Value:
     if model.binarize is not None:
         x = (x > model.binarize).cast(x.dtype if x.dtype.kind == "f" else "int64")
     absent = np.log(1 - np.exp(model.feature_log_prob_))
-    result: Value = x @ (model.feature_log_prob_ - absent).T + (model.class_log_prior_ + absent.sum(axis=1))
-    return result
+    return x @ (model.feature_log_prob_ - absent).T + (model.class_log_prior_ + absent.sum(axis=1))
 
 
 @formula(_JOINT, naive_bayes.CategoricalNB)
@@ -86,5 +84,4 @@ def categorical(model: Any, x: Value) -> Value:
     result: Any = 0.0
     for position, table in enumerate(model.feature_log_prob_):
         result = fn.take(table.T, numbers[:, position]) + result
-    total: Value = result + model.class_log_prior_
-    return total
+    return result + model.class_log_prior_

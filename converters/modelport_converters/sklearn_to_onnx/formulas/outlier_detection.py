@@ -18,8 +18,7 @@ _DETECTORS = (covariance.EllipticEnvelope, ensemble.IsolationForest, neighbors.L
 @decision_function(*_DETECTORS)
 def above_offset(model: Any, x: Value) -> Value:
     """How far the score lies above the offset."""
-    result: Value = call(model, "score_samples", x) - float(model.offset_)
-    return result
+    return call(model, "score_samples", x) - float(model.offset_)
 
 
 @predict(*_DETECTORS)

@@ -15,5 +15,4 @@ from modelport_converters.sklearn_to_onnx.registry import transform
 def projected(model: Any, x: Value) -> Value:
     """A product with the components that were drawn."""
     components = model.components_
-    result: Value = x @ (components.toarray() if issparse(components) else components).T
-    return result
+    return x @ (components.toarray() if issparse(components) else components).T

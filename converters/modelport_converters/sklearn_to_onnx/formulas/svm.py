@@ -36,8 +36,7 @@ def _kernel(model: Any, x: Value) -> Value:
 
 
 def _sums(model: Any, x: Value, coefficients: Any) -> Value:
-    result: Value = _kernel(model, x) @ coefficients + model._intercept_
-    return result
+    return _kernel(model, x) @ coefficients + model._intercept_
 
 
 def _pairs(model: Any) -> list[tuple[int, int]]:
@@ -49,8 +48,7 @@ def _decisions(model: Any, x: Value) -> Value:
     memo, key = x.graph.memo, ("libsvm", id(model), x.name)
     if key not in memo:
         memo[key] = _sums(model, x, _pairwise_coefficients(model))
-    result: Value = memo[key]
-    return result
+    return memo[key]
 
 
 def _pairwise_coefficients(model: Any) -> Any:
@@ -84,8 +82,7 @@ def scores(model: Any, x: Value) -> Value:
     lost = (decisions < 0.0).cast("float64")
     confidence = decisions @ (first - second)
     votes = (1.0 - lost) @ first + lost @ second
-    result: Value = votes + confidence / (3.0 * (fn.absolute(confidence) + 1.0))  # sklearn.utils.multiclass
-    return result
+    return votes + confidence / (3.0 * (fn.absolute(confidence) + 1.0))  # sklearn.utils.multiclass
 
 
 @predict(*_CLASSIFIERS)
@@ -168,8 +165,7 @@ def outlier_score(model: Any, x: Value) -> Value:
 @score_samples(svm.OneClassSVM, linear_model.SGDOneClassSVM)
 def raw_score(model: Any, x: Value) -> Value:
     """The decision without its offset."""
-    result: Value = call(model, "decision_function", x) + np.ravel(model.offset_)
-    return result
+    return call(model, "decision_function", x) + np.ravel(model.offset_)
 
 
 @predict(svm.OneClassSVM)

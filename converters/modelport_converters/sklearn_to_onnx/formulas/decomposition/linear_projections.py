@@ -22,8 +22,7 @@ def principal_components(model: Any, x: Value) -> Value:
     if not model.whiten:
         return result
     smallest = np.finfo(model.explained_variance_.dtype).eps
-    whitened: Value = result / np.maximum(np.sqrt(model.explained_variance_), smallest)  # sklearn.decomposition._base
-    return whitened
+    return result / np.maximum(np.sqrt(model.explained_variance_), smallest)  # sklearn.decomposition._base
 
 
 @score_samples(decomposition.PCA, decomposition.FactorAnalysis)
@@ -42,23 +41,20 @@ def sparse_components(model: Any, x: Value) -> Value:
     components = model.components_
     unit = np.eye(components.shape[1], dtype=components.dtype)
     matrix = ridge_regression(components.T, unit, model.ridge_alpha, solver="cholesky")
-    result: Value = (x - model.mean_).cast(components.dtype) @ matrix.reshape(len(unit), len(components))
-    return result
+    return (x - model.mean_).cast(components.dtype) @ matrix.reshape(len(unit), len(components))
 
 
 @transform(decomposition.TruncatedSVD)
 def singular_vectors(model: Any, x: Value) -> Value:
     """Project on the right singular vectors."""
-    result: Value = x @ model.components_.T
-    return result
+    return x @ model.components_.T
 
 
 @transform(decomposition.FastICA)
 def independent_components(model: Any, x: Value) -> Value:
     """Unmix what is off the mean, subtracted in place: in the dtype of the features."""
     centred = (x - model.mean_).cast(x.dtype) if model.whiten else x
-    result: Value = centred @ model.components_.T
-    return result
+    return centred @ model.components_.T
 
 
 @transform(decomposition.FactorAnalysis)
@@ -66,5 +62,4 @@ def factors(model: Any, x: Value) -> Value:
     """The expected factors given the features: Barber, Bayesian Reasoning and Machine Learning, 21.2.33."""
     scaled = model.components_ / model.noise_variance_
     covariance = np.linalg.inv(np.eye(len(scaled)) + scaled @ model.components_.T)
-    result: Value = (x - model.mean_) @ scaled.T @ covariance
-    return result
+    return (x - model.mean_) @ scaled.T @ covariance

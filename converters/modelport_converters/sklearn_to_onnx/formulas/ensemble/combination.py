@@ -110,8 +110,7 @@ def _one_score(model: Any) -> bool:
 @predict(ensemble.StackingRegressor, columns=True)
 def stacked(model: Any, x: Features) -> Value:
     """The last estimator's prediction from the others' answers."""
-    result: Value = call(model.final_estimator_, "predict", call(model, "transform", x))
-    return result
+    return call(model.final_estimator_, "predict", call(model, "transform", x))
 
 
 @predict(ensemble.StackingClassifier, columns=True)

@@ -150,8 +150,7 @@ def _correlation(x: Value, y: Array, params: Params) -> Value:
     centred = x - fn.mean(x, 1, keepdims=True)
     rows = y - y.mean(1, keepdims=True)
     norms = fn.sqrt(fn.squared_norms(centred)) * np.linalg.norm(rows, axis=1)
-    result: Value = 1.0 - centred @ rows.T / norms
-    return result
+    return 1.0 - centred @ rows.T / norms
 
 
 def _hamming(x: Value, y: Array, params: Params) -> Value:

@@ -82,8 +82,7 @@ def _discriminants(model: Any, x: Value) -> Value:
     scale = np.where(deviations != 0, deviations, 1.0)
     wide = x.cast("float64") / scale
     away = pairwise_distances.pairwise(model.metric, wide, model.centroids_ / scale, {})
-    result: Value = -(away * away) + 2.0 * np.log(model.class_prior_)
-    return result
+    return -(away * away) + 2.0 * np.log(model.class_prior_)
 
 
 @decision_function(neighbors.NearestCentroid)

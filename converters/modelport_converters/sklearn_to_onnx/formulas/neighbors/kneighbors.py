@@ -157,5 +157,4 @@ def voted_within(model: Any, x: Value) -> Value:
 @transform(neighbors.NeighborhoodComponentsAnalysis)
 def components(model: Any, x: Value) -> Value:
     """Project on the learnt components."""
-    result: Value = x @ model.components_.T
-    return result
+    return x @ model.components_.T

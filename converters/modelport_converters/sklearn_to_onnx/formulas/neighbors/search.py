@@ -55,8 +55,7 @@ def nearest(model: Any, x: Value, count: int) -> Neighbours:
     memo, key = x.graph.memo, ("nearest", id(model), x.name, count)
     if key not in memo:
         memo[key] = _found(model, x, count)
-    found: Neighbours = memo[key]
-    return found
+    return memo[key]
 
 
 def _found(model: Any, x: Value, count: int) -> Neighbours:

@@ -45,8 +45,7 @@ def integers(graph: Graph, seed: int, below: int, count: Value) -> Value:
 
 def _bits(words: Any) -> NDArray[np.bool_]:
     """The bits of integers, along a last axis, the lowest one first."""
-    found: NDArray[np.bool_] = np.asarray(words, np.int64)[..., np.newaxis] >> np.arange(_BITS) & 1 == 1
-    return found
+    return np.asarray(words, np.int64)[..., np.newaxis] >> np.arange(_BITS) & 1 == 1
 
 
 def _twisted(words: Value) -> Value:

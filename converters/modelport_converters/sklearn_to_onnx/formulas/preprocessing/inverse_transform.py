@@ -60,15 +60,13 @@ def standard(model: Any, x: Value) -> Value:
 def range_scaled(model: Any, x: Value) -> Value:
     """(x - minimum) / scale."""
     risen: Value = (x - model.min_).cast(x.dtype)
-    result: Value = (risen / model.scale_).cast(x.dtype)
-    return result
+    return (risen / model.scale_).cast(x.dtype)
 
 
 @inverse_transform(preprocessing.MaxAbsScaler)
 def largest_scaled(model: Any, x: Value) -> Value:
     """The value times the largest size."""
-    result: Value = (x * model.scale_).cast(x.dtype)
-    return result
+    return (x * model.scale_).cast(x.dtype)
 
 
 @inverse_transform(preprocessing.RobustScaler)
@@ -121,5 +119,4 @@ def _between(x: Value, knots: NDArray[Any], heights: NDArray[Any]) -> Value:
     place: Value = left * features + np.arange(features)
     slopes = np.asarray(np.diff(heights, axis=0) / np.diff(knots)[:, None])
     offset = x - fn.take(knots, left)
-    result: Value = fn.take(slopes.ravel(), place) * offset + fn.take(heights.ravel(), place)
-    return result
+    return fn.take(slopes.ravel(), place) * offset + fn.take(heights.ravel(), place)
