@@ -11,13 +11,13 @@ import numpy as np
 import onnx_ir as ir
 
 if TYPE_CHECKING:
-    from modelport_converters.onnx_graph.registry import Registry
+    from modelport_converters.onnx_graph.registry import Registry, Traits
 
 OWN_DOMAIN = "modelport"
 """The domain of fused operators that no schema defines: only targets that register them get them."""
 
 
-def fuse(model: ir.Model, registry: Registry) -> None:
+def fuse(model: ir.Model, registry: Registry[Traits]) -> None:
     """Fuse, in place, BatchNormalization with constant statistics into Conv, and Add of a constant vector into MatMul.
 
     The latter becomes `modelport.Linear`, y = x W + b over the last dimension of x, where the target has a function for it.

@@ -8,7 +8,7 @@ from typing import Literal
 
 from onnx import defs
 
-from modelport_converters.onnx_graph.registry import Registry
+from modelport_converters.onnx_graph.registry import Registry, Traits
 from modelport_converters.onnx_graph.schemas import Key, body_ops, has_body
 
 Status = Literal["native", "inlined", "upgraded", "refused", "open"]
@@ -42,14 +42,14 @@ class Entry:
     reason: str = ""
 
 
-def entries(registry: Registry) -> list[Entry]:
+def entries(registry: Registry[Traits]) -> list[Entry]:
     """Return an entry for each operator in its newest version, sorted by domain and name."""
     versions: dict[Key, int | None] = dict.fromkeys(registry.keys())
     versions |= {(schema.domain, schema.name): schema.since_version for schema in defs.get_all_schemas()}
     return [_entry(registry, key, versions[key]) for key in sorted(versions)]
 
 
-def table(registry: Registry) -> str:
+def table(registry: Registry[Traits]) -> str:
     """Return the entries as a section of Markdown: counts, then a table."""
     found = entries(registry)
     counts = Counter(entry.status for entry in found)
@@ -62,7 +62,7 @@ def table(registry: Registry) -> str:
     return "\n".join([f"## {registry.target}", "", *lines, "", *head, *rows, ""])
 
 
-def _entry(registry: Registry, key: Key, version: int | None) -> Entry:
+def _entry(registry: Registry[Traits], key: Key, version: int | None) -> Entry:
     if registry.find(*key) is not None:
         return Entry(*key, version, "native")
     if reason := registry.refusal(*key):
@@ -78,7 +78,7 @@ def _is_upgraded(key: Key) -> bool:
     return domain == "" and defs.has(name) and defs.get_schema(name).deprecated
 
 
-def _expressible(registry: Registry, key: Key, within: frozenset[Key]) -> bool:
+def _expressible(registry: Registry[Traits], key: Key, within: frozenset[Key]) -> bool:
     """Tell whether the target has an operator or, down to the last one, those that define it."""
     if registry.find(*key) is not None:
         return True

@@ -9,7 +9,7 @@ from typing import Literal
 import onnx_ir as ir
 
 from modelport_converters.onnx_graph.prepare import refusal, version_of
-from modelport_converters.onnx_graph.registry import Registry
+from modelport_converters.onnx_graph.registry import Registry, Traits
 from modelport_converters.onnx_graph.schemas import has_body
 
 
@@ -33,7 +33,7 @@ class Planned:
     reason: str = ""
 
 
-def plan(model: ir.Model, registry: Registry) -> list[Planned]:
+def plan(model: ir.Model, registry: Registry[Traits]) -> list[Planned]:
     """Return every operator of a model, those of its functions and subgraphs included, in the order of their first use."""
     nodes: dict[tuple[str, str], list[ir.Node]] = {}
     for node in _all_nodes(model):
@@ -47,7 +47,7 @@ def _all_nodes(model: ir.Model) -> Iterator[ir.Node]:
         yield from function.all_nodes()
 
 
-def _planned(nodes: list[ir.Node], model: ir.Model, registry: Registry) -> Planned:
+def _planned(nodes: list[ir.Node], model: ir.Model, registry: Registry[Traits]) -> Planned:
     node, version = nodes[0], version_of(model, nodes[0])
     reason = refusal(node, registry)
     inlined = reason is not None and (_is_local(node, model) or has_body((node.domain, node.op_type)))

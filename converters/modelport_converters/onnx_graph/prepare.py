@@ -19,7 +19,7 @@ from modelport_converters.onnx_graph.schemas import NEWEST_OPSET, body_ops, has_
 from modelport_converters.onnx_graph.tree_lists import put_back, set_aside
 
 if TYPE_CHECKING:
-    from modelport_converters.onnx_graph.registry import Registry
+    from modelport_converters.onnx_graph.registry import Registry, Traits
 
 _LONG = 2**20
 """Elements of a vector: onnx propagates the data of sums of any length, at 200 bytes an element."""
@@ -28,7 +28,7 @@ _SMALL = 1024
 """Initializers up to this many bytes stay in the model while it is upgraded: adapters read axes, shapes and scales from them."""
 
 
-def prepare(model: ir.Model, registry: Registry) -> ir.Model:
+def prepare(model: ir.Model, registry: Registry[Traits]) -> ir.Model:
     """Return a new model in the newest opset that holds only operators of the registry.
 
     Functions of the model are inlined, and so are operators that the target lacks where their schema defines them by others.
@@ -57,7 +57,7 @@ def prepare(model: ir.Model, registry: Registry) -> ir.Model:
     return prepared
 
 
-def require_supported(model: ir.Model, registry: Registry) -> None:
+def require_supported(model: ir.Model, registry: Registry[Traits]) -> None:
     """Raise UnsupportedOps naming every node that the target cannot express."""
     if found := unsupported(model, registry):
         raise UnsupportedOps(
@@ -67,7 +67,7 @@ def require_supported(model: ir.Model, registry: Registry) -> None:
         )
 
 
-def unsupported(model: ir.Model, registry: Registry) -> list[str]:
+def unsupported(model: ir.Model, registry: Registry[Traits]) -> list[str]:
     """Return one line for each node that the target cannot express: domain, operator, version, node name and reason."""
     return [
         describe(node, version_of(model, node), reason)
@@ -76,7 +76,7 @@ def unsupported(model: ir.Model, registry: Registry) -> list[str]:
     ]
 
 
-def refusal(node: ir.Node, registry: Registry) -> str | None:
+def refusal(node: ir.Node, registry: Registry[Traits]) -> str | None:
     """Return why the target cannot express a node, or None when it can."""
     if registry.find(node.domain, node.op_type) is not None:
         return None
@@ -106,7 +106,7 @@ def version_of(model: ir.Model, node: ir.Node) -> int | None:
     return int(defs.get_schema(node.op_type, opset, node.domain).since_version)
 
 
-def _upgraded(model: ir.Model, registry: Registry) -> ir.Model:
+def _upgraded(model: ir.Model, registry: Registry[Traits]) -> ir.Model:
     weights, lists = _detach(model), set_aside(model)
     try:
         proto = ir.to_proto(model)
@@ -147,7 +147,7 @@ def _newest(proto: onnx.ModelProto) -> onnx.ModelProto:
         ) from error
 
 
-def _functions(proto: onnx.ModelProto, registry: Registry) -> list[tuple[str, str]]:
+def _functions(proto: onnx.ModelProto, registry: Registry[Traits]) -> list[tuple[str, str]]:
     """Return the operators that the target lacks and their schema defines by others, found down to the last one."""
     versions = {entry.domain: entry.version for entry in proto.opset_import}
     present = {(node.domain, node.op_type) for node in nodes_in(proto.graph.node)}

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import MutableMapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import onnx_ir as ir
 
 from modelport.errors import UnsupportedOps
 from modelport_converters.onnx_graph.prepare import describe, version_of
-from modelport_converters.onnx_graph.registry import Op, Registry, Unsupported, bind
+from modelport_converters.onnx_graph.registry import Op, Registry, Traits, Unsupported, bind
 
 Environment = MutableMapping[ir.Value, Any]
 
+T = TypeVar("T", bound=Traits)
+T_contra = TypeVar("T_contra", bound=Traits, contravariant=True)
 
-class Target(Protocol):
+
+class Target(Protocol[T_contra]):
     """What a target supplies beside its operators."""
 
     def constant(self, value: ir.Value) -> Any:
         """Return what stands for an initializer."""
 
-    def call(self, op: Op, node: ir.Node, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+    def call(self, op: Op[T_contra], node: ir.Node, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
         """Call an operator on bound arguments and return one value for each output."""
 
     def plain(self, value: Any) -> Any:
@@ -36,7 +39,7 @@ class Body:
         inputs: the number of inputs.
     """
 
-    def __init__(self, graph: ir.Graph, walk: Walk, outer: Environment) -> None:
+    def __init__(self, graph: ir.Graph, walk: Walk[Any], outer: Environment) -> None:
         self.graph = graph
         self.inputs = len(graph.inputs)
         self._walk, self._outer = walk, outer
@@ -48,7 +51,7 @@ class Body:
         return self._walk.graph(self.graph, inner)
 
 
-class Walk:
+class Walk(Generic[T]):
     """One translation.
 
     Args:
@@ -57,7 +60,7 @@ class Walk:
         target: the rest that the target supplies.
     """
 
-    def __init__(self, model: ir.Model, registry: Registry, target: Target) -> None:
+    def __init__(self, model: ir.Model, registry: Registry[T], target: Target[T]) -> None:
         self._model, self._registry, self._target = model, registry, target
 
     def __call__(self, *values: Any) -> list[Any]:

@@ -14,6 +14,7 @@ from modelport_converters.onnx_to_tensorflow.layout import Held, Layout
 from modelport_converters.onnx_to_tensorflow.naming import tensor_names
 from modelport_converters.onnx_to_tensorflow.ops import registry
 from modelport_converters.onnx_to_tensorflow.profile import translating
+from modelport_converters.onnx_to_tensorflow.registry import TensorFlowTraits
 from modelport_converters.onnx_to_tensorflow.weights import Policy, to_dtype
 
 LARGEST_CONSTANTS = 2**28
@@ -75,7 +76,7 @@ def build(
         return Module(tf.function(serving, input_signature=specs, autograph=False), layout.variables)
 
 
-def opened(model: ir.Model, *, trainable: bool = False) -> tuple[ir.Model, Walk, Layout]:
+def opened(model: ir.Model, *, trainable: bool = False) -> tuple[ir.Model, Walk[TensorFlowTraits], Layout]:
     """Return the prepared model, its translation as a call on TensorFlow's values, and what holds their layouts and weights."""
     operators = registry()
     prepared = prepare(model, operators)

@@ -1,15 +1,8 @@
 """Channels-first and channels-last: the one place that knows of both.
 
-ONNX is channels-first, TensorFlow convolves channels-last on a CPU. A value may be held in either form, and the other is made at
-most once, when an operator asks for it. An operator's trait `layout` says how it takes channels-last values:
-
-- "spatial": wants its first input channels-last and yields channels-last;
-- "elementwise": works in whichever form its operands have;
-- "axis", "axes": works in either form once its axis (attribute) or axes (attribute or static input) are renumbered;
-- "quantized": as "axis", except where each block of a dimension has its own scale;
-- "reduce": "axes", and the dimensions left over must be in ONNX's order if they are not kept;
-- "pad", "slice", "shape", "transpose": as the operator of that name;
-- none: wants ONNX's order.
+ONNX is channels-first (NCHW), TensorFlow convolves channels-last (NHWC) on a CPU. A value is held in either order, and the other
+is made at most once, when an operator asks for it. The trait `layout` of an operator names the rule by which it takes
+channels-last values (`registry.LayoutRule`); each rule is one function below.
 """
 
 from __future__ import annotations
@@ -22,30 +15,33 @@ import onnx_ir as ir
 import tensorflow as tf
 
 from modelport_converters.onnx_graph.registry import Op, Unsupported
+from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, TensorFlowTraits
 from modelport_converters.onnx_to_tensorflow.weights import Policy, Weight, arrange
+
+Operator = Op[TensorFlowTraits]
 
 
 class Held:
     """A tensor that is held channels-last; ONNX's order is made on demand."""
 
-    def __init__(self, last: Any) -> None:
-        self.last = last
-        self._first: Any = None
+    def __init__(self, nhwc: Any) -> None:
+        self.nhwc = nhwc
+        self._nchw: Any = None
         self._graph = tf.compat.v1.get_default_graph()
 
     @property
     def rank(self) -> int:
         """The number of dimensions."""
-        return int(self.last.shape.rank)
+        return int(self.nhwc.shape.rank)
 
     @property
-    def first(self) -> Any:
+    def nchw(self) -> Any:
         """The tensor in ONNX's order."""
-        if self._first is not None:
-            return self._first
-        made = to_first(self.last)
+        if self._nchw is not None:
+            return self._nchw
+        made = to_nchw(self.nhwc)
         if tf.compat.v1.get_default_graph() is self._graph:  # one made inside a loop's body is no value outside it
-            self._first = made
+            self._nchw = made
         return made
 
 
@@ -59,7 +55,7 @@ class Layout:
     def __init__(self, policy: Policy) -> None:
         self.variables: list[tf.Variable] = []
         self._policy = policy
-        self._last: dict[int, tuple[Any, Any]] = {}
+        self._nhwc: dict[int, tuple[Any, Any]] = {}
         self._weights: dict[ir.Value, Weight] = {}
 
     def constant(self, value: ir.Value) -> Weight:
@@ -71,16 +67,15 @@ class Layout:
     def plain(self, value: Any) -> Any:
         """Return a value as ONNX means it: a tensor in ONNX's order, or what else the value is."""
         if isinstance(value, Held):
-            return value.first
+            return value.nchw
         return value.tensor() if isinstance(value, Weight) else value
 
-    def call(self, op: Op, node: ir.Node, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+    def call(self, op: Operator, node: ir.Node, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
         """Call an operator on bound arguments and return one value for each output."""
         for index, name in enumerate(op.parameters[: len(inputs)]):
             if name in op.static and inputs[index] is not None:
                 inputs[index] = _static(name, self.plain_or_weight(inputs[index]))
-        way = _WAYS.get(op.traits.get("layout", ""), _first)
-        outputs = way(self, op, inputs, attributes)
+        outputs = _RULES[op.traits.layout](self, op, inputs, attributes)
         for value, output in zip(node.outputs, outputs, strict=False):
             _set_shape(value, output)
         return outputs
@@ -89,49 +84,49 @@ class Layout:
         """Return a weight as it is, so that its array can be read, and anything else plain."""
         return value if isinstance(value, Weight) else self.plain(value)
 
-    def argument(self, op: Op, index: int, value: Any) -> Any:
+    def argument(self, op: Operator, index: int, value: Any) -> Any:
         """Return an input as a function without a layout takes it."""
         name = op.parameters[index] if index < len(op.parameters) else ""
-        return self.plain_or_weight(value) if name in op.traits.get("lazy", ()) else self.plain(value)
+        return self.plain_or_weight(value) if name in op.traits.lazy else self.plain(value)
 
-    def last(self, value: Any) -> Any:
+    def nhwc(self, value: Any) -> Any:
         """Return a tensor of three or more dimensions channels-last."""
         if isinstance(value, Held):
-            return value.last
+            return value.nhwc
         if isinstance(value, Weight):
-            return arrange(value, perm=last_order(len(value.shape)))
-        kept = self._last.get(id(value))
+            return arrange(value, perm=nhwc_perm(len(value.shape)))
+        kept = self._nhwc.get(id(value))
         if kept is not None and kept[0] is value and kept[1].graph is tf.compat.v1.get_default_graph():
             return kept[1]
-        made = tf.transpose(value, last_order(value.shape.rank))
+        made = tf.transpose(value, nhwc_perm(value.shape.rank))
         if hasattr(made, "graph"):
-            self._last[id(value)] = (value, made)
+            self._nhwc[id(value)] = (value, made)
         return made
 
 
-def last_order(rank: int) -> list[int]:
+def nhwc_perm(rank: int) -> list[int]:
     """Return the permutation from channels-first to channels-last: 0, 2, …, rank-1, 1."""
     return [0, *range(2, rank), 1]
 
 
-def first_order(rank: int) -> list[int]:
+def nchw_perm(rank: int) -> list[int]:
     """Return the permutation from channels-last to channels-first: 0, rank-1, 1, …, rank-2."""
     return [0, rank - 1, *range(1, rank - 1)]
 
 
-def to_first(tensor: Any) -> Any:
+def to_nchw(tensor: Any) -> Any:
     """Move the last dimension to the second place; where the dimensions between have one element, nothing is moved in memory."""
     sizes = tensor.shape.as_list()
     if all(size == 1 for size in sizes[1:-1]):
         known = [size if size is not None else -1 for size in (sizes[0], sizes[-1])]
         if known.count(-1) < 2:
             return tf.reshape(tensor, [known[0], known[1], *[1] * (len(sizes) - 2)])
-    return tf.transpose(tensor, first_order(len(sizes)))
+    return tf.transpose(tensor, nchw_perm(len(sizes)))
 
 
-def last_axis(axis: int, rank: int) -> int:
+def nhwc_axis(axis: int, rank: int) -> int:
     """Return where a dimension of ONNX's order stands channels-last."""
-    return first_order(rank)[axis % rank]
+    return nchw_perm(rank)[axis % rank]
 
 
 def _static(name: str, value: Any) -> Any:
@@ -164,29 +159,29 @@ def _held(result: Any, rank: int) -> Sequence[Any]:
     )
 
 
-# --- the ways ------------------------------------------------------------------------------------
+# --- the rules ------------------------------------------------------------------------------------
 
 
-def _first(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+def _channels_first(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
     arguments = [layout.argument(op, index, value) for index, value in enumerate(inputs)]
     return _outputs(op.function(*arguments, **attributes))
 
 
-def _spatial(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+def _spatial(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
     rank = _rank(inputs[0])
     if rank is None:
         raise Unsupported("the rank of its input is not known")
     if rank < 3:
-        return _first(layout, op, inputs, attributes)
+        return _channels_first(layout, op, inputs, attributes)
     rest = [layout.argument(op, index, value) for index, value in enumerate(inputs[1:], 1)]
-    return _held(op.function(layout.last(inputs[0]), *rest, **attributes), rank)
+    return _held(op.function(layout.nhwc(inputs[0]), *rest, **attributes), rank)
 
 
-def _elementwise(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+def _elementwise(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
     ranks = [_rank(value) for value in inputs if value is not None]
     rank = max((value.rank for value in inputs if isinstance(value, Held)), default=0)
     if rank == 0 or any(known is None or known > rank for known in ranks):
-        return _first(layout, op, inputs, attributes)
+        return _channels_first(layout, op, inputs, attributes)
     arguments = [None if value is None else _broadcast(layout, value, rank) for value in inputs]
     return _held(op.function(*arguments, **attributes), rank)
 
@@ -197,110 +192,111 @@ def _broadcast(layout: Layout, value: Any, rank: int) -> Any:
         return value
     own = _rank(value) or 0
     if own in (0, rank):
-        return layout.plain(value) if own == 0 else layout.last(value)
+        return layout.plain(value) if own == 0 else layout.nhwc(value)
     if isinstance(value, Weight):
-        return arrange(value, shape=[*[1] * (rank - own), *value.shape], perm=last_order(rank))
+        return arrange(value, shape=[*[1] * (rank - own), *value.shape], perm=nhwc_perm(rank))
     value = layout.plain(value)
     if own < rank - 1:  # ONNX aligns it with spatial dimensions only, or with one channel each
         value = tf.reshape(value, tf.concat([tf.ones([rank - own], tf.int32), tf.shape(value)], 0))
-        return tf.transpose(value, last_order(rank))
-    return tf.transpose(tf.expand_dims(value, 0), last_order(rank))
+        return tf.transpose(value, nhwc_perm(rank))
+    return tf.transpose(tf.expand_dims(value, 0), nhwc_perm(rank))
 
 
-def _axis(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+def _axis(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
     held = [value for value in inputs if isinstance(value, Held)]
     operands = [value for value in inputs if _rank(value) != 0] if op.variadic else inputs[:1]  # scalars are scales
     if not held or any(_rank(value) != held[0].rank for value in operands):
-        return _first(layout, op, inputs, attributes)
+        return _channels_first(layout, op, inputs, attributes)
     rank = held[0].rank
-    attributes["axis"] = last_axis(_default(op, attributes, "axis"), rank)
+    attributes["axis"] = nhwc_axis(_default(op, attributes, "axis"), rank)
     arguments = [
-        layout.last(value) if any(value is operand for operand in operands) else layout.argument(op, index, value)
+        layout.nhwc(value) if any(value is operand for operand in operands) else layout.argument(op, index, value)
         for index, value in enumerate(inputs)
     ]
     return _held(op.function(*arguments, **attributes), rank)
 
 
-def _quantized(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
-    return (_first if attributes.get("block_size") else _axis)(layout, op, inputs, attributes)
+def _quantized(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+    return (_channels_first if attributes.get("block_size") else _axis)(layout, op, inputs, attributes)
 
 
-def _reduce(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+def _reduce(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
     if not isinstance(inputs[0], Held):
-        return _first(layout, op, inputs, attributes)
+        return _channels_first(layout, op, inputs, attributes)
     rank, place = inputs[0].rank, op.parameters.index("axes") if "axes" in op.parameters else None
     given = _known(inputs[place]) if place is not None and place < len(inputs) else attributes.get("axis")
     axes = None if given is None else [int(axis) % rank for axis in np.ravel(given)]
-    order = last_order(rank)
+    order = nhwc_perm(rank)
     left = [axis for axis in order if axes is not None and axis not in axes]
     if not axes or (not _default(op, attributes, "keepdims", 0) and left != sorted(left)):
-        return _first(layout, op, inputs, attributes)
-    moved = [last_axis(axis, rank) for axis in axes]
+        return _channels_first(layout, op, inputs, attributes)
+    moved = [nhwc_axis(axis, rank) for axis in axes]
     if place is not None:
         inputs[place] = np.array(moved)
     else:
         attributes["axis"] = moved[0]
-    arguments = [inputs[0].last, *(layout.argument(op, index, value) for index, value in enumerate(inputs[1:], 1))]
+    arguments = [inputs[0].nhwc, *(layout.argument(op, index, value) for index, value in enumerate(inputs[1:], 1))]
     result = op.function(*arguments, **attributes)
     return _held(result, rank) if _default(op, attributes, "keepdims", 0) else _outputs(result)
 
 
-def _pad(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+def _pad(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
     value, pads = inputs[0], _known(inputs[1])
     axes = _known(inputs[3]) if len(inputs) > 3 and inputs[3] is not None else None
     if not isinstance(value, Held) or pads is None or (len(inputs) > 3 and inputs[3] is not None and axes is None):
-        return _first(layout, op, inputs, attributes)
+        return _channels_first(layout, op, inputs, attributes)
     named = range(value.rank) if axes is None else [int(axis) for axis in axes]
-    moved = np.array([last_axis(axis, value.rank) for axis in named], np.int64)
+    moved = np.array([nhwc_axis(axis, value.rank) for axis in named], np.int64)
     constant = layout.plain(inputs[2]) if len(inputs) > 2 else None
-    result = op.function(value.last, tf.constant(pads), constant, tf.constant(moved), **attributes)
+    result = op.function(value.nhwc, tf.constant(pads), constant, tf.constant(moved), **attributes)
     return _held(result, value.rank)
 
 
-def _slice(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+def _slice(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
     value, starts = inputs[0], _known(inputs[1])
     axes = _known(inputs[3]) if len(inputs) > 3 and inputs[3] is not None else None
     if not isinstance(value, Held) or (
         axes is None and (starts is None or (len(inputs) > 3 and inputs[3] is not None))
     ):
-        return _first(layout, op, inputs, attributes)
+        return _channels_first(layout, op, inputs, attributes)
     named = range(len(starts)) if axes is None else np.ravel(axes)
-    moved = np.array([last_axis(int(axis), value.rank) for axis in named], np.int64)
+    moved = np.array([nhwc_axis(int(axis), value.rank) for axis in named], np.int64)
     plain = [None if item is None else layout.plain(item) for item in (*inputs[1:], None, None)]
-    result = op.function(value.last, plain[0], plain[1], tf.constant(moved), plain[3], **attributes)
+    result = op.function(value.nhwc, plain[0], plain[1], tf.constant(moved), plain[3], **attributes)
     return _held(result, value.rank)
 
 
-def _transpose(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+def _transpose(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
     value, given = inputs[0], attributes.get("perm")
     if not isinstance(value, Held):
         rank = _rank(value)
-        if rank is not None and rank > 2 and given is not None and list(given) == first_order(rank):
+        if rank is not None and rank > 2 and given is not None and list(given) == nchw_perm(rank):
             return (Held(layout.plain(value)),)  # the input is the result, held channels-last
-        return _first(layout, op, inputs, attributes)
+        return _channels_first(layout, op, inputs, attributes)
     perm = given or list(range(value.rank))[::-1]
-    moved = [last_axis(axis, value.rank) for axis in perm]
+    moved = [nhwc_axis(axis, value.rank) for axis in perm]
     if moved == list(range(value.rank)):
-        return (value.last,)
-    return _outputs(op.function(value.last, perm=moved))
+        return (value.nhwc,)
+    return _outputs(op.function(value.nhwc, perm=moved))
 
 
-def _shape(layout: Layout, op: Op, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+def _shape(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
     if not isinstance(inputs[0], Held):
-        return _first(layout, op, inputs, attributes)
-    return _outputs(op.function(inputs[0].last, order=first_order(inputs[0].rank), **attributes))
+        return _channels_first(layout, op, inputs, attributes)
+    return _outputs(op.function(inputs[0].nhwc, order=nchw_perm(inputs[0].rank), **attributes))
 
 
-_WAYS: dict[str, Callable[[Layout, Op, list[Any], dict[str, Any]], Sequence[Any]]] = {
-    "spatial": _spatial,
-    "elementwise": _elementwise,
-    "axis": _axis,
-    "quantized": _quantized,
-    "reduce": _reduce,
-    "pad": _pad,
-    "shape": _shape,
-    "slice": _slice,
-    "transpose": _transpose,
+_RULES: dict[LayoutRule, Callable[[Layout, Operator, list[Any], dict[str, Any]], Sequence[Any]]] = {
+    LayoutRule.CHANNELS_FIRST: _channels_first,
+    LayoutRule.SPATIAL: _spatial,
+    LayoutRule.ELEMENTWISE: _elementwise,
+    LayoutRule.AXIS: _axis,
+    LayoutRule.QUANTIZED: _quantized,
+    LayoutRule.REDUCE: _reduce,
+    LayoutRule.PAD: _pad,
+    LayoutRule.SHAPE: _shape,
+    LayoutRule.SLICE: _slice,
+    LayoutRule.TRANSPOSE: _transpose,
 }
 
 
@@ -319,7 +315,7 @@ def _known(value: Any) -> Any:
     return value if value is None or isinstance(value, np.ndarray) else tf.get_static_value(value)
 
 
-def _default(op: Op, attributes: dict[str, Any], name: str, otherwise: int | None = None) -> int:
+def _default(op: Operator, attributes: dict[str, Any], name: str, otherwise: int | None = None) -> int:
     """Return an attribute, or the default in the signature of the operator's function, or `otherwise`."""
     if name in attributes:
         return int(attributes[name])

@@ -10,13 +10,13 @@ import pytest
 from onnx import defs
 
 from modelport_converters.onnx_graph import ledger
-from modelport_converters.onnx_graph.registry import Registry
+from modelport_converters.onnx_graph.registry import Registry, Traits
 from modelport_converters.onnx_to_tensorflow.ops import registry
 
 DOCS = Path(__file__).parents[3] / "docs"
 
 
-def status_of(found: Registry) -> dict[str, str]:
+def status_of(found: Registry[Traits]) -> dict[str, str]:
     return {entry.name: entry.status for entry in ledger.entries(found)}
 
 
@@ -33,26 +33,26 @@ def test_every_refusal_says_why() -> None:
 
 
 def test_an_operator_that_nobody_mentions_is_open() -> None:
-    assert status_of(Registry("Nothing"))["Conv"] == "open"
+    assert status_of(Registry("Nothing", Traits))["Conv"] == "open"
 
 
 def test_a_definition_counts_only_when_the_target_has_what_it_consists_of() -> None:
     def function(*values: Any) -> Any:
         return values
 
-    lacking, complete = Registry("Lacking"), Registry("Complete")
+    lacking, complete = Registry("Lacking", Traits), Registry("Complete", Traits)
     parts = {node.op_type for node in defs.get_schema("Softsign").function_body.node}
     for name in parts:
-        complete.elementwise({name: function})
+        complete.variadic({name: function})
     for name in sorted(parts)[1:]:
-        lacking.elementwise({name: function})
+        lacking.variadic({name: function})
     assert status_of(complete)["Softsign"] == "inlined"
     assert status_of(lacking)["Softsign"] == "open"
 
 
 def test_an_operator_that_onnx_does_not_define_is_listed_too() -> None:
-    found = Registry("Target")
-    found.elementwise({"Own": max}, domain="com.example")
+    found = Registry("Target", Traits)
+    found.variadic({"Own": max}, domain="com.example")
     found.refuse({"Other": "it depends on a|b"}, domain="com.example")
     assert "| Own |  | com.example | native |  |" in ledger.table(found)
     assert "| Other |  | com.example | refused | it depends on a&#124;b |" in ledger.table(found)

@@ -14,17 +14,17 @@ from tf_models import assert_same, by_onnxruntime, by_reference, parsed
 
 from modelport.errors import CannotConvert, UnsupportedOps
 from modelport_converters.onnx_graph.prepare import prepare
-from modelport_converters.onnx_graph.registry import Registry
+from modelport_converters.onnx_graph.registry import Registry, Traits
 from modelport_converters.onnx_graph.schemas import NEWEST_OPSET
 
 
-def everything(*lacking: str) -> Registry:
+def everything(*lacking: str) -> Registry[Traits]:
     """Return a registry that has all operators of ai.onnx but some."""
-    found = Registry("Target")
+    found = Registry("Target", Traits)
     schemas: list[Any] = defs.get_all_schemas()
     for schema in schemas:
         if schema.domain == "" and schema.name not in lacking:
-            found.elementwise({schema.name: max})
+            found.variadic({schema.name: max})
     return found
 
 

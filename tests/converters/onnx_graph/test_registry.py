@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from modelport_converters.onnx_graph.registry import Op, Registry, Unsupported, bind, snake
+from modelport_converters.onnx_graph.registry import Op, Registry, Traits, Unsupported, bind, snake
 
 
 def gemm(a: Any, b: Any, c: Any = None, *, alpha: float = 1.0, trans_a: int = 0) -> tuple[Any, ...]:
     return a, b, c, alpha, trans_a
 
 
-def registered(function: Any, name: str = "Gemm", **options: Any) -> Op:
-    registry = Registry("Target")
+def registered(function: Any, name: str = "Gemm", **options: Any) -> Op[Traits]:
+    registry = Registry("Target", Traits)
     registry.op(name, **options)(function)
     found = registry.find(options.get("domain", ""), name)
     assert found is not None
@@ -38,6 +38,14 @@ def test_a_name_in_snake_case(name: str, expected: str) -> None:
 def test_an_attribute_that_the_function_does_not_know_is_refused_and_not_dropped() -> None:
     with pytest.raises(Unsupported, match="the attribute beta is not known"):
         bind(registered(gemm), [1, 2], {"beta": 0.5}, 1)
+
+
+def test_an_attribute_that_the_function_cannot_do_without_is_named() -> None:
+    def concat(*values: Any, axis: int) -> Any:
+        return values, axis
+
+    with pytest.raises(Unsupported, match="the attribute axis is missing"):
+        bind(registered(concat, "Concat"), [1, 2], {}, 1)
 
 
 def test_an_input_more_than_the_function_takes_is_refused_and_not_dropped() -> None:
@@ -68,10 +76,10 @@ def test_the_number_of_outputs_wanted_is_told_to_a_function_that_asks() -> None:
 
 
 def test_an_operator_registered_twice_is_an_error() -> None:
-    registry = Registry("Target")
+    registry = Registry("Target", Traits)
     registry.op("Gemm")(gemm)
     with pytest.raises(ValueError, match="Gemm is registered twice"):
-        registry.elementwise({"Gemm": max})
+        registry.variadic({"Gemm": max})
     registry.op("Gemm", domain="com.example")(gemm)  # another domain is another operator
 
 
@@ -81,7 +89,7 @@ def test_a_static_name_that_is_no_input_is_an_error() -> None:
 
 
 def test_the_default_domain_has_two_names() -> None:
-    registry = Registry("Target")
+    registry = Registry("Target", Traits)
     registry.op("Gemm")(gemm)
     registry.refuse({"Gradient": "it cannot be seen"})
     assert registry.find("ai.onnx", "Gemm") is registry.find("", "Gemm") is not None

@@ -6,11 +6,11 @@ import importlib
 import pkgutil
 
 from modelport_converters.onnx_graph.registry import Registry
-from modelport_converters.onnx_to_tensorflow.registry import ops
+from modelport_converters.onnx_to_tensorflow.registry import TensorFlowTraits, operators
 
 
-def registry() -> Registry:
+def registry() -> Registry[TensorFlowTraits]:
     """Return TensorFlow's registry with the operators of every module of this package, which are imported here."""
     for module in pkgutil.walk_packages(__path__, f"{__name__}."):
         importlib.import_module(module.name)
-    return ops
+    return operators

@@ -49,7 +49,7 @@ def if_(cond: Any, *, then_branch: Any, else_branch: Any) -> Any:
 
 
 @op("Loop")
-def loop(trips: Any, cond: Any = None, *initial: Any, body: Any) -> Any:
+def loop(trips: Any = None, cond: Any = None, *initial: Any, body: Any) -> Any:
     """The last values of the loop's states, then what each round yields, stacked along a new first axis.
 
     Without the input `cond`, the condition that the body yields is ignored, as the schema says; ONNX Runtime minds it.

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from modelport_converters.onnx_graph import resampling
 from modelport_converters.onnx_to_tensorflow.numpy_functions import TENSORS
-from modelport_converters.onnx_to_tensorflow.registry import op
+from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, op
 from modelport_converters.onnx_to_tensorflow.shapes import integers, reshaped, sizes
 from modelport_converters.onnx_to_tensorflow.widening import HALVES, widened
 
@@ -22,7 +22,7 @@ _LUMA = (19595, 38470, 7471)
 # --- sampling at a grid -----------------------------------------------------------------------------------
 
 
-@op("GridSample", layout="spatial")
+@op("GridSample", layout=LayoutRule.SPATIAL)
 def grid_sample(x: Any, grid: Any, *, align_corners: int = 0, mode: str = "linear", padding_mode: str = "zeros") -> Any:
     """Interpolate x at the normalised positions of the grid, whose last dimension runs from the innermost one outwards."""
     points = tf.cast(grid, tf.float32) if grid.dtype.name in HALVES else grid
@@ -86,7 +86,7 @@ def _positions(size: Any, align_corners: bool, dtype: tf.DType) -> Any:
 # --- regions of interest ----------------------------------------------------------------------------------
 
 
-@op("RoiAlign", layout="spatial")
+@op("RoiAlign", layout=LayoutRule.SPATIAL)
 def roi_align(
     x: Any, rois: Any, batch_indices: Any, *, coordinate_transformation_mode: str = "half_pixel", mode: str = "avg",
     output_height: int = 1, output_width: int = 1, sampling_ratio: int = 0, spatial_scale: float = 1.0,
@@ -152,7 +152,7 @@ def _maxima(image: Any, start: Any, step: Any, shape: Sequence[int], counts: Any
     return tf.reduce_max(split, [1, 3])
 
 
-@op("MaxRoiPool", layout="spatial")
+@op("MaxRoiPool", layout=LayoutRule.SPATIAL)
 def max_roi_pool(x: Any, rois: Any, *, pooled_shape: Sequence[int], spatial_scale: float = 1.0) -> Any:
     """The largest element in each bin of each region; a region is the number of its image, x1, y1, x2, y2, all inclusive."""
     own = tf.shape(x)[1:3]

@@ -8,8 +8,8 @@ from typing import Any
 import onnx_ir as ir
 import tensorflow as tf
 
-from modelport_converters.onnx_to_tensorflow.layout import last_axis
-from modelport_converters.onnx_to_tensorflow.registry import op
+from modelport_converters.onnx_to_tensorflow.layout import nhwc_axis
+from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, op
 from modelport_converters.onnx_to_tensorflow.weights import to_dtype
 
 _FLOAT = 1
@@ -69,7 +69,7 @@ def rms_normalization(x: Any, scale: Any, *, axis: int = -1, epsilon: float = 1e
     return tf.cast(y, scale.dtype) * scale
 
 
-@op("BatchNormalization", layout="spatial")
+@op("BatchNormalization", layout=LayoutRule.SPATIAL)
 def batch_normalization(
     x: Any, scale: Any, b: Any, input_mean: Any, input_var: Any,
     *, epsilon: float = 1e-5, momentum: float = 0.9, training_mode: int = 0,
@@ -85,14 +85,14 @@ def batch_normalization(
     return tf.cast(y, x.dtype), *(tf.cast(value, input_mean.dtype) for value in running)
 
 
-@op("InstanceNormalization", layout="spatial")
+@op("InstanceNormalization", layout=LayoutRule.SPATIAL)
 def instance_normalization(x: Any, scale: Any, b: Any, *, epsilon: float = 1e-5) -> Any:
     """Normalise each channel of each instance over the spatial dimensions, then scale and shift; channels-last."""
     y, _, _ = standardized(wide(x), list(range(1, x.shape.rank - 1)), epsilon)
     return tf.cast(y, x.dtype) * scale + b
 
 
-@op("GroupNormalization", layout="spatial")
+@op("GroupNormalization", layout=LayoutRule.SPATIAL)
 def group_normalization(
     x: Any, scale: Any, bias: Any, *, num_groups: int, epsilon: float = 1e-5, stash_type: int = _FLOAT
 ) -> Any:
@@ -105,7 +105,7 @@ def group_normalization(
     return tf.cast(y, x.dtype) * scale + bias
 
 
-@op("LRN", layout="spatial")
+@op("LRN", layout=LayoutRule.SPATIAL)
 def lrn(x: Any, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> Any:
     """Divide x by (bias + alpha / size * sum of squares of `size` neighbouring channels) ^ beta; channels-last."""
     if size % 2 and x.shape.rank == 4 and x.dtype == tf.float32:
@@ -117,7 +117,7 @@ def lrn(x: Any, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: flo
     return tf.cast(wide(x) / (bias + alpha / size * total) ** beta, x.dtype)
 
 
-@op("LpNormalization", layout="axis")
+@op("LpNormalization", layout=LayoutRule.AXIS)
 def lp_normalization(x: Any, *, axis: int = -1, p: int = 2) -> Any:
     """Divide x by its norm of order 1 or 2 along axis; zero where the norm is."""
     held = wide(x)
@@ -128,11 +128,11 @@ def lp_normalization(x: Any, *, axis: int = -1, p: int = 2) -> Any:
     return tf.cast(tf.math.divide_no_nan(held, norm), x.dtype)
 
 
-@op("MeanVarianceNormalization", layout="spatial")
+@op("MeanVarianceNormalization", layout=LayoutRule.SPATIAL)
 def mean_variance_normalization(x: Any, *, axes: Sequence[int] = (0, 2, 3)) -> Any:
     """(x - mean) / standard deviation over axes; channels-last from three dimensions on."""
     rank = x.shape.rank
-    moved = [last_axis(axis, rank) if rank > 2 else axis for axis in axes]
+    moved = [nhwc_axis(axis, rank) if rank > 2 else axis for axis in axes]
     held = wide(x)
     centred = held - tf.reduce_mean(held, moved, keepdims=True)
     deviation = tf.sqrt(tf.reduce_mean(tf.square(centred), moved, keepdims=True))

@@ -19,11 +19,11 @@ from modelport_converters.onnx_to_tensorflow.ops.convolution.windows import (
     spatial_sizes,
     window_over,
 )
-from modelport_converters.onnx_to_tensorflow.registry import op
+from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, op
 from modelport_converters.onnx_to_tensorflow.widening import HALVES, widened
 
 
-@op("MaxPool", layout="spatial")
+@op("MaxPool", layout=LayoutRule.SPATIAL)
 def max_pool(
     x: Any, *, auto_pad: str = "NOTSET", ceil_mode: int = 0, dilations: Sequence[int] = (), kernel_shape: Sequence[int],
     pads: Sequence[int] = (), storage_order: int = 0, strides: Sequence[int] = (), wanted: int = 1,
@@ -64,7 +64,7 @@ def _native(x: Any, window: Window, planes: set[tf.DType]) -> bool:
     return max(window.dilations) == 1 and (rank == 2 or (rank == 3 and x.dtype in planes))
 
 
-@op("AveragePool", layout="spatial")
+@op("AveragePool", layout=LayoutRule.SPATIAL)
 def average_pool(
     x: Any, *, auto_pad: str = "NOTSET", ceil_mode: int = 0, count_include_pad: int = 0, dilations: Sequence[int] = (),
     kernel_shape: Sequence[int], pads: Sequence[int] = (), strides: Sequence[int] = (),
@@ -126,7 +126,7 @@ def _correction(x: Any, window: Window, counted: Window | None) -> Any:
     return tf.cast(factor, x.dtype)
 
 
-@op("LpPool", layout="spatial")
+@op("LpPool", layout=LayoutRule.SPATIAL)
 def lp_pool(
     x: Any, *, auto_pad: str = "NOTSET", ceil_mode: int = 0, dilations: Sequence[int] = (), kernel_shape: Sequence[int],
     p: int = 2, pads: Sequence[int] = (), strides: Sequence[int] = (),
@@ -137,19 +137,19 @@ def lp_pool(
     return powers(tf.abs(x)) ** (1 / p)
 
 
-@op("GlobalAveragePool", layout="spatial")
+@op("GlobalAveragePool", layout=LayoutRule.SPATIAL)
 def global_average_pool(x: Any) -> Any:
     """The mean over the spatial dimensions."""
     return tf.reduce_mean(x, list(range(1, x.shape.rank - 1)), keepdims=True)
 
 
-@op("GlobalMaxPool", layout="spatial")
+@op("GlobalMaxPool", layout=LayoutRule.SPATIAL)
 def global_max_pool(x: Any) -> Any:
     """The largest element over the spatial dimensions."""
     return tf.reduce_max(x, list(range(1, x.shape.rank - 1)), keepdims=True)
 
 
-@op("GlobalLpPool", layout="spatial")
+@op("GlobalLpPool", layout=LayoutRule.SPATIAL)
 def global_lp_pool(x: Any, *, p: int = 2) -> Any:
     """The p-norm over the spatial dimensions."""
     return tf.reduce_sum(tf.abs(x) ** p, list(range(1, x.shape.rank - 1)), keepdims=True) ** (1 / p)

@@ -12,7 +12,7 @@ import tensorflow as tf
 from modelport_converters.onnx_to_tensorflow.ops.convolution.conv import conv_integer
 from modelport_converters.onnx_to_tensorflow.ops.elementwise.casting import dtype_of, to_type
 from modelport_converters.onnx_to_tensorflow.ops.nn.linear import mat_mul
-from modelport_converters.onnx_to_tensorflow.registry import op
+from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, op
 
 RANGES = {
     "int2": (-2, 1), "uint2": (0, 3), "int4": (-8, 7), "uint4": (0, 15), "int8": (-128, 127), "uint8": (0, 255),
@@ -24,7 +24,7 @@ _EXACT = 2**24
 """Sums of integers stay exact in float32 as long as no partial sum is larger than this."""
 
 
-@op("QuantizeLinear", layout="quantized")
+@op("QuantizeLinear", layout=LayoutRule.QUANTIZED)
 def quantize_linear(
     x: Any, y_scale: Any, y_zero_point: Any = None, *, axis: int = 1, block_size: int = 0, output_dtype: int = 0,
     precision: int = 0, saturate: int = 1,
@@ -37,7 +37,7 @@ def quantize_linear(
     return rounded(quotient, _shift(y_zero_point, x, axis, block_size), target, bool(saturate))
 
 
-@op("DequantizeLinear", layout="quantized")
+@op("DequantizeLinear", layout=LayoutRule.QUANTIZED)
 def dequantize_linear(
     x: Any, x_scale: Any, x_zero_point: Any = None, *, axis: int = 1, block_size: int = 0, output_dtype: int = 0
 ) -> Any:
@@ -49,7 +49,7 @@ def dequantize_linear(
     return tf.cast(wide * tf.cast(_spread(x_scale, x, axis, block_size), tf.float32), target)
 
 
-@op("DynamicQuantizeLinear", layout="elementwise")
+@op("DynamicQuantizeLinear", layout=LayoutRule.ELEMENTWISE)
 def dynamic_quantize_linear(x: Any) -> tuple[Any, Any, Any]:
     """The elements in 256 steps between their extremes and zero, the scale (1 for zeros only) and the zero point."""
     low, high = tf.minimum(tf.reduce_min(x), 0.0), tf.maximum(tf.reduce_max(x), 0.0)
@@ -58,7 +58,7 @@ def dynamic_quantize_linear(x: Any) -> tuple[Any, Any, Any]:
     return rounded(x / scale, zero, tf.uint8), scale, tf.cast(zero, tf.uint8)
 
 
-@op("QLinearConv", layout="spatial", lazy=("w",))
+@op("QLinearConv", layout=LayoutRule.SPATIAL, lazy=("w",))
 def qlinear_conv(
     x: Any, x_scale: Any, x_zero: Any, w: Any, w_scale: Any, w_zero: Any, y_scale: Any, y_zero: Any, b: Any = None,
     *, auto_pad: str = "NOTSET", dilations: Sequence[int] = (), group: int = 1, kernel_shape: Sequence[int] = (),

@@ -10,7 +10,7 @@ import onnx_ir as ir
 import tensorflow as tf
 
 from modelport_converters.onnx_to_tensorflow.ops.elementwise.casting import to_type
-from modelport_converters.onnx_to_tensorflow.registry import op
+from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, op
 from modelport_converters.onnx_to_tensorflow.weights import to_dtype
 
 
@@ -84,7 +84,7 @@ def multinomial(x: Any, *, dtype: int = 6, sample_size: int = 1, seed: float | N
     return tf.random.stateless_categorical(logits, sample_size, _seed(seed), _type(dtype, None))
 
 
-@op("Dropout", layout="elementwise")
+@op("Dropout", layout=LayoutRule.ELEMENTWISE)
 def dropout(data: Any, ratio: Any = None, training: Any = None, *, seed: float | None = None, wanted: int = 1) -> Any:
     """The data as they are; in training elements are zeroed with probability ratio and the others scaled up."""
     known = False if training is None else tf.get_static_value(training)

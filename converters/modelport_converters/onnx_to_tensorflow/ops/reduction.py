@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from modelport_converters.onnx_to_tensorflow.registry import op
+from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, op
 
 _Reduce = Callable[..., Any]
 
@@ -41,7 +41,7 @@ def _l1(x: Any, axes: Any, keep: bool) -> Any:
 def _register(name: str, function: _Reduce, alone: Callable[[Any], Any] = tf.identity) -> None:
     """Register a reduction; `alone` is what it makes of single elements, when noop_with_empty_axes reduces nothing."""
 
-    @op(name, layout="reduce")
+    @op(name, layout=LayoutRule.REDUCE)
     def reduce(data: Any, axes: Any = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Any:
         """Reduce along axes; all of them when none is named."""
         known = axes if axes is None or isinstance(axes, np.ndarray) else tf.get_static_value(axes)
@@ -80,13 +80,13 @@ def _position(find: Callable[..., Any], data: Any, axis: int, keepdims: int, las
     return tf.expand_dims(found, axis) if keepdims else found
 
 
-@op("ArgMax", layout="reduce")
+@op("ArgMax", layout=LayoutRule.REDUCE)
 def arg_max(data: Any, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> Any:
     """Where along axis the largest element stands: the first such place, or the last."""
     return _position(tf.argmax, data, axis, keepdims, select_last_index)
 
 
-@op("ArgMin", layout="reduce")
+@op("ArgMin", layout=LayoutRule.REDUCE)
 def arg_min(data: Any, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> Any:
     """Where along axis the smallest element stands: the first such place, or the last."""
     return _position(tf.argmin, data, axis, keepdims, select_last_index)

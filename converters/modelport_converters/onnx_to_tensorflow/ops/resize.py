@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from modelport_converters.onnx_graph import resampling
 from modelport_converters.onnx_graph.resampling import Resized
-from modelport_converters.onnx_to_tensorflow.layout import last_order
+from modelport_converters.onnx_to_tensorflow.layout import nhwc_perm
 from modelport_converters.onnx_to_tensorflow.numpy_functions import TENSORS
-from modelport_converters.onnx_to_tensorflow.registry import Unsupported, op
+from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, Unsupported, op
 from modelport_converters.onnx_to_tensorflow.shapes import integers, partial, vector
 
 _KERNEL_NEAREST = frozenset(
@@ -43,7 +43,7 @@ class Options:
     extrapolation: float
 
 
-@op("Resize", layout="spatial")
+@op("Resize", layout=LayoutRule.SPATIAL)
 def resize(
     x: Any, roi: Any = None, scales: Any = None, sizes: Any = None, *, antialias: int = 0, axes: Sequence[int] = (),
     coordinate_transformation_mode: str = "half_pixel", cubic_coeff_a: float = -0.75, exclude_outside: int = 0,
@@ -56,7 +56,7 @@ def resize(
         bool(exclude_outside), bool(antialias), extrapolation_value,
     )  # fmt: skip
     rank = x.shape.rank
-    order = last_order(rank) if rank > 2 else list(range(rank))
+    order = nhwc_perm(rank) if rank > 2 else list(range(rank))
     named = [axis % rank for axis in axes] if axes else list(range(rank))
     places = [order.index(axis) for axis in named]
     dims = dict(zip(places, _dims(x, places, roi, scales, sizes, keep_aspect_ratio_policy, options), strict=True))

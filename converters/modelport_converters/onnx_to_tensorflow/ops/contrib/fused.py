@@ -10,12 +10,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from modelport_converters.onnx_to_tensorflow.layout import last_order
+from modelport_converters.onnx_to_tensorflow.layout import nhwc_perm
 from modelport_converters.onnx_to_tensorflow.ops.contrib import DOMAIN
 from modelport_converters.onnx_to_tensorflow.ops.convolution.conv import conv
 from modelport_converters.onnx_to_tensorflow.ops.nn.linear import gemm
 from modelport_converters.onnx_to_tensorflow.ops.normalization import layer_norm, root_mean_square, trailing, wide
-from modelport_converters.onnx_to_tensorflow.registry import Unsupported, elementwise, op, refuse
+from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, Unsupported, elementwise, op, refuse
 
 _BLOCKED = (
     "its layout is blocked for one CPU: write the optimised model with a graph optimization level below ORT_ENABLE_ALL"
@@ -55,7 +55,7 @@ elementwise(
 )
 
 
-@op("QuickGelu", domain=DOMAIN, layout="elementwise")
+@op("QuickGelu", domain=DOMAIN, layout=LayoutRule.ELEMENTWISE)
 def quick_gelu(x: Any, *, alpha: float = 1.702) -> Any:
     """Return x * sigmoid(alpha x)."""
     return x * tf.sigmoid(alpha * x)
@@ -99,7 +99,7 @@ def fused_gemm(
     return activated(y, activation, [value for value in given if value is not None])
 
 
-@op("FusedConv", domain=DOMAIN, layout="spatial", lazy=("w",))
+@op("FusedConv", domain=DOMAIN, layout=LayoutRule.SPATIAL, lazy=("w",))
 def fused_conv(
     x: Any, w: Any, b: Any = None, z: Any = None,
     *, activation: str = "", activation_params: Sequence[float] = (), auto_pad: str = "NOTSET", dilations: Sequence[int] = (),
@@ -108,7 +108,7 @@ def fused_conv(
     """Convolution, a sum with z, and an activation; x is channels-last, z as in ONNX."""
     y = conv(x, w, b, auto_pad=auto_pad, dilations=dilations, group=group, kernel_shape=kernel_shape, pads=pads,
                 strides=strides)  # fmt: skip
-    y = y if z is None else y + tf.transpose(z, last_order(z.shape.rank))
+    y = y if z is None else y + tf.transpose(z, nhwc_perm(z.shape.rank))
     return activated(y, activation, activation_params)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from modelport_converters.onnx_to_tensorflow.layout import last_axis
+from modelport_converters.onnx_to_tensorflow.layout import nhwc_axis
 from modelport_converters.onnx_to_tensorflow.ops.contrib import DOMAIN
 from modelport_converters.onnx_to_tensorflow.ops.quantization import (
     dequantize_linear,
@@ -15,7 +15,7 @@ from modelport_converters.onnx_to_tensorflow.ops.quantization import (
     quantize_linear,
     rounded,
 )
-from modelport_converters.onnx_to_tensorflow.registry import Unsupported, op, ops
+from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, Unsupported, op, operators
 
 
 def dequantized(x: Any, scale: Any, zero: Any = None, axis: int | None = None) -> Any:
@@ -43,18 +43,18 @@ def _along(parameter: Any, x: Any, axis: int | None) -> Any:
 
 def _standard(name: str) -> Callable[..., Any]:
     """Return the function of an ai.onnx operator."""
-    found = ops.find("", name)
+    found = operators.find("", name)
     if found is None:
         raise Unsupported(f"{name} has no form")
     return found.function
 
 
 for _name, _function in (("QuantizeLinear", quantize_linear), ("DequantizeLinear", dequantize_linear)):
-    op(_name, domain=DOMAIN, layout="quantized")(_function)
+    op(_name, domain=DOMAIN, layout=LayoutRule.QUANTIZED)(_function)
 
 
 def _binary(name: str, function: Callable[[Any, Any], Any]) -> None:
-    @op(name, domain=DOMAIN, layout="elementwise")
+    @op(name, domain=DOMAIN, layout=LayoutRule.ELEMENTWISE)
     def compute(
         a: Any, a_scale: Any, a_zero: Any, b: Any, b_scale: Any, b_zero: Any, c_scale: Any, c_zero: Any = None
     ) -> Any:
@@ -71,13 +71,13 @@ def _unary(x: Any, x_scale: Any, x_zero: Any, y_scale: Any, y_zero: Any, functio
     return quantized(y, y_scale, tf.zeros([], x.dtype) if y_zero is None else y_zero)
 
 
-@op("QLinearSigmoid", domain=DOMAIN, layout="elementwise")
+@op("QLinearSigmoid", domain=DOMAIN, layout=LayoutRule.ELEMENTWISE)
 def q_linear_sigmoid(x: Any, x_scale: Any, x_zero: Any, y_scale: Any, y_zero: Any = None) -> Any:
     """Sigmoid of a quantised tensor."""
     return _unary(x, x_scale, x_zero, y_scale, y_zero, tf.sigmoid)
 
 
-@op("QLinearLeakyRelu", domain=DOMAIN, layout="elementwise")
+@op("QLinearLeakyRelu", domain=DOMAIN, layout=LayoutRule.ELEMENTWISE)
 def q_linear_leaky_relu(
     x: Any, x_scale: Any, x_zero: Any, y_scale: Any, y_zero: Any = None, *, alpha: float = 0.01
 ) -> Any:
@@ -96,7 +96,7 @@ def q_linear_softmax(
     return tf.reshape(_unary(rows, x_scale, x_zero, y_scale, y_zero, tf.nn.softmax), tf.shape(x))
 
 
-@op("QLinearAveragePool", domain=DOMAIN, layout="spatial")
+@op("QLinearAveragePool", domain=DOMAIN, layout=LayoutRule.SPATIAL)
 def q_linear_average_pool(
     x: Any, x_scale: Any, x_zero: Any, y_scale: Any, y_zero: Any = None,
     *, auto_pad: str = "NOTSET", ceil_mode: int = 0, channels_last: int = 0, count_include_pad: int = 0,
@@ -115,17 +115,17 @@ def q_linear_average_pool(
     )  # fmt: skip
 
 
-@op("QLinearGlobalAveragePool", domain=DOMAIN, layout="spatial")
+@op("QLinearGlobalAveragePool", domain=DOMAIN, layout=LayoutRule.SPATIAL)
 def q_linear_global_average_pool(
     x: Any, x_scale: Any, x_zero: Any, y_scale: Any, y_zero: Any, *, channels_last: int = 0
 ) -> Any:
     """The mean over the spatial dimensions of a quantised tensor, which is channels-last."""
     rank = x.shape.rank
-    axes = [last_axis(axis, rank) for axis in (range(1, rank - 1) if channels_last else range(2, rank))]
+    axes = [nhwc_axis(axis, rank) for axis in (range(1, rank - 1) if channels_last else range(2, rank))]
     return _unary(x, x_scale, x_zero, y_scale, y_zero, lambda value: tf.reduce_mean(value, axes, keepdims=True))
 
 
-@op("QLinearConcat", domain=DOMAIN, layout="axis")
+@op("QLinearConcat", domain=DOMAIN, layout=LayoutRule.AXIS)
 def q_linear_concat(*values: Any, axis: int) -> Any:
     """Join tensors of different scales; the first two inputs are the result's scale and zero point."""
     scale, zero, rest = values[0], values[1], values[2:]

@@ -12,7 +12,7 @@ import tensorflow as tf
 from modelport_converters.onnx_graph.windows import Window
 from modelport_converters.onnx_to_tensorflow.ops.convolution.windows import padded, strided, window_over
 from modelport_converters.onnx_to_tensorflow.ops.nn.linear import shifted
-from modelport_converters.onnx_to_tensorflow.registry import op
+from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, op
 from modelport_converters.onnx_to_tensorflow.weights import arrange, static_array
 from modelport_converters.onnx_to_tensorflow.widening import HALVES, widened
 
@@ -24,7 +24,7 @@ _EXACT_TAPS = 2**24 // 255**2
 """The sum of so many products of two differences of bytes is exact in float32."""
 
 
-@op("Conv", layout="spatial", lazy=("w",))
+@op("Conv", layout=LayoutRule.SPATIAL, lazy=("w",))
 def conv(
     x: Any, w: Any, b: Any = None, *, auto_pad: str = "NOTSET", dilations: Sequence[int] = (), group: int = 1,
     kernel_shape: Sequence[int] = (), pads: Sequence[int] = (), strides: Sequence[int] = (),
@@ -34,7 +34,7 @@ def conv(
     return convolved(x, w, b, group, window)
 
 
-@op("ConvInteger", layout="spatial", lazy=("w",))
+@op("ConvInteger", layout=LayoutRule.SPATIAL, lazy=("w",))
 def conv_integer(
     x: Any, w: Any, x_zero_point: Any = None, w_zero_point: Any = None, *, auto_pad: str = "NOTSET",
     dilations: Sequence[int] = (), group: int = 1, kernel_shape: Sequence[int] = (), pads: Sequence[int] = (),

@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from modelport_converters.onnx_to_tensorflow import shapes
-from modelport_converters.onnx_to_tensorflow.registry import op
+from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, op
 from modelport_converters.onnx_to_tensorflow.widening import HALVES, widened
 
 
-@op("DeformConv", layout="spatial")
+@op("DeformConv", layout=LayoutRule.SPATIAL)
 def deform_conv(
     x: Any, w: Any, offset: Any, b: Any = None, mask: Any = None, *, dilations: Sequence[int] = (), group: int = 1,
     kernel_shape: Sequence[int] = (), offset_group: int = 1, pads: Sequence[int] = (), strides: Sequence[int] = (),

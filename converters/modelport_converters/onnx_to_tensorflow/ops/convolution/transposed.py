@@ -13,12 +13,12 @@ from modelport_converters.onnx_to_tensorflow import shapes
 from modelport_converters.onnx_to_tensorflow.ops.convolution.conv import convolved
 from modelport_converters.onnx_to_tensorflow.ops.convolution.windows import cropped, paddings, spatial_sizes
 from modelport_converters.onnx_to_tensorflow.profile import is_lite
-from modelport_converters.onnx_to_tensorflow.registry import op
+from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, op
 from modelport_converters.onnx_to_tensorflow.weights import arrange, static_array
 from modelport_converters.onnx_to_tensorflow.widening import HALVES, widened
 
 
-@op("ConvTranspose", layout="spatial", lazy=("w",))
+@op("ConvTranspose", layout=LayoutRule.SPATIAL, lazy=("w",))
 def conv_transpose(
     x: Any, w: Any, b: Any = None, *, auto_pad: str = "NOTSET", dilations: Sequence[int] = (), group: int = 1,
     kernel_shape: Sequence[int] = (), output_padding: Sequence[int] = (), output_shape: Sequence[int] = (),

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from modelport_converters.onnx_to_tensorflow.registry import elementwise, op
+from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, elementwise, op
 
 
 def divide(a: Any, b: Any) -> Any:
@@ -102,7 +102,7 @@ elementwise(
 )
 
 
-@op("Clip", layout="elementwise")
+@op("Clip", layout=LayoutRule.ELEMENTWISE)
 def clip(x: Any, minimum: Any = None, maximum: Any = None) -> Any:
     """Limit to [minimum, maximum]; either may be absent, and the maximum wins where it is the smaller."""
     low, high = (None if bound is None else tf.get_static_value(bound) for bound in (minimum, maximum))
@@ -115,7 +115,7 @@ def clip(x: Any, minimum: Any = None, maximum: Any = None) -> Any:
     return x if maximum is None else tf.minimum(x, maximum)
 
 
-@op("Mod", layout="elementwise")
+@op("Mod", layout=LayoutRule.ELEMENTWISE)
 def mod(a: Any, b: Any, *, fmod: int = 0) -> Any:
     """Remainder with the sign of b, or of a when fmod is set."""
     if not a.dtype.is_floating:
@@ -130,7 +130,7 @@ def mod(a: Any, b: Any, *, fmod: int = 0) -> Any:
     return tf.cast(rest, a.dtype)
 
 
-@op("BitShift", layout="elementwise")
+@op("BitShift", layout=LayoutRule.ELEMENTWISE)
 def bit_shift(x: Any, y: Any, *, direction: str) -> Any:
     """Shift by y bits; amounts outside the width leave only copies of the sign bit."""
     bits = tf.constant(x.dtype.size * 8, y.dtype)
@@ -142,7 +142,7 @@ def bit_shift(x: Any, y: Any, *, direction: str) -> Any:
     return tf.where(inside, tf.bitwise.right_shift(x, safe), fill)
 
 
-@op("IsInf", layout="elementwise")
+@op("IsInf", layout=LayoutRule.ELEMENTWISE)
 def is_inf(x: Any, *, detect_negative: int = 1, detect_positive: int = 1) -> Any:
     """True for infinities of the signs asked for."""
     if detect_negative and detect_positive:

@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 import tensorflow as tf
 
-from modelport_converters.onnx_to_tensorflow.registry import Unsupported, op
+from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, Unsupported, op
 from modelport_converters.onnx_to_tensorflow.weights import Array, to_dtype
 
 _SMALL_FLOATS = frozenset(
@@ -21,7 +21,7 @@ _BITS = {"int4": 4, "uint4": 4, "int2": 2, "uint2": 2}
 _WITH_CASTS = frozenset({"int4", "uint4"})  # TensorFlow has kernels from int32 and to it, which keep the low bits
 
 
-@op("Cast", layout="elementwise")
+@op("Cast", layout=LayoutRule.ELEMENTWISE)
 def cast(x: Any, *, to: int, saturate: int = 1, round_mode: str = "up") -> Any:
     """Elements in another type; floats of 8 bits and fewer saturate unless told otherwise."""
     return to_type(x, dtype_of(to), bool(saturate))

@@ -7,11 +7,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from modelport_converters.onnx_to_tensorflow.registry import Unsupported, op
+from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, Unsupported, op
 from modelport_converters.onnx_to_tensorflow.shapes import LARGEST_INDEX, integers, limited, vector
 
 
-@op("Slice", layout="slice")
+@op("Slice", layout=LayoutRule.SLICE)
 def slice_(data: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Any:
     """data[start:end:step] along each of axes; numbers beyond a dimension mean its end."""
     rank, count = data.shape.rank, starts.shape[0]

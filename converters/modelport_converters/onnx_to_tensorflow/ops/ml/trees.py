@@ -202,11 +202,11 @@ def tree_ensemble_classifier(
 
 @op("TreeEnsemble", domain=ML)
 def tree_ensemble(
-    x: Any, *, aggregate_function: int = 1, leaf_targetids: Any = None, leaf_weights: Any = None,
-    membership_values: Any = None, n_targets: int = 1, nodes_falseleafs: Any = None, nodes_falsenodeids: Any = None,
-    nodes_featureids: Any = None, nodes_hitrates: Any = None, nodes_missing_value_tracks_true: Any = None,
-    nodes_modes: Any = None, nodes_splits: Any = None, nodes_trueleafs: Any = None, nodes_truenodeids: Any = None,
-    post_transform: int = 0, tree_roots: Any = None,
+    x: Any, *, aggregate_function: int = 1, leaf_targetids: Any, leaf_weights: Any,
+    membership_values: Any = None, n_targets: int = 1, nodes_falseleafs: Any, nodes_falsenodeids: Any,
+    nodes_featureids: Any, nodes_hitrates: Any = None, nodes_missing_value_tracks_true: Any = None,
+    nodes_modes: Any, nodes_splits: Any, nodes_trueleafs: Any, nodes_truenodeids: Any,
+    post_transform: int = 0, tree_roots: Any,
 ) -> Any:  # fmt: skip
     """The aggregated weights of the leaves that each row reaches, [rows, targets]."""
     given = {name.removeprefix("nodes_"): value for name, value in locals().items()}

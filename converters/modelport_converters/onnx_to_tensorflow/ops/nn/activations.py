@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from modelport_converters.onnx_to_tensorflow.registry import elementwise, op
+from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, elementwise, op
 
 _SELU = (1.67326319217681884765625, 1.05070102214813232421875)
 """alpha and gamma of Selu: the defaults of ONNX's schema."""
@@ -24,49 +24,49 @@ elementwise(
 )
 
 
-@op("Gelu", layout="elementwise")
+@op("Gelu", layout=LayoutRule.ELEMENTWISE)
 def gelu(x: Any, *, approximate: str = "none") -> Any:
     """Computes x * Phi(x), or its approximation by tanh."""
     return tf.nn.gelu(x, approximate=approximate == "tanh")
 
 
-@op("Elu", layout="elementwise")
+@op("Elu", layout=LayoutRule.ELEMENTWISE)
 def elu(x: Any, *, alpha: float = 1.0) -> Any:
     """Returns x where positive, else alpha * (exp(x) - 1)."""
     return tf.nn.elu(x) if alpha == 1.0 else tf.where(x < 0, alpha * tf.math.expm1(tf.minimum(x, 0)), x)
 
 
-@op("Celu", layout="elementwise")
+@op("Celu", layout=LayoutRule.ELEMENTWISE)
 def celu(x: Any, *, alpha: float = 1.0) -> Any:
     """Returns x where positive, else alpha * (exp(x / alpha) - 1)."""
     return tf.nn.elu(x) if alpha == 1.0 else tf.maximum(x, 0) + tf.minimum(alpha * tf.math.expm1(x / alpha), 0)
 
 
-@op("Selu", layout="elementwise")
+@op("Selu", layout=LayoutRule.ELEMENTWISE)
 def selu(x: Any, *, alpha: float = _SELU[0], gamma: float = _SELU[1]) -> Any:
     """Scales by gamma the Elu."""
     return gamma * elu(x, alpha=alpha)
 
 
-@op("LeakyRelu", layout="elementwise")
+@op("LeakyRelu", layout=LayoutRule.ELEMENTWISE)
 def leaky_relu(x: Any, *, alpha: float = 0.01) -> Any:
     """Returns x where positive, else alpha * x."""
     return tf.nn.leaky_relu(x, alpha)
 
 
-@op("HardSigmoid", layout="elementwise")
+@op("HardSigmoid", layout=LayoutRule.ELEMENTWISE)
 def hard_sigmoid(x: Any, *, alpha: float = 0.2, beta: float = 0.5) -> Any:
     """Computes alpha * x + beta, limited to [0, 1]."""
     return tf.clip_by_value(alpha * x + beta, 0, 1)
 
 
-@op("ThresholdedRelu", layout="elementwise")
+@op("ThresholdedRelu", layout=LayoutRule.ELEMENTWISE)
 def thresholded_relu(x: Any, *, alpha: float = 1.0) -> Any:
     """Returns x where above alpha, else 0."""
     return tf.where(x > alpha, x, tf.zeros([], x.dtype))
 
 
-@op("Shrink", layout="elementwise")
+@op("Shrink", layout=LayoutRule.ELEMENTWISE)
 def shrink(x: Any, *, bias: float = 0.0, lambd: float = 0.5) -> Any:
     """Moved towards zero by bias where beyond lambd, else 0."""
     wide = x if x.dtype.is_floating else tf.cast(x, tf.float64)
@@ -74,31 +74,31 @@ def shrink(x: Any, *, bias: float = 0.0, lambd: float = 0.5) -> Any:
     return tf.cast(moved, x.dtype)
 
 
-@op("Swish", layout="elementwise")
+@op("Swish", layout=LayoutRule.ELEMENTWISE)
 def swish(x: Any, *, alpha: float = 1.0) -> Any:
     """Computes x * sigmoid(alpha * x)."""
     return x * tf.sigmoid(x if alpha == 1.0 else alpha * x)
 
 
-@op("SwiGLU", layout="elementwise")
+@op("SwiGLU", layout=LayoutRule.ELEMENTWISE)
 def swi_glu(a: Any, b: Any, *, alpha: float = 1.0) -> Any:
     """Swish of the gate a, times b."""
     return swish(a, alpha=alpha) * b
 
 
-@op("Softmax", layout="axis")
+@op("Softmax", layout=LayoutRule.AXIS)
 def softmax(x: Any, *, axis: int = -1) -> Any:
     """Exponentials of x divided by its sum along axis."""
     return tf.nn.softmax(x, axis)
 
 
-@op("LogSoftmax", layout="axis")
+@op("LogSoftmax", layout=LayoutRule.AXIS)
 def log_softmax(x: Any, *, axis: int = -1) -> Any:
     """Logarithm of the softmax along axis."""
     return tf.nn.log_softmax(x, axis)
 
 
-@op("Hardmax", layout="axis")
+@op("Hardmax", layout=LayoutRule.AXIS)
 def hardmax(x: Any, *, axis: int = -1) -> Any:
     """1 at the first largest element along axis, 0 elsewhere."""
     return tf.one_hot(tf.argmax(x, axis), tf.shape(x)[axis], axis=axis % x.shape.rank, dtype=x.dtype)

@@ -6,11 +6,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from modelport_converters.onnx_to_tensorflow.registry import op
+from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, op
 from modelport_converters.onnx_to_tensorflow.widening import HALVES, widened
 
 
-@op("NegativeLogLikelihoodLoss", layout="spatial")
+@op("NegativeLogLikelihoodLoss", layout=LayoutRule.SPATIAL)
 def negative_log_likelihood_loss(
     x: Any, target: Any, weight: Any = None, *, ignore_index: int | None = None, reduction: str = "mean"
 ) -> Any:
@@ -18,7 +18,7 @@ def negative_log_likelihood_loss(
     return widened(_loss, HALVES)(x, target, weight, ignored=ignore_index, reduction=reduction)
 
 
-@op("SoftmaxCrossEntropyLoss", layout="spatial")
+@op("SoftmaxCrossEntropyLoss", layout=LayoutRule.SPATIAL)
 def softmax_cross_entropy_loss(
     scores: Any, labels: Any, weights: Any = None, *, ignore_index: int | None = None, reduction: str = "mean",
     wanted: int = 1,

@@ -28,11 +28,12 @@ _BLOCK_GATES = (0, 2, 3, 1)
 @op("RNN")
 def rnn(
     x: Any, w: Any, r: Any, b: Any = None, sequence_lens: Any = None, initial_h: Any = None,
-    *, activation_alpha: Sequence[float] = (), activation_beta: Sequence[float] = (), activations: Sequence[str] = (),
-    clip: float | None = None, direction: str = "forward", hidden_size: int | None = None, layout: int = 0,
+    *, activation_alpha: Sequence[float] = (), activation_beta: Sequence[float] = (),
+    activations: Sequence[str] = ("Tanh", "Tanh"), clip: float | None = None, direction: str = "forward",
+    hidden_size: int | None = None, layout: int = 0,
 ) -> Any:  # fmt: skip
     """Simple recurrent layer: H = f(X W' + H R' + b)."""
-    functions = activations_of(activations or ("Tanh",) * 2, activation_alpha, activation_beta, clip)
+    functions = activations_of(activations, activation_alpha, activation_beta, clip)
 
     def one(index: int, x: Any, states: Sequence[Any], w: Any, r: Any, b: Any) -> Any:
         function = functions[index]

@@ -9,11 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from modelport_converters.onnx_graph.padding import PERIODIC, source
-from modelport_converters.onnx_to_tensorflow.registry import Unsupported, op
+from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, Unsupported, op
 from modelport_converters.onnx_to_tensorflow.shapes import LARGEST_INDEX, integers, size, sizes, vector
 
 
-@op("Pad", layout="pad")
+@op("Pad", layout=LayoutRule.PAD)
 def pad(data: Any, pads: Any, constant_value: Any = None, axes: Any = None, *, mode: str = "constant") -> Any:
     """Add elements before and after, as `mode` says; negative pads take elements away first."""
     rank = data.shape.rank

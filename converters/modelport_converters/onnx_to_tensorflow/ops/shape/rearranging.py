@@ -6,14 +6,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from modelport_converters.onnx_to_tensorflow.registry import op
+from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, op
 from modelport_converters.onnx_to_tensorflow.shapes import integers, reshaped, size, sizes, vector
 from modelport_converters.onnx_to_tensorflow.widening import widened
 
 _tile = widened(tf.tile, {"uint16": "int32"})
 
 
-@op("Transpose", layout="transpose")
+@op("Transpose", layout=LayoutRule.TRANSPOSE)
 def transpose(data: Any, *, perm: Any = None) -> Any:
     """Permute the dimensions; reversed by default."""
     if perm is not None and list(perm) == list(range(len(perm))):
@@ -21,13 +21,13 @@ def transpose(data: Any, *, perm: Any = None) -> Any:
     return tf.transpose(data, perm)
 
 
-@op("Concat", layout="axis")
+@op("Concat", layout=LayoutRule.AXIS)
 def concat(*values: Any, axis: int) -> Any:
     """Join along axis."""
     return values[0] if len(values) == 1 else tf.concat(values, axis)
 
 
-@op("Split", layout="axis")
+@op("Split", layout=LayoutRule.AXIS)
 def split(data: Any, sizes: Any = None, *, axis: int = 0, num_outputs: int | None = None, wanted: int = 1) -> Any:
     """Pieces along axis: of the given sizes, or equal ones of which the last may be smaller."""
     if sizes is not None:
@@ -63,7 +63,7 @@ def trilu(data: Any, k: Any = None, *, upper: int = 1) -> Any:
     return tf.where(distance >= place if upper else distance <= place, data, tf.zeros([], data.dtype))
 
 
-@op("DepthToSpace", layout="spatial")
+@op("DepthToSpace", layout=LayoutRule.SPATIAL)
 def depth_to_space(data: Any, *, blocksize: int, mode: str = "DCR") -> Any:
     """Move blocks of channels into space; channels-last."""
     if mode == "DCR":
@@ -75,7 +75,7 @@ def depth_to_space(data: Any, *, blocksize: int, mode: str = "DCR") -> Any:
     return reshaped(moved, [batch, height * blocksize, width * blocksize, depth])
 
 
-@op("SpaceToDepth", layout="spatial")
+@op("SpaceToDepth", layout=LayoutRule.SPATIAL)
 def space_to_depth(data: Any, *, blocksize: int, mode: str = "DCR") -> Any:
     """Move blocks of space into channels; channels-last."""
     if mode == "DCR":

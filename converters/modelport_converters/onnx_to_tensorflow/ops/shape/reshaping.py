@@ -9,11 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from modelport_converters.onnx_to_tensorflow.profile import is_lite
-from modelport_converters.onnx_to_tensorflow.registry import Unsupported, op
+from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, Unsupported, op
 from modelport_converters.onnx_to_tensorflow.shapes import integers, partial, reshaped, size, sizes, vector
 
 
-@op("Shape", layout="shape")
+@op("Shape", layout=LayoutRule.SHAPE)
 def shape(data: Any, *, start: int = 0, end: int | None = None, order: Sequence[int] | None = None) -> Any:
     """The sizes of the dimensions from start to end; `order` tells where they stand in a tensor held channels-last."""
     if data.shape.rank is None:
@@ -27,7 +27,7 @@ def shape(data: Any, *, start: int = 0, end: int | None = None, order: Sequence[
     return vector(items[start:end])
 
 
-@op("Size", layout="elementwise")
+@op("Size", layout=LayoutRule.ELEMENTWISE)
 def size_of(data: Any) -> Any:
     """The number of elements."""
     known = data.shape.num_elements()
