@@ -18,6 +18,7 @@ status meaning
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import errno
 import re
@@ -33,6 +34,7 @@ __all__ = [
     "DirectionNotSupported",
     "FactoryFailed",
     "FrameworkNotInstalled",
+    "InputsRefused",
     "InvalidOption",
     "InvalidSamples",
     "InvalidSignature",
@@ -53,6 +55,8 @@ __all__ = [
     "UnknownFramework",
     "UnsafeSource",
     "UnsupportedOps",
+    "first_lines",
+    "inputs_refused",
     "nearest",
     "out_of_memory",
 ]
@@ -157,6 +161,13 @@ class InvalidSamples(BadInput):
     """The user's samples do not fit the signature: wrong columns, dtypes, shapes, or NaN."""
 
 
+class InputsRefused(BadInput):
+    """A model does not admit these inputs: their sizes, ranks, dtypes or values.
+
+    Raised by a plugin's hook `run`, usually through `inputs_refused`. Any other exception of `run` is the plugin's own fault.
+    """
+
+
 class FactoryFailed(BadInput):
     """The `module:factory` of --model cannot be imported or called, or returned no model."""
 
@@ -255,6 +266,40 @@ class OutOfMemory(CannotConvert):
             "and fewer --samples need less"
         )
         super().__init__(what, where=where, remedy=remedy)
+
+
+@contextlib.contextmanager
+def inputs_refused(title: str, kinds: type[Exception] | tuple[type[Exception], ...] = Exception) -> Iterator[None]:
+    """Turn what a model raises when it is called into InputsRefused: to be put around that call, and nothing else.
+
+    Errors of modelport and missing modules stay what they are.
+
+    Args:
+        title: of the framework, for the message.
+        kinds: the framework's exceptions for inputs that a model does not admit; all exceptions where models hold Python code
+            of their authors.
+
+    Raises:
+        InputsRefused: from an exception of these kinds.
+    """
+    try:
+        yield
+    except (ModelportError, ImportError):
+        raise
+    except kinds as error:
+        raise InputsRefused(
+            f"{title} does not admit these inputs: {type(error).__name__}: {first_lines(error)}",
+            remedy="give inputs of the sizes, ranks and dtypes that the model takes: `modelport inspect` prints its signature",
+        ) from error
+
+
+def first_lines(error: BaseException, limit: int = 3) -> str:
+    """Return the first lines of an error's message that are not empty, without colours, on one line."""
+    from click import unstyle  # here, as it costs at every start what few errors need
+
+    lines = [line.strip() for line in unstyle(str(error)).splitlines() if line.strip()]
+    text = " / ".join(lines[:limit])
+    return text if len(text) <= 600 else text[:600] + " …"
 
 
 _NO_MEMORY = re.compile(

@@ -13,7 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from modelport.errors import BadInput, CheckFailed
+from modelport.errors import CheckFailed, InputsRefused
 
 OLDEST_OPSET = 7
 """The oldest opset that ONNX Runtime promises to run."""
@@ -98,7 +98,7 @@ class _OrtSession(Session):
         model = onnx.load(str(self._path), load_external_data=False)
         found = next((node.op_type for node in nodes_of(model) if node.op_type in _ABORTING), None)
         if found:
-            raise BadInput(
+            raise InputsRefused(
                 f"ONNX Runtime cannot run {found} on an empty batch or sequence",
                 where=str(self._path),
                 remedy="pass one row at least",

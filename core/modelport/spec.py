@@ -14,6 +14,7 @@ inside hook bodies, never at the top of the plugin's module: a missing one then 
 Who answers: `detect` and `conversion_finished` are put to every plugin; all others to the one that owns the framework.
 What fails: a `ModelportError` reaches the user as it is. Any other exception is translated by the hook it escapes from: `load` ->
 `SourceUnreadable`, `to_onnx` and `from_onnx` -> `CannotConvert`, `save` -> `OutputNotWritable`, the rest -> `PluginFailed`.
+Where a model does not admit the inputs of `run`, the hook says so with `InputsRefused`.
 A value that is not what is asked for here, or an attempt to end the program, is `BrokenHook`, which names the plugin.
 
 Checking and proving are not hooks: the core does both, after every conversion.
@@ -257,7 +258,12 @@ class Hooks:
         """Run the model: deterministic, inference mode, NumPy in and out, the names and dtypes of the signature.
 
         Strings are object arrays of str; bfloat16 is `ml_dtypes.bfloat16`. Called on the model as it was loaded, untouched by
-        the export, as the reference of the proof. An exception means that the model does not admit these inputs.
+        the export, as the reference of the proof.
+
+        Raises:
+            InputsRefused: when the model does not admit these inputs, such as an empty batch; a proof leaves them out.
+                `modelport.errors.inputs_refused`, put around the call of the model, raises it from the framework's exceptions.
+                Any other exception is a fault of the plugin.
         """
         raise NotImplementedError
 

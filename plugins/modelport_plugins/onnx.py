@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelport import Detection, Framework, Signature, TensorSpec, hookimpl
-from modelport.errors import SourceUnreadable
+from modelport.errors import SourceUnreadable, inputs_refused
 
 if TYPE_CHECKING:
     import onnx
@@ -136,11 +136,11 @@ def run(model: OnnxFile | ir.Model | onnx.ModelProto, inputs: Mapping[str, Any])
     from modelport.session import open_session
 
     if isinstance(model, OnnxFile):
-        return model.session.run(inputs)
+        return _run(model.session, inputs)
     with tempfile.TemporaryDirectory(prefix="modelport-") as folder:
         path = Path(folder) / "model.onnx"
         write_onnx(_copy(model), path)
-        return open_session(path, fall_back=True, exact=True).run(inputs)
+        return _run(open_session(path, fall_back=True, exact=True), inputs)
 
 
 @hookimpl
@@ -155,6 +155,11 @@ def save(model: ir.Model | onnx.ModelProto, path: Path) -> Sequence[Path]:
     from modelport.artifact import write_onnx
 
     return write_onnx(_copy(model), path)
+
+
+def _run(session: Session, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    with inputs_refused(session.engine):
+        return session.run(inputs)
 
 
 def _read(model: OnnxFile | ir.Model | onnx.ModelProto) -> ir.Model | onnx.ModelProto:

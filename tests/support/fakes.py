@@ -18,6 +18,7 @@ from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from modelport import Detection, Framework, Option, Options, Signature, TensorSpec, hookimpl
+from modelport.errors import inputs_refused
 from modelport.pipeline import Conversion
 
 Arrays = Mapping[str, np.ndarray]
@@ -151,7 +152,8 @@ class FakeFramework:
 
     @hookimpl
     def run(self, model: Net, inputs: Arrays) -> Mapping[str, Any]:
-        return model.run(inputs)
+        with inputs_refused("Fake"):
+            return model.run(inputs)
 
     @hookimpl
     def save(self, model: Net, path: Path) -> Sequence[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from modelport.errors import (
@@ -16,6 +16,7 @@ from modelport.errors import (
     PluginFailed,
     PluginNotLoadable,
     SourceUnreadable,
+    first_lines,
     out_of_memory,
 )
 from modelport.safety.memory import has_room_for
@@ -56,7 +57,7 @@ def translated(
         root = (error.name or "").partition(".")[0]
         if root in framework.requires or not installed(root):
             return FrameworkNotInstalled(framework.key, root, framework.install)
-    what = f"{framework.title} failed in {hook!r}: {type(error).__name__}: {_first_lines(error)}"
+    what = f"{framework.title} failed in {hook!r}: {type(error).__name__}: {first_lines(error)}"
     remedy = _REMEDIES.get(hook, f"report it to the authors of {distribution}, with the output of --debug")
     return _ERRORS.get(hook, PluginFailed)(what, where=str(source) if source else None, remedy=remedy)
 
@@ -64,7 +65,7 @@ def translated(
 def not_loadable(key: str, error: BaseException, distribution: str, release: str) -> PluginNotLoadable:
     """Return the error for a plugin whose module fails to import, or whose hooks do not fit the specification."""
     return PluginNotLoadable(
-        f"the plugin {key!r} cannot be loaded: {type(error).__name__}: {_first_lines(error)}",
+        f"the plugin {key!r} cannot be loaded: {type(error).__name__}: {first_lines(error)}",
         where=f"{distribution} {release}".strip(),
         remedy=f"repair or remove it (pip uninstall {distribution}), or report it to its authors",
     )
@@ -81,11 +82,3 @@ def installed(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):
         return module in sys.modules
-
-
-def _first_lines(error: BaseException, limit: int = 3) -> str:
-    from click import unstyle  # here, as it costs at every start what few errors need
-
-    lines: Iterator[str] = (line for line in unstyle(str(error)).splitlines() if line.strip())
-    text = " / ".join(line.strip() for _, line in zip(range(limit), lines, strict=False))
-    return text if len(text) <= 600 else text[:600] + " …"

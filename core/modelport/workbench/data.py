@@ -11,7 +11,7 @@ import numpy as np
 from modelport.data import images, preprocessing, sample_files
 from modelport.data.preprocessing import Preprocessing
 from modelport.data.sample_files import Samples
-from modelport.errors import BrokenHook, InvalidSamples, PluginFailed
+from modelport.errors import InputsRefused, InvalidSamples
 from modelport.loading.open_model import OpenModel
 from modelport.proof.cases.generated import Arrays
 
@@ -123,9 +123,7 @@ def _run(model: OpenModel, labels: list[str], arrays: Arrays) -> Iterator[Answer
 def _outputs(model: OpenModel, labels: Sequence[str], arrays: Arrays) -> Mapping[str, Any]:
     try:
         return model.run(arrays)
-    except BrokenHook:
-        raise
-    except PluginFailed as error:
+    except InputsRefused as error:
         shapes = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
         raise InvalidSamples(
             f"{model.title} does not run on these samples: {error.what}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from modelport.errors import inputs_refused
 from modelport.spec import Detection, Framework, Option, Options, hookimpl
 
 if TYPE_CHECKING:
@@ -91,7 +92,9 @@ def run(model: Any, signature: Signature, inputs: Arrays, options: Options) -> V
     from modelport_converters.tensorflow_to_onnx.array_conversion import to_array, to_tensor
 
     tensors = [to_tensor(inputs[spec.name], spec.dtype) for spec in signature.inputs]
-    results = interface(model, options).call(tensors)
+    called = interface(model, options)
+    with inputs_refused("Keras"):
+        results = called.call(tensors)
     return {spec.name: to_array(tensor) for spec, tensor in zip(signature.outputs, results, strict=True)}
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modelport.errors import BadInput, CannotConvert, UnsupportedOps
+from modelport.errors import BadInput, CannotConvert, UnsupportedOps, inputs_refused
 from modelport_plugins.keras import tensorflow_copy, torch_export
 from modelport_plugins.keras.backend import backend, import_keras, inference
 from modelport_plugins.keras.interface import Interface, signature_of
@@ -60,7 +60,9 @@ def run(called: Interface, signature: Signature, inputs: Arrays) -> Values:
     """Call the model in inference mode on NumPy arrays, on its own backend."""
     ops = import_keras().ops
     call = runner(called, signature, inputs)
-    return {spec.name: ops.convert_to_numpy(value) for spec, value in zip(signature.outputs, call(), strict=True)}
+    with inputs_refused("Keras"):
+        results = call()
+    return {spec.name: ops.convert_to_numpy(value) for spec, value in zip(signature.outputs, results, strict=True)}
 
 
 def runner(

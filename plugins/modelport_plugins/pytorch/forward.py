@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from inspect import Parameter
 from typing import TYPE_CHECKING, Any
 
-from modelport.errors import CannotConvert, NotEquivalent
+from modelport.errors import CannotConvert, NotEquivalent, inputs_refused
 from modelport_plugins.pytorch.data_dependent_paths import data_dependent_paths_disabled
 
 if TYPE_CHECKING:
@@ -136,10 +136,17 @@ def positional(model: Any, names: Sequence[str]) -> torch.nn.Module:
 
 
 def results(model: Any, names: Sequence[str], tensors: Sequence[Any]) -> list[tuple[tuple[str | int, ...], Any]]:
-    """Run a model on the named inputs' tensors in evaluation mode; returns what `named_tensors` makes of the result."""
+    """Run a model on the named inputs' tensors in evaluation mode; returns what `named_tensors` makes of the result.
+
+    Raises:
+        InputsRefused: for whatever forward raises: it is its author's code.
+    """
     args, kwargs = arguments_for(model, names)(tensors)
+    module = module_of(model)
     with evaluating(model):
-        return list(named_tensors(module_of(model)(*args, **kwargs)))
+        with inputs_refused("PyTorch"):
+            result = module(*args, **kwargs)
+        return list(named_tensors(result))
 
 
 def require_steady(model: Any, names: Sequence[str], tensors: Sequence[Any]) -> None:

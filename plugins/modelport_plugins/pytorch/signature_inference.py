@@ -7,7 +7,7 @@ from dataclasses import replace
 from inspect import Parameter
 from typing import TYPE_CHECKING, Any
 
-from modelport.errors import CannotConvert, InvalidSignature, SignatureNeeded, nearest
+from modelport.errors import CannotConvert, InputsRefused, InvalidSignature, SignatureNeeded, nearest
 from modelport.signature import DTYPES, Dim, Signature, TensorSpec
 from modelport_plugins.pytorch.forward import (
     device_of,
@@ -79,7 +79,7 @@ def _with_outputs(model: Any, inputs: Signature) -> Signature:
     """Run the model on examples of several sizes until one fits; the sizes that fit become the signature's examples."""
     names = [spec.name for spec in inputs.inputs]
     integers = any(spec.dtype.startswith(("int", "uint")) for spec in inputs.inputs)
-    failure: Exception | None = None
+    failure: BaseException | None = None
     tried: list[dict[str, int]] = []
     for guess, fill in itertools.product(_GUESSES, (1, 0) if integers else (1,)):
         sizes = traced_sizes(inputs, guess)
@@ -89,10 +89,8 @@ def _with_outputs(model: Any, inputs: Signature) -> Signature:
         tensors = example(inputs, sizes, device_of(module_of(model)), fill)
         try:
             outputs = _outputs(model, names, tensors)
-        except CannotConvert:
-            raise
-        except Exception as error:
-            failure = failure or error
+        except InputsRefused as refused:
+            failure = failure or refused.__cause__
         else:
             return replace(inputs, outputs=outputs, examples={**inputs.examples, **sizes})
     raise _example_failed(inputs, tried[0], failure) from failure
@@ -131,7 +129,7 @@ def _dtype(dtype: torch.dtype, name: str) -> str:
     return text
 
 
-def _example_failed(inputs: Signature, sizes: Mapping[str, int], failure: Exception | None) -> InvalidSignature:
+def _example_failed(inputs: Signature, sizes: Mapping[str, int], failure: BaseException | None) -> InvalidSignature:
     shown = ", ".join(f"{symbol}={size}" for symbol, size in sizes.items())
     message = " / ".join(line.strip() for line in str(failure).splitlines()[:3] if line.strip())
     return InvalidSignature(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from modelport import Signature, TensorSpec
+from modelport.errors import inputs_refused
 from modelport_plugins.sklearn import neighbors
 from modelport_plugins.sklearn.inputs import BATCH, hands_texts_on, is_text, takes_images, takes_labels
 from modelport_plugins.sklearn.tables import column_names, frame, restored_matrix
@@ -60,13 +61,20 @@ def usual(model: Any, specs: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
 
 
 def predict(model: Any, signature: Signature, inputs: Mapping[str, Array]) -> dict[str, Any]:
-    """Return what the estimator itself answers, in the dtypes and ranks of the signature."""
+    """Return what the estimator itself answers, in the dtypes and ranks of the signature.
+
+    Raises:
+        InputsRefused: for whatever the estimator raises; it may hold functions of its author's.
+    """
     features = features_of(model, inputs)
     rows = len(next(iter(inputs.values())))
-    return {
-        spec.name: _value(model, spec, neighbors.asked(model, method_of(model, spec), features), rows)
-        for spec in signature.outputs
-    }
+    found = {}
+    for spec in signature.outputs:
+        method = method_of(model, spec)
+        with inputs_refused("scikit-learn"):
+            values = neighbors.asked(model, method, features)
+        found[spec.name] = _value(model, spec, values, rows)
+    return found
 
 
 def name_of(model: Any, method: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from modelport.errors import CannotConvert
+from modelport.errors import CannotConvert, inputs_refused
 from modelport.signature import Signature, TensorSpec
 from modelport.spec import Detection, Framework, Option, Options, PlannedOp, hookimpl
 
@@ -144,7 +144,10 @@ def run(model: Any, signature: Signature, inputs: Arrays, options: Options) -> V
     from modelport_plugins.tensorflow.functions import arguments, called, chosen, output_names, tensor_leaves
 
     function = chosen(model, options)
-    results = tensor_leaves(called(function, arguments(function, signature, inputs, options)))
+    tensors = arguments(function, signature, inputs, options)
+    with inputs_refused("TensorFlow", (_tensorflow().errors.OpError, ValueError, TypeError)):
+        answer = called(function, tensors)
+    results = tensor_leaves(answer)
     names: list[Any] = output_names(model) or [path[-1] if path else None for path, _ in results]
     order = positions(names, [spec.name for spec in signature.outputs])
     return {spec.name: to_array(results[at][1]) for spec, at in zip(signature.outputs, order, strict=True)}

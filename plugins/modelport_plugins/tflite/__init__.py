@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modelport.errors import CannotConvert, InvalidOption, ModelportError, SourceUnreadable
+from modelport.errors import CannotConvert, InvalidOption, ModelportError, SourceUnreadable, inputs_refused
 from modelport.signature import DTYPES, Signature, TensorSpec
 from modelport.spec import Detection, Framework, Option, Options, hookimpl
 
@@ -154,7 +154,9 @@ def run(model: Any, signature: Signature, inputs: Arrays, options: Options) -> V
     from modelport_converters.onnx_to_tensorflow.interface import positions
 
     model = _opened(model)
-    answers = model.answer(_arguments(model, signature, inputs, options))
+    arrays = _arguments(model, signature, inputs, options)
+    with inputs_refused("TensorFlow Lite", (ValueError, RuntimeError)):
+        answers = model.answer(arrays)
     order = positions([port.name for port in model.outputs], [spec.name for spec in signature.outputs])
     return {spec.name: answers[at] for spec, at in zip(signature.outputs, order, strict=True)}
 

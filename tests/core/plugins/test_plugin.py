@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import FakeFramework, Net, ReadOnlyFramework
+from fakes import FakeFramework, Net, ReadOnlyFramework, graph
 
 from modelport import Framework, errors, hookimpl
 from modelport.plugins import Registry
@@ -91,3 +91,38 @@ def test_what_a_framework_prints_goes_to_stderr(registry: Registry, capsys: pyte
     registry.register("chatty", Chatty("chatty")).call("load", source=Path("m"), options=None)
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == ("", "hello\n")
+
+
+# --- inputs that a model does not admit ----------------------------------------------------------
+
+
+def test_what_a_model_raises_when_it_is_called_refuses_its_inputs(registry: Registry) -> None:
+    plugin = registry.register("fake", FakeFramework())
+
+    def picky(arrays: Any) -> Any:
+        raise ValueError("\x1b[1mfive columns\x1b[0m\n\nonly")
+
+    net = Net(graph("(float[N] x) => (float[N] y) { y = Relu(x) }"), picky)
+    with pytest.raises(
+        errors.InputsRefused, match="does not admit these inputs: ValueError: five columns / only"
+    ) as caught:
+        plugin.call("run", model=net, signature=None, inputs={}, options=None)
+    assert caught.value.exit_status == 2
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+@pytest.mark.parametrize("error", [errors.UnsafeSource("no"), ModuleNotFoundError("absent"), KeyError("another kind")])
+def test_other_errors_refuse_no_inputs(error: Exception) -> None:
+    with pytest.raises(type(error)), errors.inputs_refused("Fake", ValueError):
+        raise error
+
+
+def test_a_model_that_runs_out_of_memory_refuses_no_inputs(registry: Registry) -> None:
+    plugin = registry.register("fake", FakeFramework())
+
+    def greedy(arrays: Any) -> Any:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    net = Net(graph("(float[N] x) => (float[N] y) { y = Relu(x) }"), greedy)
+    with pytest.raises(errors.OutOfMemory):
+        plugin.call("run", model=net, signature=None, inputs={}, options=None)

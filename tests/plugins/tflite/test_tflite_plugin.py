@@ -389,7 +389,7 @@ def test_sizes_that_the_file_fixes_are_not_resized(plugin):
     chosen = options(plugin)
     signature = plugin.call("signature", model=model, options=chosen)
     for shape in ((3, 3), (2, 3, 1)):
-        with pytest.raises(errors.PluginFailed):
+        with pytest.raises(errors.InputsRefused):
             plugin.call("run", model=model, signature=signature, inputs={"x": floats(*shape)}, options=chosen)
     (result,) = plugin.call(
         "run", model=model, signature=signature, inputs={"x": floats(2, 3)}, options=chosen

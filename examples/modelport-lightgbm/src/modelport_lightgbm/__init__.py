@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelport import Detection, Framework, Options, Signature, TensorSpec, hookimpl
-from modelport.errors import CannotConvert, InvalidSignature, SourceUnreadable
+from modelport.errors import CannotConvert, InvalidSignature, SourceUnreadable, inputs_refused
 
 if TYPE_CHECKING:
     import onnx
@@ -111,13 +111,14 @@ def run(
     model: Any, signature: Signature, inputs: Mapping[str, NDArray[Any]], options: Options
 ) -> dict[str, NDArray[Any]]:
     """Predict with LightGBM itself."""
+    import lightgbm
     import numpy as np
 
     (matrix,) = inputs.values()
     width = booster(model).num_model_per_iteration()
-    values = np.asarray(booster(model).predict(matrix)).reshape(
-        len(matrix), width
-    )  # of no rows LightGBM gives a vector
+    with inputs_refused("LightGBM", (lightgbm.basic.LightGBMError, ValueError)):
+        answer = booster(model).predict(matrix)
+    values = np.asarray(answer).reshape(len(matrix), width)  # of no rows LightGBM gives a vector
     if not is_classifier(model):
         return {"prediction": values.astype(signature.outputs[0].dtype)}
     probabilities = np.concatenate([1 - values, values], axis=1) if width == 1 else values
