@@ -1,7 +1,7 @@
 """Rewriting of loops that fill a TensorArray whose first element was written before them (tf.scan without an initializer).
 
 What an ONNX Loop collects begins with its first iteration. So the loop is given an empty list, and the first element is
-concatenated before what the loop collects.
+concatenated before what the loop collects. The rewritten graph is for tf2onnx alone: TensorFlow stacks the unwritten element.
 """
 
 from __future__ import annotations
