@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from modelport_converters.sklearn_to_onnx import registry, skl2onnx_fallback
@@ -53,3 +54,11 @@ def _answer(model: Any, method: str, features: Features) -> Any:
     if not skl2onnx_fallback.serves(model, method):
         raise Missing(model, method)
     return skl2onnx_fallback.call(model, method, matrix(features))
+
+
+def delegate(method: str, *classes: type, to: Callable[[Any], Any]) -> None:
+    """Register a method of meta-estimators as that of the estimator that they hold, which `to` returns."""
+
+    @registry.formula(method, *classes, columns=True)
+    def delegated(model: Any, features: Features) -> Any:
+        return call(to(model), method, features)

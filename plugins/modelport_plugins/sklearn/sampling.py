@@ -299,4 +299,5 @@ def _typed(values: Array, spec: TensorSpec) -> Array:
     if spec.dtype == "string":
         return values.astype(str).astype(object)
     numbers = values.astype(np.float64)
-    return (np.rint(numbers) if spec.dtype.startswith("int") else numbers).astype(spec.dtype)
+    whole = spec.dtype.startswith("int")  # which has no NaN
+    return (np.nan_to_num(np.rint(numbers)) if whole else numbers).astype(spec.dtype)

@@ -1,50 +1,16 @@
-"""Estimators behind a kernel, and maps of features that stand for one."""
+"""Formulas of sklearn.kernel_approximation: feature maps whose products approximate a kernel."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from sklearn import decomposition, kernel_approximation, kernel_ridge, preprocessing
+from sklearn import kernel_approximation
 
 from modelport_converters.onnx_builder import functions as fn
 from modelport_converters.onnx_builder.graph import Value
-from modelport_converters.sklearn_to_onnx.dispatch import call
 from modelport_converters.sklearn_to_onnx.formulas.metrics import pairwise_kernels as kernels
-from modelport_converters.sklearn_to_onnx.registry import predict, transform
-
-
-def _params(model: Any, gamma: float | None) -> dict[str, Any]:
-    """Return what a model tells its kernel."""
-    return {"gamma": gamma, "degree": model.degree, "coef0": model.coef0}
-
-
-@predict(kernel_ridge.KernelRidge)
-def kernel_ridge_regression(model: Any, x: Value) -> Value:
-    """The kernel with the fitted rows times the dual coefficients."""
-    params = _params(model, gamma=model.gamma)
-    return kernels.between(model, model.kernel, x, model.X_fit_, params) @ model.dual_coef_
-
-
-@transform(preprocessing.KernelCenterer)
-def centred(model: Any, x: Value) -> Value:
-    """The kernel as if the features had the mean 0; each step in the kernel's own precision, as scikit-learn does in place."""
-    kernel = x if x.dtype.kind == "f" else x.cast("float64")
-    means = fn.sum(kernel, 1, keepdims=True) / float(len(model.K_fit_rows_))
-    kernel = (kernel - model.K_fit_rows_).cast(kernel.dtype)
-    kernel = (kernel - means).cast(kernel.dtype)
-    return (kernel + model.K_fit_all_).cast(kernel.dtype)
-
-
-@transform(decomposition.KernelPCA)
-def kernel_components(model: Any, x: Value) -> Value:
-    """The centred kernel on its eigenvectors, each over the root of its eigenvalue."""
-    params = _params(model, gamma=model.gamma_)
-    kernel = kernels.between(model, model.kernel, x, model.X_fit_, params)
-    kept = model.eigenvalues_ != 0
-    scaled = np.zeros_like(model.eigenvectors_)
-    scaled[:, kept] = model.eigenvectors_[:, kept] / np.sqrt(model.eigenvalues_[kept])
-    return call(model._centerer, "transform", kernel) @ scaled
+from modelport_converters.sklearn_to_onnx.registry import transform
 
 
 @transform(kernel_approximation.Nystroem)

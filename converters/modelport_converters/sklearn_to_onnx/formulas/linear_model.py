@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.linear_model._base import LinearClassifierMixin, LinearModel
 
 from modelport_converters.onnx_builder import functions as fn
 from modelport_converters.onnx_builder.graph import Value
-from modelport_converters.sklearn_to_onnx.dispatch import call
+from modelport_converters.sklearn_to_onnx.dispatch import call, delegate
 from modelport_converters.sklearn_to_onnx.labels import label_at
 from modelport_converters.sklearn_to_onnx.registry import decision_function, predict, predict_proba, refuse
 
@@ -136,3 +137,6 @@ def of_each_against_the_rest(model: Any, x: Value) -> Value:
 def _of_positive(probability: Value) -> Value:
     """The probabilities of both classes, from that of the second [N]."""
     return fn.stack([1.0 - probability, probability], 1)
+
+
+delegate("predict", linear_model.RANSACRegressor, to=attrgetter("estimator_"))

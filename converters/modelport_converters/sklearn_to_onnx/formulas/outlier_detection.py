@@ -1,4 +1,4 @@
-"""Outlier detectors that score a row, and compare the score with an offset."""
+"""Outlier detectors whose decision is a score above an offset."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sklearn import covariance, ensemble, neighbors
 from modelport_converters.onnx_builder import functions as fn
 from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.dispatch import call
-from modelport_converters.sklearn_to_onnx.registry import decision_function, predict
+from modelport_converters.sklearn_to_onnx.registry import decision_function, predict, score_samples
 
 _DETECTORS = (covariance.EllipticEnvelope, ensemble.IsolationForest, neighbors.LocalOutlierFactor)
 
@@ -25,3 +25,10 @@ def above_offset(model: Any, x: Value) -> Value:
 def inlier(model: Any, x: Value) -> Value:
     """1 for an inlier, -1 for an outlier."""
     return fn.where(call(model, "decision_function", x) < 0.0, np.int64(-1), np.int64(1))
+
+
+@score_samples(covariance.EllipticEnvelope)
+def negative_distance(model: Any, x: Value) -> Value:
+    """The squared Mahalanobis distance to the location, negative."""
+    centred = x - model.location_
+    return -fn.sum(centred @ model.get_precision() * centred, 1)

@@ -1,14 +1,15 @@
-"""Labels spread from fitted rows to new ones."""
+"""Formulas of sklearn.semi_supervised."""
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
-from sklearn.semi_supervised import LabelPropagation, LabelSpreading
+from sklearn.semi_supervised import LabelPropagation, LabelSpreading, SelfTrainingClassifier
 
 from modelport_converters.onnx_builder import functions as fn
 from modelport_converters.onnx_builder.graph import Value
-from modelport_converters.sklearn_to_onnx.dispatch import call
+from modelport_converters.sklearn_to_onnx.dispatch import call, delegate
 from modelport_converters.sklearn_to_onnx.formulas.metrics import pairwise_kernels as kernels
 from modelport_converters.sklearn_to_onnx.formulas.neighbors.search import nearest
 from modelport_converters.sklearn_to_onnx.labels import label_at
@@ -33,3 +34,7 @@ def spread(model: Any, x: Value) -> Value:
 def spread_label(model: Any, x: Value) -> Value:
     """The most likely class."""
     return label_at(model.classes_, fn.argmax(call(model, "predict_proba", x), 1))
+
+
+for _method in ("predict", "predict_proba", "decision_function"):
+    delegate(_method, SelfTrainingClassifier, to=attrgetter("estimator_"))

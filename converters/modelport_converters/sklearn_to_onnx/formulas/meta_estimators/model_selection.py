@@ -1,41 +1,43 @@
-"""Estimators around one estimator: another target, another threshold, or another way to have fitted it."""
+"""Searches for parameters, and classifiers with a decision threshold of their own."""
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
-from sklearn import compose, linear_model, model_selection, semi_supervised
+from sklearn import model_selection
+from sklearn.model_selection._search_successive_halving import HalvingGridSearchCV, HalvingRandomSearchCV
 
-from modelport_converters.onnx_builder import functions as fn
 from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.columns import Features
-from modelport_converters.sklearn_to_onnx.dispatch import call
+from modelport_converters.sklearn_to_onnx.dispatch import delegate
 from modelport_converters.sklearn_to_onnx.labels import label_at
-from modelport_converters.sklearn_to_onnx.registry import formula, predict
+from modelport_converters.sklearn_to_onnx.methods import METHODS
+from modelport_converters.sklearn_to_onnx.registry import (
+    predict,
+)
 from modelport_converters.sklearn_to_onnx.responses import first_method, response
 
+_SEARCHES = (
+    model_selection.GridSearchCV,
+    model_selection.RandomizedSearchCV,
+    HalvingGridSearchCV,
+    HalvingRandomSearchCV,
+)
 _FIXED = model_selection.FixedThresholdClassifier
 _TUNED = model_selection.TunedThresholdClassifierCV
-_LEARNING = semi_supervised.SelfTrainingClassifier
-
-
-def _delegating(method: str, *classes: type) -> None:
-    """Register the method of classes that hand it on to the estimator which they have fitted."""
-
-    @formula(method, *classes, columns=True)
-    def delegate(model: Any, x: Features) -> Any:
-        return call(_fitted(model), method, x)
-
-
-_delegating("predict", linear_model.RANSACRegressor, _LEARNING)
-for _method in ("predict_proba", "decision_function"):
-    _delegating(_method, _FIXED, _TUNED, _LEARNING)
 
 
 def _fitted(model: Any) -> Any:
     """Return the estimator that was fitted; one that came fitted is kept under its own name."""
     return getattr(model, "estimator_", None) or model.estimator
+
+
+for _method in METHODS:
+    delegate(_method, *_SEARCHES, to=attrgetter("best_estimator_"))
+for _method in ("predict_proba", "decision_function"):
+    delegate(_method, _FIXED, _TUNED, to=_fitted)
 
 
 @predict(_FIXED, columns=True)
@@ -65,10 +67,3 @@ def _above(model: Any, x: Features, threshold: float, positive: Any) -> Value:
 def _methods(model: Any) -> list[str]:
     chosen = model._get_response_method()
     return [chosen] if isinstance(chosen, str) else list(chosen)
-
-
-@predict(compose.TransformedTargetRegressor, columns=True)
-def transformed_back(model: Any, x: Features) -> Value:
-    """What the regressor predicts, back in the unit of the target."""
-    result: Value = call(model.transformer_, "inverse_transform", fn.as_columns(call(model.regressor_, "predict", x)))
-    return fn.ravel(result) if model._training_dim == 1 else result

@@ -72,6 +72,16 @@ def unit_norm(model: Any, x: Value) -> Value:
     return x / fn.where(norms < 10 * np.finfo(x.dtype).eps, 1.0, norms)
 
 
+@transform(preprocessing.KernelCenterer)
+def centred(model: Any, x: Value) -> Value:
+    """The kernel as if the features had the mean 0; each step in the kernel's own precision, as scikit-learn does in place."""
+    kernel = x if x.dtype.kind == "f" else x.cast("float64")
+    means = fn.sum(kernel, 1, keepdims=True) / float(len(model.K_fit_rows_))
+    kernel = (kernel - model.K_fit_rows_).cast(kernel.dtype)
+    kernel = (kernel - means).cast(kernel.dtype)
+    return (kernel + model.K_fit_all_).cast(kernel.dtype)
+
+
 # --- other distributions -----------------------------------------------------------------------------------------------
 
 
