@@ -19,9 +19,9 @@ from onnx import AttributeProto, ModelProto, NodeProto, SparseTensorProto, Tenso
 
 PRELOADED = (
     "pipeline",
-    "proof.verification",
-    "workbench.inspection",
-    "workbench.planning",
+    "verification",
+    "inspection",
+    "planning",
     "workbench.bench",
     "workbench.compare",
     "workbench.run",

@@ -218,6 +218,20 @@ class Value:
     def __ge__(self, other: Operand) -> Value:
         return _binary("GreaterOrEqual", self, other, dtype="bool")
 
+    def __floordiv__(self, other: Operand) -> Value:
+        left, right = innermost(self, other).promoted(self, other)
+        if is_floating(left.dtype):
+            return left.graph.op("Floor", left / right)
+        return left.graph.op("Div", left - left % right, right)
+
+    def __mod__(self, other: Operand) -> Value:
+        left, right = innermost(self, other).promoted(self, other)
+        graph = left.graph
+        if not is_floating(left.dtype):
+            return graph.op("Mod", left, right)
+        rest = graph.op("Mod", left, right, fmod=1)  # takes the sign of the dividend
+        return graph.op("Where", graph.op("Sign", rest) * right < 0, rest + right, rest, dtype=rest.dtype)
+
     def __and__(self, other: Operand) -> Value:
         return innermost(self, other).op("And", self, other)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import special as scipy_special
 
-from modelport_converters.onnx_builder import elementary
+from modelport_converters.onnx_builder import elementary, special
 from modelport_converters.onnx_builder import functions as fn
 from modelport_converters.onnx_builder.graph import Operand, Value
 
@@ -223,11 +223,11 @@ _UNARY: dict[Any, Function] = {
     scipy_special.log_expit: _log_expit,
     scipy_special.logit: lambda x: fn.log(x / (1.0 - x)),
     scipy_special.exp10: _power_of(10.0),
-    scipy_special.erf: elementary.erf,
-    scipy_special.erfc: elementary.erfc,
-    scipy_special.erfinv: lambda x: -fn.sign(x) * elementary.ndtri((1.0 - fn.absolute(x)) / 2.0) / math.sqrt(2.0),
-    scipy_special.ndtr: elementary.ndtr,
-    scipy_special.ndtri: elementary.ndtri,
+    scipy_special.erf: special.erf,
+    scipy_special.erfc: special.erfc,
+    scipy_special.erfinv: special.erfinv,
+    scipy_special.ndtr: special.ndtr,
+    scipy_special.ndtri: special.ndtri,
     scipy_special.entr: _entropy,
     scipy_special.softmax: _softmax,
     scipy_special.log_softmax: _log_softmax,

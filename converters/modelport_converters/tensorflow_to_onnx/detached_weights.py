@@ -18,8 +18,9 @@ import onnx_ir as ir
 import tensorflow as tf
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
+from modelport_converters.onnx_builder import Value
 from modelport_converters.onnx_graph.schemas import nodes_in
-from modelport_converters.tensorflow_to_onnx.handler import Form, handler
+from modelport_converters.tensorflow_to_onnx.handler import Operation, handler
 from modelport_converters.tensorflow_to_onnx.lazy_tensors import initializer, lazy
 from modelport_converters.tensorflow_to_onnx.passes.scale_folding import fold_scales
 from modelport_converters.tensorflow_to_onnx.passes.weight_folding import fold_weights
@@ -62,7 +63,7 @@ def stand_in(weight: Weight) -> tf.Tensor:
 
 
 @handler(_PLACEHOLDER, since=1)
-def _unchanged(write: Form) -> None:
+def _unchanged(_: Operation, *_inputs: Value) -> None:
     """Left as it is: `set_apart` and `attach` see to it."""
 
 

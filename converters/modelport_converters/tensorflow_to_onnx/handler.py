@@ -1,4 +1,11 @@
-"""Registering a plain function as the handler of TensorFlow operators."""
+"""Handlers of TensorFlow operators: plain functions over the values of `onnx_builder`, registered with tf2onnx.
+
+A handler takes the operation and its inputs as values, and returns what takes the place of its outputs:
+
+    @handler("Softsign")
+    def softsign(_: Operation, x: Value) -> Value:
+        return x / (fn.absolute(x) + 1.0)
+"""
 
 from __future__ import annotations
 
@@ -6,88 +13,176 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 from onnx import helper
 from tf2onnx import constants
+from tf2onnx.graph import Graph as TF2ONNXGraph
 from tf2onnx.handler import tf_op
 from tf2onnx.utils import make_name
+
+from modelport_converters.onnx_builder import Graph, Value
+from modelport_converters.tensorflow_to_onnx.writing import Form as Form
 
 NEWEST_OPSET = max(constants.OPSET_TO_IR_VERSION)
 """The newest opset that tf2onnx writes; a handler registered up to it replaces each of tf2onnx's own."""
 
-_CHOSEN = {"uint8", "int32", "int64", "float16", "float32", "float64", "object"}
-"""The types that ONNX Runtime chooses between."""
-
-_Function = TypeVar("_Function", bound=Callable[..., str | tuple[str, ...] | None])
+_Handler = TypeVar("_Handler", bound=Callable[..., Any])
 
 
-class Writer:
-    """Writes nodes for one TensorFlow node; tensors are named by strings.
+class NodeGraph(Graph):
+    """The builder's graph on top of tf2onnx's: nodes and constants go into `ctx`.
 
     Attributes:
-        ctx, node: tf2onnx's graph, and the node in it.
-        inputs: the names of the node's inputs.
-        opset: the version of the default domain that is written.
+        ctx: tf2onnx's graph.
+        prefix: what the names of constants begin with.
     """
 
-    def __init__(self, ctx: Any, node: Any) -> None:
-        self.ctx, self.node = ctx, node
-        self.inputs: list[str] = list(node.input)
-        self.opset = int(ctx.opset)
+    def __init__(self, ctx: TF2ONNXGraph, prefix: str) -> None:
+        super().__init__(int(ctx.opset))
+        self.ctx, self.prefix = ctx, prefix
+
+    def name(self, kind: str) -> str:
+        """Return a name that is free in tf2onnx's graphs."""
+        return str(make_name(self.prefix if kind == "constant" else kind))
+
+    def add_node(
+        self, kind: str, inputs: list[str], outputs: list[str], domain: str, attributes: dict[str, Any]
+    ) -> None:
+        """Write a node."""
+        self.ctx.make_node(kind, inputs, attr=attributes, outputs=outputs, name=outputs[0], domain=domain)
+
+    def add_constant(self, name: str, values: NDArray[Any]) -> None:
+        """Write a constant."""
+        self.ctx.make_const(name, values)
+
+
+class Operation:
+    """A TensorFlow operation on its way to ONNX: its attributes, and what is known of its inputs before the model runs.
+
+    Attributes:
+        ctx, node: tf2onnx's graph and the node in it.
+        graph: the same graph, to write into with `onnx_builder`.
+        inputs: the node's inputs, in their order.
+        settings: what tf2onnx hands to every handler, such as the contents of lookup tables.
+    """
+
+    def __init__(self, ctx: TF2ONNXGraph, node: Any, settings: dict[str, Any]) -> None:
+        self.ctx, self.node, self.settings = ctx, node, settings
+        self.graph = NodeGraph(ctx, node.name)
+        self.inputs = [self.graph.input(name, _dtype(ctx, name)) for name in node.input]
+
+    @property
+    def type(self) -> str:
+        """The TensorFlow operator's name."""
+        return str(self.node.type)
+
+    @property
+    def opset(self) -> int:
+        """The version of the default domain that is written."""
+        return self.graph.opset
+
+    @property
+    def dtypes(self) -> list[np.dtype[Any]]:
+        """The dtypes of the outputs; object for strings."""
+        return [_dtype(self.ctx, name) for name in self.node.output]
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The dtype of the node's first output, as NumPy has it; object for strings."""
-        return self.dtype_of(self.node.output[0])
+        """The dtype of the first output; object for strings."""
+        return self.dtypes[0]
 
-    def const(self, value: ArrayLike, dtype: Any = np.int64) -> str:
-        """Return a constant; `dtype` as NumPy takes it."""
-        return str(self.ctx.make_const(make_name(self.node.name), np.asarray(value, dtype)).output[0])
+    def attr(self, name: str, default: Any = None) -> Any:
+        """Return an attribute of the node; strings as str."""
+        found = self.node.get_attr_value(name, default)
+        return found.decode() if isinstance(found, bytes) else found
 
-    def like(self, value: ArrayLike) -> str:
-        """Return a constant of the dtype of the node's first output."""
-        return self.const(value, self.dtype)
-
-    def shape(self, name: str) -> list[int] | None:
-        """Return the sizes of a tensor, -1 where unknown; None for an unknown rank."""
-        found: list[int] | None = self.ctx.get_shape(name)
+    def shape(self, x: Value) -> list[int] | None:
+        """Return the static shape of a value, -1 where a size is dynamic; None for an unknown rank."""
+        found: list[int] | None = self.ctx.get_shape(x.name)
         return found
 
-    def dtype_of(self, name: str) -> np.dtype[Any]:
-        """Return the dtype of a tensor."""
-        return onnx_dtype(self.ctx.get_dtype(name))
+    def rank(self, x: Value) -> int:
+        """Return the rank of a value; raises ValueError where it is unknown."""
+        shape = self.shape(x)
+        if shape is None:
+            raise ValueError("its input is of unknown rank")
+        return len(shape)
 
-    def __call__(self, op: str, *inputs: str, **attributes: Any) -> str:
-        """Write a node and return its only output."""
-        return self.several(op, inputs, 1, **attributes)[0]
+    def sizes(self, x: Value, axes: Sequence[int]) -> list[int]:
+        """Return static sizes; raises ValueError where one is dynamic."""
+        shape = self.shape(x)
+        if shape is None or any(shape[axis] < 0 for axis in axes):
+            raise ValueError(f"the sizes of its axes {list(axes)} must be known: fix them with --input")
+        return [shape[axis] for axis in axes]
 
-    def several(self, op: str, inputs: Sequence[str], outputs: int, **attributes: Any) -> list[str]:
-        """Write a node and return its outputs."""
-        domain = attributes.pop("domain", "")
-        made = self.ctx.make_node(op, list(inputs), attr=attributes, output_count=outputs, domain=domain)
-        return list(made.output)
+    def is_constant(self, index: int) -> bool:
+        """Whether an input is a constant."""
+        return bool(self.source(index).is_const())
 
-    def cast(self, name: str, dtype: Any) -> str:
-        """Cast a tensor."""
-        return self("Cast", name, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+    def constant(self, index: int) -> NDArray[Any]:
+        """Return the array of a constant input; raises ValueError for any other."""
+        if not self.is_constant(index):
+            raise ValueError(f"its input {index} must be a constant")
+        return np.asarray(self.source(index).get_tensor_value(as_list=False))
 
-    def finish(self, *outputs: str) -> None:
-        """Put tensors in the place of the node's outputs."""
-        node, ctx = self.node, self.ctx
-        kept = [(name, ctx.get_shape(name), ctx.get_dtype(name)) for name in node.output]
-        ctx.remove_node(node.name)
-        for value, (name, shape, dtype) in zip(outputs, kept, strict=True):
-            ctx.make_node("Identity", [value], outputs=[name], shapes=[shape], dtypes=[dtype])
+    def source(self, index: int) -> Any:
+        """Return tf2onnx's node that an input comes from, behind Identities."""
+        return through(self.node.inputs[index])
+
+    def upstream(self, own: Callable[..., None]) -> None:
+        """Leave the node to one of tf2onnx's own handlers."""
+        own(self.ctx, self.node, **self.settings)
 
     def drop_unread(self, source: Any) -> None:
-        """Remove a node whose output nothing reads but the one that is written here."""
+        """Remove a node whose output only this operation reads."""
         if all(reader.name == self.node.name for reader in self.ctx.find_output_consumers(source.output[0])):
             self.ctx.remove_node(source.name)
 
+    def replace(self, results: Sequence[Value]) -> None:
+        """Put values in the place of the node's outputs, under their names."""
+        ctx, node = self.ctx, self.node
+        kept = [(name, ctx.get_shape(name), ctx.get_dtype(name)) for name in node.output]
+        ctx.remove_node(node.name)
+        for value, (name, shape, dtype) in zip(results, kept, strict=True):
+            ctx.make_node("Identity", [value.name], outputs=[name], shapes=[shape], dtypes=[dtype])
 
-def through(node: Any, *kinds: str) -> Any:
-    """Return the node behind Identities, and behind operators of other kinds that pass their first input on."""
-    while node.type in ("Identity", *kinds):
+
+def handler(*names: str, since: int = 13, register: Callable[..., Any] = tf_op) -> Callable[[_Handler], _Handler]:
+    """Register a function as the handler of operators.
+
+    The function takes the operation and its inputs as values; it returns the output, or a tuple of all outputs, as values. None
+    leaves the node as it is: tf2onnx's own handler has changed it, or ONNX has the operator under the same name.
+    It raises ValueError with the reason where ONNX cannot express the operation.
+
+    Args:
+        names: the operators.
+        since: the opset of the newest ONNX operator that the function writes.
+        register: tf2onnx's decorator: `tf_op`, or `tfl_op` for operators of TensorFlow Lite.
+    """
+
+    def registered(function: _Handler) -> _Handler:
+        def handle(_class: Any, /, ctx: TF2ONNXGraph, node: Any, **settings: Any) -> None:
+            if next(iter(function.__annotations__.values())) == "Form":
+                write = Form(ctx, node, **settings)
+                result = function(write, *write.inputs)
+                if result is not None:
+                    write.finish(*(result if isinstance(result, tuple) else (result,)))
+                return
+            operation = Operation(ctx, node, settings)
+            result = function(operation, *operation.inputs)
+            if result is not None:
+                operation.replace(result if isinstance(result, tuple) else (result,))
+
+        versions = {f"version_{version}": classmethod(handle) for version in range(since, NEWEST_OPSET + 1)}
+        register(list(names))(type(function.__name__, (), {"__doc__": function.__doc__, **versions}))
+        return function
+
+    return registered
+
+
+def through(node: Any, *types: str) -> Any:
+    """Return tf2onnx's node behind Identities, and behind operators of other types that pass their first input on."""
+    while node.type in ("Identity", *types):
         node = node.inputs[0]
     return node
 
@@ -97,140 +192,7 @@ def onnx_dtype(elem_type: int) -> np.dtype[Any]:
     return np.dtype(helper.tensor_dtype_to_np_dtype(elem_type))
 
 
-class Form(Writer):
-    """A Writer that also knows the node's attributes, and what differs between opsets.
-
-    Attributes:
-        settings: what tf2onnx hands to every handler, such as the contents of lookup tables.
-    """
-
-    def __init__(self, ctx: Any, node: Any, **settings: Any) -> None:
-        super().__init__(ctx, node)
-        self.settings = settings
-
-    def upstream(self, own: Callable[..., None]) -> None:
-        """Leave the node to one of tf2onnx's own handlers."""
-        own(self.ctx, self.node, **self.settings)
-
-    def attr(self, name: str, default: Any = None) -> Any:
-        """Return an attribute of the TensorFlow node; strings as str."""
-        found = self.node.get_attr_value(name, default)
-        return found.decode() if isinstance(found, bytes) else found
-
-    @property
-    def kind(self) -> str:
-        """The TensorFlow operator's name."""
-        return str(self.node.type)
-
-    @property
-    def rank(self) -> int:
-        """The rank of the first input; raises ValueError where it is unknown."""
-        return self.rank_of(self.inputs[0])
-
-    def rank_of(self, name: str) -> int:
-        """Return the rank of a tensor; raises ValueError where it is unknown."""
-        shape = self.shape(name)
-        if shape is None:
-            raise ValueError("its input is of unknown rank")
-        return len(shape)
-
-    def sizes(self, name: str, axes: Sequence[int]) -> list[int]:
-        """Return sizes that must be known; raises ValueError where they are not."""
-        shape = self.shape(name)
-        if shape is None or any(shape[axis] < 0 for axis in axes):
-            raise ValueError(f"the sizes of its axes {list(axes)} must be known: fix them with --input")
-        return [shape[axis] for axis in axes]
-
-    def known(self, index: int) -> Any:
-        """Return the array of an input that must be a constant; raises ValueError where it is none."""
-        node = self.source(index)
-        if not node.is_const():
-            raise ValueError(f"its input {index} must be a constant")
-        return np.asarray(node.get_tensor_value(as_list=False))
-
-    def source(self, index: int) -> Any:
-        """Return the node that an input comes from."""
-        return through(self.node.inputs[index])
-
-    def type_of(self, name: str) -> int:
-        """Return the ONNX element type of a tensor."""
-        return int(self.ctx.get_dtype(name))
-
-    def reduce(self, kind: str, name: str, axes: Sequence[int], *, keep: bool = False) -> str:
-        """Write ReduceSum, ReduceMax...: the axes are an attribute before opset 18, but for ReduceSum."""
-        if kind == "Sum" or self.opset >= 18:
-            return self(f"Reduce{kind}", name, self.const(list(axes)), keepdims=int(keep))
-        return self(f"Reduce{kind}", name, axes=list(axes), keepdims=int(keep))
-
-    def choose(self, condition: str, x: str, y: str) -> str:
-        """Return x where the condition holds, else y; both of the dtype of the node's first output."""
-        if self.dtype.name in _CHOSEN:
-            return self("Where", condition, x, y)
-        wide = np.int32 if self.dtype.itemsize < 4 else np.int64  # which has room for the bits of uint64 too
-        return self.cast(self("Where", condition, self.cast(x, wide), self.cast(y, wide)), self.dtype)
-
-    def squeeze(self, name: str, *axes: int) -> str:
-        """Drop axes."""
-        return self("Squeeze", name, self.const(list(axes)))
-
-    def unsqueeze(self, name: str, *axes: int) -> str:
-        """Add axes."""
-        return self("Unsqueeze", name, self.const(list(axes)))
-
-    def size(self, name: str, axis: int) -> str:
-        """Return the size of an axis, as int64 of shape [1]."""
-        return self.slice(self("Shape", name), axis, axis + 1 if axis != -1 else None)
-
-    def slice(self, name: str, start: int | str, stop: int | str | None, axis: int = 0) -> str:
-        """Return name[start:stop] along an axis; bounds may be tensors of shape [1]."""
-        bounds = [
-            item if isinstance(item, str) else self.const([np.iinfo(np.int64).max if item is None else item])
-            for item in (start, stop)
-        ]
-        return self("Slice", name, *bounds, self.const([axis]))
-
-    def reshape(self, name: str, shape: str | Sequence[int]) -> str:
-        """Reshape; 0 in the shape keeps a size."""
-        return self("Reshape", name, shape if isinstance(shape, str) else self.const(list(shape)))
-
-    def join(self, *names: str, axis: int = 0) -> str:
-        """Concatenate."""
-        return self("Concat", *names, axis=axis)
-
-    def arange(self, count: str) -> str:
-        """Return 0, 1, ... as int64; `count` is a scalar, or of shape [1]."""
-        return self("Range", self.const(0), self.reshape(count, []), self.const(1))
-
-    def number(self, value: float, like: str) -> str:
-        """Return a scalar of the dtype of a tensor."""
-        return self.const(value, self.dtype_of(like))
-
-    def wide(self, name: str) -> str:
-        """Return a tensor in float64."""
-        return self.cast(name, np.float64)
-
-
-def handler(*names: str, since: int = 13, register: Callable[..., Any] = tf_op) -> Callable[[_Function], _Function]:
-    """Register a function as the handler of operators.
-
-    The function takes a Form and the node's inputs; it returns the output, or a tuple of all outputs. None leaves the node as
-    it is: the function has changed it itself, or ONNX has the operator under the same name.
-
-    Args:
-        names: the operators.
-        since: the opset of the newest ONNX operator that the function writes.
-        register: tf2onnx's decorator: `tf_op`, or `tfl_op` for operators of TensorFlow Lite.
-    """
-
-    def registered(function: _Function) -> _Function:
-        def handle(_class: Any, /, ctx: Any, node: Any, **settings: Any) -> None:
-            write = Form(ctx, node, **settings)
-            result = function(write, *write.inputs)
-            if result is not None:
-                write.finish(*(result if isinstance(result, tuple) else (result,)))
-
-        versions = {f"version_{version}": classmethod(handle) for version in range(since, NEWEST_OPSET + 1)}
-        register(list(names))(type(function.__name__, (), {"__doc__": function.__doc__, **versions}))
-        return function
-
-    return registered
+def _dtype(ctx: TF2ONNXGraph, name: str) -> np.dtype[Any]:
+    """Return the dtype of a tensor; void for what is none, such as a lookup table."""
+    found = ctx.get_dtype(name)
+    return onnx_dtype(found) if found else np.dtype("V")

@@ -17,7 +17,7 @@ from modelport_converters.onnx_graph.schemas import nodes_in
 if TYPE_CHECKING:
     import onnx
 
-    from modelport_converters.tensorflow_to_onnx.handler import Writer
+    from modelport_converters.tensorflow_to_onnx.writing import Writer
 
 OPSET = 20
 """The first opset with StringSplit and StringConcat; Equal takes strings from 19."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from modelport_converters.onnx_builder.graph import Operand, Value, innermost, is_floating
 
 _WHERE = {"float16", "float32", "float64", "int32", "int64", "uint8", "object"}
@@ -26,11 +24,11 @@ def log(x: Value) -> Value:
 
 
 def log1p(x: Value) -> Value:
-    """log(1 + x), as exact for small x: log(u) * x / (u - 1) with u = 1 + x rounded (Kahan, in HP-15C's handbook of 1982)."""
-    u = 1.0 + floating(x)
-    unchanged = equal(u, 1.0)
-    finite = where(unchanged, x, log(u) * (x / where(unchanged, 1.0, u - 1.0)))
-    return where(equal(u, np.inf), u, finite)
+    """log(1 + x); up to 1 as log(u) x / (u - 1) with u = 1 + x rounded, which is exact for small x (Kahan, HP-15C, 1982)."""
+    x = floating(x)
+    u = 1.0 + x
+    logarithm = log(u)
+    return where(x > 1.0, logarithm, where(equal(u, 1.0), x, logarithm * x / (u - 1.0)))
 
 
 def expm1(x: Value) -> Value:
@@ -47,6 +45,23 @@ def sqrt(x: Value) -> Value:
 def absolute(x: Value) -> Value:
     """The absolute value."""
     return x.graph.op("Abs", x)
+
+
+def reciprocal(x: Value) -> Value:
+    """1 / x."""
+    return x.graph.op("Reciprocal", floating(x))
+
+
+def fmod(x: Value, y: Operand) -> Value:
+    """The remainder that takes the sign of the dividend; that of the operator % takes the divisor's."""
+    graph = innermost(x, y)
+    return graph.op("Mod", *graph.promoted(x, y), fmod=1)
+
+
+def quotient(x: Value, y: Operand) -> Value:
+    """X / y of integers, rounded towards zero: x // y in a single node where neither is negative."""
+    graph = innermost(x, y)
+    return graph.op("Div", *graph.promoted(x, y))
 
 
 def sign(x: Value) -> Value:
@@ -118,8 +133,6 @@ def where(condition: Value, x: Operand, y: Operand) -> Value:
         return graph.op("Where", condition, x, y, dtype=object)
     chosen = graph.promoted(x, y)
     dtype = chosen[0].dtype
-    if dtype.kind == "b":
-        return (condition & chosen[0]) | (~condition & chosen[1])
     if dtype.name not in _WHERE:
         # int64 has room for the bits of uint64 too
         wide = "float32" if is_floating(dtype) else "int32" if dtype.itemsize < 4 else "int64"

@@ -16,17 +16,23 @@ def take_along_axis(x: Value, indices: Value, axis: int) -> Value:
     return innermost(x, indices).op("GatherElements", x, indices, axis=axis)
 
 
-def take(array: Operand, indices: Value, axis: int = 0) -> Value:
-    """array[indices], along an axis; the array is mostly one of the estimator's."""
+def take(array: Operand, indices: Operand, axis: int = 0) -> Value:
+    """array[indices] along an axis; at least one of the two is a Value."""
     return innermost(array, indices).op("Gather", array, indices, axis=axis)
 
 
-def topk(x: Value, k: int, *, axis: int = -1, smallest_first: bool = False) -> tuple[Value, Value]:
-    """The k largest (or smallest) elements in order with their positions; of equal ones the first."""
-    values, positions = x.graph.ops(
-        "TopK", x, np.array([k], np.int64), dtypes=[None, "int64"], axis=axis, largest=int(not smallest_first)
+def topk(x: Value, k: int | Value, *, axis: int = -1, smallest_first: bool = False) -> tuple[Value, Value]:
+    """The k largest (or smallest) elements in order with their positions; of equal ones the first. A value k is int64[1]."""
+    count = k if isinstance(k, Value) else np.array([k], np.int64)
+    values, positions = innermost(x, count).ops(
+        "TopK", x, count, dtypes=[None, "int64"], axis=axis, largest=int(not smallest_first)
     )
     return values, positions
+
+
+def compress(condition: Value, x: Value, axis: int = 0) -> Value:
+    """The slices along an axis for which a condition holds."""
+    return innermost(condition, x).op("Compress", x, condition, axis=axis)
 
 
 def one_hot(indices: Value, depth: int, dtype: DTypeLike = "float64") -> Value:

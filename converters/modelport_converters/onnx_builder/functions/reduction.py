@@ -8,13 +8,15 @@ import numpy as np
 
 from modelport_converters.onnx_builder.functions.elementwise import absolute, equal, exp, floating, log, where
 from modelport_converters.onnx_builder.functions.manipulation import squeeze
-from modelport_converters.onnx_builder.graph import Value
+from modelport_converters.onnx_builder.graph import Value, innermost
 
 Axes = int | Sequence[int] | None
 
 
-def _reduced(kind: str, x: Value, axis: Axes, keepdims: bool, since: int) -> Value:
+def _reduced(kind: str, x: Value, axis: Axes | Value, keepdims: bool, since: int) -> Value:
     """Add a reduction; before version `since` its axes were an attribute."""
+    if isinstance(axis, Value):
+        return innermost(x, axis).op(kind, x, axis, keepdims=int(keepdims))
     axes = None if axis is None else [axis] if isinstance(axis, int) else list(axis)
     graph = x.graph
     if axes is None:
@@ -24,8 +26,8 @@ def _reduced(kind: str, x: Value, axis: Axes, keepdims: bool, since: int) -> Val
     return graph.op(kind, x, np.array(axes, np.int64), keepdims=int(keepdims))
 
 
-def sum(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:  # noqa: A001 - NumPy's name
-    """The sum over an axis, or over all; conditions are counted."""
+def sum(x: Value, axis: Axes | Value = None, *, keepdims: bool = False) -> Value:  # noqa: A001 - NumPy's name
+    """The sum over an axis, or over all; conditions are counted. The axes may be an int64 vector."""
     return _reduced("ReduceSum", x.cast("int64") if x.dtype.kind == "b" else x, axis, keepdims, 13)
 
 
@@ -72,6 +74,11 @@ def softmax(x: Value, axis: int = -1) -> Value:
     return x.graph.op("Softmax", floating(x), axis=axis)
 
 
+def log_softmax(x: Value, axis: int = -1) -> Value:
+    """log(softmax(x)) along an axis."""
+    return x.graph.op("LogSoftmax", floating(x), axis=axis)
+
+
 def argmax(x: Value, axis: int = -1) -> Value:
     """The position of the largest element, the first of several."""
     return x.graph.op("ArgMax", x.cast("int64") if x.dtype.kind == "b" else x, axis=axis, keepdims=0, dtype="int64")
@@ -82,9 +89,9 @@ def argmin(x: Value, axis: int = -1) -> Value:
     return x.graph.op("ArgMin", x, axis=axis, keepdims=0, dtype="int64")
 
 
-def cumsum(x: Value, axis: int) -> Value:
-    """The running sum along an axis."""
-    return x.graph.op("CumSum", x, np.int64(axis))
+def cumsum(x: Value, axis: int, *, exclusive: bool = False, reverse: bool = False) -> Value:
+    """The running sum along an axis: without the element itself (exclusive), or from the end (reverse)."""
+    return x.graph.op("CumSum", x, np.int64(axis), exclusive=int(exclusive), reverse=int(reverse))
 
 
 def squared_norms(x: Value) -> Value:

@@ -1,4 +1,4 @@
-"""Sums of products in Einstein's notation."""
+"""Einsum as one matrix product of transposed and reshaped factors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelport_converters.tensorflow_to_onnx.handler import Form, handler
+from modelport_converters.onnx_builder import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.tensorflow_to_onnx.handler import Operation, handler
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,14 +22,14 @@ _MULTIPLIED = {"float16", "float32", "float64", "int32", "int64"}
 
 
 @handler("Einsum", since=12)
-def einsum(write: Form, *factors: str) -> str:
+def einsum(op: Operation, *factors: Value) -> Value:
     """Two factors become one matrix product where their sizes allow it, which runtimes know better than Einsum.
 
     tf2onnx takes the labels a and A for one, and computes while the model runs what is known before.
     """
-    left, _arrow, right = write.attr("equation").partition("->")
+    left, _arrow, right = op.attr("equation").partition("->")
     terms, result = [_split(term) for term in left.split(",")], _split(right)
-    return _product(write, terms, result) or write("Einsum", *factors, equation=_equation(terms, result))
+    return _product(op, terms, result) or op.graph.op("Einsum", *factors, equation=_equation(terms, result))
 
 
 def _split(term: str) -> Labels:
@@ -42,21 +44,19 @@ def _equation(terms: Sequence[Labels], result: Labels) -> str:
     return f"{','.join(factors)}->{last}"
 
 
-def _product(write: Form, terms: Sequence[Labels], result: Labels) -> str | None:
+def _product(op: Operation, terms: Sequence[Labels], result: Labels) -> Value | None:
     """Write the product, in the order that spares transposing the result if there is one; None where it has no such form."""
-    shapes = [write.shape(name) for name in write.inputs]
+    shapes = [op.shape(x) for x in op.inputs]
     dots = [index for index, term in enumerate(terms) if "..." in term]
-    if len(terms) != 2 or None in shapes or len(dots) > 1 or write.dtype.name not in _MULTIPLIED:
+    if len(terms) != 2 or None in shapes or len(dots) > 1 or op.dtype.name not in _MULTIPLIED:
         return None
     if dots:  # the axes that the dots stand for get labels of their own
         count = len(shapes[dots[0]] or ()) - len(terms[dots[0]]) + 1
         terms, result = [_undotted(term, count) for term in terms], _undotted(result, count)
-    factors = [
-        _Factor(name, term, tuple(shape or ())) for name, term, shape in zip(write.inputs, terms, shapes, strict=True)
-    ]
+    factors = [_Factor(x, term, tuple(shape or ())) for x, term, shape in zip(op.inputs, terms, shapes, strict=True)]
     plans = [plan for x, y in (factors, factors[::-1]) if (plan := _plan(x, y, result)) is not None]
     plans.sort(key=lambda plan: plan.natural != result)
-    return plans[0].written(write) if plans else None
+    return plans[0].written() if plans else None
 
 
 def _undotted(term: Labels, count: int) -> Labels:
@@ -65,9 +65,9 @@ def _undotted(term: Labels, count: int) -> Labels:
 
 @dataclass(frozen=True)
 class _Factor:
-    """A factor: its tensor, the label of each axis, and its size, -1 where unknown."""
+    """A factor: its value, the label of each axis, and its size, -1 where dynamic."""
 
-    name: str
+    value: Value
     labels: Labels
     sizes: tuple[int, ...]
 
@@ -115,26 +115,26 @@ class _Plan:
         )
         return fits and sum(self.sizes[label] < 0 for group in opened for label in group) <= 1
 
-    def written(self, write: Form) -> str:
+    def written(self) -> Value:
         """Write the product."""
         rows = (self.rows,) if self.batch else ()
-        x = self._merged(write, self.x, self.kept, [*rows, self.summed])
-        y = self._merged(write, self.y, self.batch, [self.summed, self.columns])
-        product = write("MatMul", x, y)
+        x = self._merged(self.x, self.kept, [*rows, self.summed])
+        y = self._merged(self.y, self.batch, [self.summed, self.columns])
+        product = x @ y
         flat = [group for group in (*rows, self.columns) if len(group) > 1]
         if flat:
             held = len(self.kept) + (1 if rows and len(self.rows) == 1 else 0)
             opened = self.natural[held:]
-            product = write.reshape(product, [0] * held + [self.sizes[label] for label in opened])
-        return _transposed(write, product, self.natural, self.result)
+            product = fn.reshape(product, [0] * held + [self.sizes[label] for label in opened])
+        return _transposed(product, self.natural, self.result)
 
-    def _merged(self, write: Form, factor: _Factor, kept: Labels, groups: Sequence[Labels]) -> str:
+    def _merged(self, factor: _Factor, kept: Labels, groups: Sequence[Labels]) -> Value:
         """Bring the axes of a factor into order, each group of them merged into one."""
         wanted = (*kept, *(label for group in groups for label in group))
-        ordered = _transposed(write, factor.name, factor.labels, wanted)
+        ordered = _transposed(factor.value, factor.labels, wanted)
         if all(len(group) == 1 for group in groups):
             return ordered
-        return write.reshape(ordered, [0] * len(kept) + [self._size(group) for group in groups])
+        return fn.reshape(ordered, [0] * len(kept) + [self._size(group) for group in groups])
 
     def _size(self, group: Iterable[str]) -> int:
         sizes = [self.sizes[label] for label in group]
@@ -158,5 +158,5 @@ def _plan(x: _Factor, y: _Factor, result: Labels) -> _Plan | None:
     return plan if plan.possible() else None
 
 
-def _transposed(write: Form, name: str, labels: Labels, wanted: Labels) -> str:
-    return name if labels == wanted else write("Transpose", name, perm=[labels.index(label) for label in wanted])
+def _transposed(x: Value, labels: Labels, wanted: Labels) -> Value:
+    return x if labels == wanted else fn.transpose(x, [labels.index(label) for label in wanted])

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from modelport_converters.tensorflow_to_onnx.handler import Form, handler
+from modelport_converters.onnx_builder import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.tensorflow_to_onnx.handler import Operation, handler
 
 
 @handler("FakeQuantWithMinMaxArgs", "FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel")
-def fake_quant(write: Form, x: str, *limits: str) -> str:
+def fake_quant(op: Operation, x: Value, *limits: Value) -> Value:
     """Numbers on a grid of 2^bits steps, whose range is moved so that 0 is on it (tf.quantization.fake_quant_...)."""
-    least = 1 if write.attr("narrow_range", 0) else 0
-    most = 2 ** int(write.attr("num_bits", 8)) - 1
-    low, high = limits or (write.like(write.attr("min", -6.0)), write.like(write.attr("max", 6.0)))
-    scale = write("Div", write("Sub", high, low), write.like(most - least))
-    point = write("Sub", write.like(least), write("Div", low, scale))
-    # halves go up, away from the even
-    zero = write(
-        "Floor", write("Add", write("Min", write("Max", point, write.like(least)), write.like(most)), write.like(0.5))
-    )
-    bottom = write("Mul", write("Sub", write.like(least), zero), scale)
-    top = write("Mul", write("Sub", write.like(most), zero), scale)
-    clamped = write("Min", write("Max", x, bottom), top)
-    steps = write("Floor", write("Add", write("Div", write("Sub", clamped, bottom), scale), write.like(0.5)))
-    return write("Add", write("Mul", steps, scale), bottom)
+    least, most = int(bool(op.attr("narrow_range", 0))), (1 << int(op.attr("num_bits", 8))) - 1
+    low, high = limits or tuple(op.graph.constant(op.attr(*bound), x.dtype) for bound in (("min", -6.0), ("max", 6.0)))
+    scale = (high - low) / (most - least)
+    zero = fn.floor(fn.clip(least - low / scale, least, most) + 0.5)  # halves go up, away from the even
+    bottom, top = (least - zero) * scale, (most - zero) * scale
+    return fn.floor((fn.clip(x, bottom, top) - bottom) / scale + 0.5) * scale + bottom

@@ -2,72 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-from onnx import TensorProto
-
-from modelport_converters.tensorflow_to_onnx.handler import Form, handler
+from modelport_converters.onnx_builder import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.tensorflow_to_onnx.handler import Operation, handler
 
 _READERS = {"Real", "Imag", "ComplexAbs"}
 """What may follow a transform: any other operator would take the pair of parts for two numbers."""
 
 
 @handler("RFFT", since=17)
-def rfft(write: Form, signal: str, length: str) -> None:
+def rfft(op: Operation, signal: Value, length: Value) -> None:
     """DFT of each row, cut or padded to the length of the transform."""
-    spectrum = write.node.output[0]
-    others = {reader.type for reader in write.ctx.find_output_consumers(spectrum)} - _READERS
+    spectrum = op.node.output[0]
+    others = {reader.type for reader in op.ctx.find_output_consumers(spectrum)} - _READERS
     if others:
         raise ValueError(f"of a spectrum only tf.math.real, imag and abs have a form, not {', '.join(sorted(others))}")
-    dtype = write.dtype_of(signal)
-    exact = dtype if _is_power_of_two(write.node.inputs[1]) else np.float64
+    exact = signal.dtype if _is_power_of_two(op) else "float64"
     # the sizes are sliced: tf2onnx's optimizers overlook the bounds that Shape itself may have
-    leading, last = write.slice(write("Shape", signal), 0, -1), write.size(signal, -1)
-    count = write.reshape(write.cast(length, np.int64), [1])
-    rows = _fitted(write, write.reshape(signal, write.join(write.const([-1]), last)), count)
-    found = write.cast(write("DFT", write.unsqueeze(write.cast(rows, exact), 2), axis=1, onesided=1), dtype)
-    bins = write("Add", write("Div", count, write.const([2])), write.const([1]))
-    # not an Identity of the spectrum's own type, which is complex
-    write.ctx.replace_all_inputs(spectrum, write.reshape(found, write.join(leading, bins, write.const([2]))))
-    write.ctx.remove_node(write.node.name)
+    leading, last = fn.shape(signal)[:-1], fn.size(signal, -1)
+    count = fn.reshape(length.cast("int64"), [1])
+    rows = _fitted(fn.reshape(signal, [-1, last]), count)
+    found = op.graph.op("DFT", fn.expand_dims(rows.cast(exact), 2), axis=1, onesided=1).cast(signal.dtype)
+    pairs = fn.reshape(found, [leading, fn.quotient(count, 2) + 1, 2])
+    op.ctx.replace_all_inputs(spectrum, pairs.name)  # an Identity would have the spectrum's own dtype, which is complex
+    op.ctx.remove_node(op.node.name)
 
 
-def _is_power_of_two(length: Any) -> bool:
+def _is_power_of_two(op: Operation) -> bool:
     """Whether ONNX Runtime is as exact as TensorFlow: for other lengths it loses four digits of a float32."""
-    size = int(length.get_tensor_value(as_list=False).reshape(-1)[0]) if length.is_const() else 0
+    size = int(op.constant(1).reshape(-1)[0]) if op.is_constant(1) else 0
     return size > 0 and size & (size - 1) == 0
 
 
-def _fitted(write: Form, rows: str, length: str) -> str:
+def _fitted(rows: Value, length: Value) -> Value:
     """Cut or pad rows to a length."""
-    missing = write("Max", write("Sub", length, write.size(rows, 1)), write.const([0]))
-    padded = write("Pad", rows, write.join(write.const([0, 0, 0]), missing))
-    return write.slice(padded, 0, length, axis=1)
+    missing = fn.maximum(length - fn.size(rows, 1), [0])
+    return fn.pad(rows, fn.concatenate([rows.graph.constant([0, 0, 0]), missing], 0))[:, :length]
 
 
 @handler("Real")
-def real(write: Form, x: str) -> str:
+def real(_: Operation, x: Value) -> Value:
     """The first part."""
-    return write("Gather", _pairs(write, x), write.const(0), axis=-1)
+    return fn.take(_pairs(x), 0, -1)
 
 
 @handler("Imag")
-def imag(write: Form, x: str) -> str:
+def imag(_: Operation, x: Value) -> Value:
     """The second part."""
-    return write("Gather", _pairs(write, x), write.const(1), axis=-1)
+    return fn.take(_pairs(x), 1, -1)
 
 
 @handler("ComplexAbs")
-def complex_abs(write: Form, x: str) -> str:
+def complex_abs(_: Operation, x: Value) -> Value:
     """The length of the pair."""
-    x = _pairs(write, x)
-    squares = write.reduce("Sum", write("Mul", x, x), [-1])
-    return write("Sqrt", squares)
+    return fn.sqrt(fn.sum(fn.square(_pairs(x)), -1))
 
 
-def _pairs(write: Form, x: str) -> str:
+def _pairs(x: Value) -> Value:
     """Return a spectrum; raises ValueError for complex numbers of another origin, which are no pairs."""
-    if write.type_of(x) in (TensorProto.COMPLEX64, TensorProto.COMPLEX128):
+    if x.dtype.kind == "c":
         raise ValueError("its input is complex, and not the spectrum of real numbers")
     return x

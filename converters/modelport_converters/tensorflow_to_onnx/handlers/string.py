@@ -9,9 +9,10 @@ import numpy as np
 from onnx import TensorProto
 from tf2onnx.utils import make_name
 
-from modelport_converters.tensorflow_to_onnx.handler import Form, Writer, handler
+from modelport_converters.tensorflow_to_onnx.handler import Form, handler
 from modelport_converters.tensorflow_to_onnx.handlers.bincount import row_ids
 from modelport_converters.tensorflow_to_onnx.newer_opset import newer
+from modelport_converters.tensorflow_to_onnx.writing import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,15 +6,16 @@ import math
 
 from tf2onnx.handler import tfl_op
 
-from modelport_converters.tensorflow_to_onnx.handler import Form, handler
+from modelport_converters.onnx_builder import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.tensorflow_to_onnx.handler import Operation, handler
 
 
 @handler("TFL_GELU", since=9, register=tfl_op)  # Erf is there from opset 9, Gelu only from 20
-def gelu(write: Form, x: str) -> str:
-    """Return x * Phi(x), or its approximation by tanh: Hendrycks and Gimpel, Gaussian Error Linear Units, equation 2."""
-    if write.attr("approximate", False):
-        cubic = write("Mul", write("Mul", write("Mul", x, x), x), write.like(0.044715))
-        bounded = write("Tanh", write("Mul", write("Add", x, cubic), write.like(math.sqrt(2 / math.pi))))
+def gelu(op: Operation, x: Value) -> Value:
+    """X * Phi(x), or its approximation by tanh: Hendrycks and Gimpel, Gaussian Error Linear Units, equation 2."""
+    if op.attr("approximate", False):
+        bounded = fn.tanh((x + x * x * x * 0.044715) * math.sqrt(2 / math.pi))
     else:
-        bounded = write("Erf", write("Mul", x, write.like(math.sqrt(0.5))))
-    return write("Mul", write("Mul", x, write.like(0.5)), write("Add", bounded, write.like(1)))
+        bounded = op.graph.op("Erf", x * math.sqrt(0.5))
+    return x * 0.5 * (bounded + 1.0)

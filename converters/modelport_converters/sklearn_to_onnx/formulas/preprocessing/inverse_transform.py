@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import pipeline, preprocessing
 
-from modelport_converters.onnx_builder import elementary
 from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder import special
 from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx import numpy_ops
 from modelport_converters.sklearn_to_onnx.dispatch import call
@@ -102,7 +102,7 @@ def quantiles(model: Any, x: Value) -> Value:
     shares = x.cast("float64")
     low, high = model.quantiles_[0], model.quantiles_[-1]
     if model.output_distribution == "normal":
-        shares = elementary.ndtr(shares)
+        shares = special.ndtr(shares)
         lowest, highest = shares - _BOUNDS < 0.0, shares + _BOUNDS > 1.0
     else:
         lowest, highest = shares <= 0.0, shares >= 1.0

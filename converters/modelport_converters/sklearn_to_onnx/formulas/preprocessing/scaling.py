@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 from sklearn import preprocessing
 
-from modelport_converters.onnx_builder import elementary
 from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.onnx_builder import special
 from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.registry import transform
 
@@ -127,7 +127,7 @@ def quantiles(model: Any, x: Value) -> Value:
     shares = fn.where(lowest, _like(x, 0.0), fn.where(highest, _like(x, 1.0), shares))
     if normal:
         bound = -float(norm.ppf(_BOUNDS - np.spacing(1)))
-        shares = fn.clip(elementary.ndtri(shares), _like(x, -bound), _like(x, bound))
+        shares = fn.clip(special.ndtri(shares), _like(x, -bound), _like(x, bound))
     return fn.where(fn.isnan(x), x, shares)
 
 
