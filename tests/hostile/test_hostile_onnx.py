@@ -19,9 +19,9 @@ from onnx import AttributeProto, ModelProto, NodeProto, SparseTensorProto, Tenso
 
 PRELOADED = (
     "pipeline",
-    "verification",
-    "inspection",
-    "planning",
+    "proof.verification",
+    "workbench.inspection",
+    "workbench.planning",
     "workbench.bench",
     "workbench.compare",
     "workbench.run",

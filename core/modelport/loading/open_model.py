@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 
 from modelport.errors import SignatureNeeded
@@ -15,6 +16,7 @@ from modelport.loading.paths import check_readable
 from modelport.model import bytes_of
 from modelport.plugins import Plugin, registry
 from modelport.plugins.options import parse_options
+from modelport.proof.compare import is_float
 from modelport.proof.value_ranges import Domains, domains_of, domains_of_model
 from modelport.safety.memory import require
 from modelport.signature import Signature
@@ -48,18 +50,23 @@ class OpenModel:
     def run(self, arrays: Mapping[str, Any]) -> Mapping[str, Any]:
         """Run the model on arrays named as in its own signature; returns every output by name."""
         given = {name: array.copy() for name, array in arrays.items()}  # a plugin may change what it is given
-        values: Mapping[str, Any] = self.plugin.call(
-            "run", model=self.model, signature=self.signature, inputs=given, options=self.options
-        )
+        values: Mapping[str, Any] = self._call("run", inputs=given)
         return values
 
     def run_in_double(self, arrays: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Run the model in float64, where its framework can; any exception means that it cannot."""
-        return self.plugin.run_in_double(self.model, self.signature, arrays, self.options)
+        """Run the model in float64 by its hook, else by giving it float64 inputs; any exception means that it cannot."""
+        wide = {name: array.astype(np.float64) if is_float(array) else array for name, array in arrays.items()}
+        values: Mapping[str, Any] = self._call(
+            "run_in_float64" if self.plugin.has("run_in_float64") else "run", inputs=wide
+        )
+        return values
 
     def is_stateless(self, arrays: Mapping[str, Any]) -> bool:
         """Whether the model is known to keep nothing between calls; the arrays are inputs that it admits."""
-        return self.plugin.is_stateless(self.model, self.signature, arrays, self.options)
+        return self.plugin.has("stateless") and bool(self._call("stateless", inputs=arrays))
+
+    def _call(self, hook: str, **arguments: Any) -> Any:
+        return self.plugin.call(hook, model=self.model, signature=self.signature, options=self.options, **arguments)
 
     @property
     def domains(self) -> Domains:

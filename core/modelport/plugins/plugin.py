@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -97,22 +96,6 @@ class Plugin:
         if wrong := hook_results.fault(hook, result, arguments):
             raise self._broken(hook, f"returned {wrong}; the specification asks for {hook_results.ASKED[hook]}")
         return result
-
-    def is_stateless(self, model: Any, signature: Any, inputs: Mapping[str, Any], options: Any) -> bool:
-        """Whether the plugin knows that the model keeps nothing between calls."""
-        arguments = {"model": model, "signature": signature, "inputs": inputs, "options": options}
-        return self.has("stateless") and bool(self.call("stateless", **arguments))
-
-    def run_in_double(self, model: Any, signature: Any, inputs: Mapping[str, Any], options: Any) -> Mapping[str, Any]:
-        """Run a model in float64 by its hook, else by giving it float64 inputs; any exception means that it cannot."""
-        import numpy as np
-
-        from modelport.proof.compare import is_float
-
-        wide = {name: array.astype(np.float64) if is_float(array) else array for name, array in inputs.items()}
-        hook = "run_in_float64" if self.has("run_in_float64") else "run"
-        values: Mapping[str, Any] = self.call(hook, model=model, signature=signature, inputs=wide, options=options)
-        return values
 
     def _broken(self, hook: str, what: str) -> BrokenHook:
         return BrokenHook(

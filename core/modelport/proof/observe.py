@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelport.errors import BrokenHook, ModelportError
+from modelport.errors import ModelportError, PluginFailed
 from modelport.proof.cases.case import Arrays, Case, Note, Plan
 from modelport.proof.compare import compare
 from modelport.proof.tolerance import Tolerance
@@ -78,7 +78,7 @@ def observe(engine: str, run: Runner, plan: Plan, *, seconds: float, stateless: 
 
     Args:
         engine: a description for the report.
-        run: the reference; an exception from it means that it does not admit the case.
+        run: the reference; an exception from it means that it does not admit the case, unless a plugin is at fault.
         plan: the cases.
         seconds: the budget of the whole proof.
         stateless: whether the reference is known to keep nothing between calls, by inputs that it admits; it is asked again only
@@ -123,7 +123,7 @@ def follow(
         recorded: what it answered before, for cases that it has run already.
 
     Raises:
-        BrokenHook: when a plugin's hook does not keep to the specification.
+        PluginFailed: when a plugin is at fault, and not the model.
     """
     journal = _Journal(engine, run)
     for case in cases:
@@ -131,7 +131,7 @@ def follow(
             break
         try:
             journal.answers.append(Answer(case, (recorded or run)(case.inputs)))
-        except BrokenHook:
+        except PluginFailed:
             raise
         except Exception as error:
             journal.answers.append(Answer(case, error=error))
@@ -193,8 +193,8 @@ class _Journal:
             self.answers.append(Answer(case, self.run(case.inputs)))
             return True
         except ModelportError as error:
-            # it keeps state, is not installed, is unsafe or broken: no matter of these inputs
-            if error.exit_status in (5, 6, 7) or isinstance(error, BrokenHook):
+            # it keeps state, is not installed, is unsafe or at fault: no matter of these inputs
+            if error.exit_status in (5, 6, 7) or isinstance(error, PluginFailed):
                 raise
             reason = error.what
         except Exception as error:

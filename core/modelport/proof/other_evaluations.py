@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,9 @@ Runner = Callable[[Arrays], Mapping[str, Any]]
 
 _LARGEST_BYTES = 4 * 2**20
 """Of a case's inputs: the reference evaluator is slow."""
+
+_NEARBY = 8
+"""How often weights are moved at random: the largest of so many differences is some two standard deviations."""
 
 _DEFAULT_AXIS = {"ArgMax": 0, "ArgMin": 0, "TopK": -1}
 _TIE = 4
@@ -74,6 +77,11 @@ class OtherEvaluations:
         wide = {name: array.astype(np.float64) if is_float(array) else array for name, array in arrays.items()}
         return self._runner("double", lambda: self._evaluator(in_double(onnx.load(str(self.path)))))(wide)
 
+    def nearby(self, arrays: Arrays) -> list[Mapping[str, Any]]:
+        """Run the graph in float64 with its weights moved by their last digit, several times at random."""
+        wide = {name: array.astype(np.float64) if is_float(array) else array for name, array in arrays.items()}
+        return [self._runner(f"nearby {seed}", partial(self._moved, seed))(wide) for seed in range(_NEARBY)]
+
     def tied(self, arrays: Arrays, output: str, expected: NDArray[Any], got: NDArray[Any]) -> NDArray[Any] | None:
         """Return where two answers of an output are choices among equal scores; None where it chooses nothing.
 
@@ -116,6 +124,9 @@ class OtherEvaluations:
         info = np.iinfo(expected.dtype)
         whole = np.trunc(values.astype(np.float64)).reshape(expected.shape)
         return np.asarray(~((whole >= float(info.min)) & (whole < float(info.max) + 1)))
+
+    def _moved(self, seed: int) -> Runner:
+        return self._evaluator(in_double(onnx.load(str(self.path)), np.random.default_rng(seed)))
 
     def _plain(self) -> Runner:
         return open_session(self.path, exact=True, optimised=False).run

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelport.proof.cases.case import Case
+from modelport.proof.cases.case import Arrays, Case
 from modelport.proof.compare import (
     NOISE,
     ROUNDINGS,
@@ -23,6 +23,7 @@ from modelport.proof.compare import (
     is_float,
     scale_of,
 )
+from modelport.proof.double_graph import last_digit_moved
 from modelport.proof.observe import Runner, Values, brief
 from modelport.proof.tolerance import Tolerance, epsilon
 from modelport.report import Figures
@@ -42,6 +43,8 @@ class Recourse:
         again: the reference as it was run before; on inputs moved by their last digit it tells how far rounding is amplified.
         candidate_in_double: the candidate computed in float64, where it is a framework's own model and no conversion.
         exact: the candidate's graph computed in float64.
+        nearby: the same with every weight moved by its last digit, several times: how far that moves an output of extreme inputs,
+            no float32 can tell, as where two products cancel.
         others: other evaluations of the candidate's graph, each with a title; they decide on extreme cases, where a runtime's
             kernels and fusions may depart from ONNX's definition.
         references: the same for a reference that is a graph.
@@ -52,6 +55,7 @@ class Recourse:
     again: Runner | None = None
     candidate_in_double: Runner | None = None
     exact: Runner | None = None
+    nearby: Callable[[Arrays], Sequence[Values]] | None = None
     others: Sequence[tuple[str, Runner]] = ()
     references: Sequence[tuple[str, Runner]] = ()
 
@@ -160,9 +164,24 @@ class SecondLook:
                 self._note(f"{name} is right in float64; {self.candidate} may round it otherwise")
                 unit = epsilon(dtype_of(value)) / NOISE
                 slack = np.maximum(ROUNDINGS * unit * scale_of(value), _UNITS * unit)
-                slack = np.broadcast_to(slack, value.shape)
+                slack = np.maximum(slack, self._cancelled(case, name, exact))
                 noise = slack if noise is None else np.maximum(noise, slack)
         return replace(allowance, noise=noise)
+
+    def _cancelled(self, case: Case, name: str, exact: NDArray[Any]) -> NDArray[Any]:
+        """Return how far an output of extreme inputs moves with the last digit of the weights, where the graph is right."""
+        error = np.zeros(exact.shape)
+        if not case.extreme or self.recourse.nearby is None:
+            return error
+        try:
+            answers = self.recourse.nearby(case.inputs)
+        except Exception:  # nothing is known then, and nothing is allowed for it
+            return error
+        for values in answers:
+            moved = np.asarray(values.get(name))
+            if moved.shape == exact.shape and moved.dtype.kind == "f":
+                error = np.maximum(error, _distance(exact, moved))
+        return error
 
     def _own_error(self, case: Case, name: str, other: NDArray[Any]) -> NDArray[Any] | None:
         """Return the rounding error of a candidate that is no conversion."""
@@ -176,12 +195,19 @@ class SecondLook:
         """
         if not case.extreme or spread is None:
             return None
-        moved = np.asarray(_attempt(self.recourse.again, last_digit_moved(case.inputs)).get(name))
+        moved = np.asarray(_attempt(self.recourse.again, self._moved(case)).get(name))
         if moved.shape != value.shape or moved.dtype == object:
             return None
         error = _distance(value, moved)
         largest = max(spread.magnitude, float(np.max(scale_of(value), initial=0.0)))
         return np.where(error <= self.tolerance.rtol * largest, error, 0.0)
+
+    def _moved(self, case: Case) -> dict[str, NDArray[Any]]:
+        rng = np.random.default_rng(31)
+        return {
+            name: last_digit_moved(array, rng) if array.dtype.kind == "f" else array
+            for name, array in case.inputs.items()
+        }
 
     def _choices(
         self,
@@ -238,17 +264,6 @@ class SecondLook:
         except Exception:
             return None
         return figures if all(each.passed for each in figures) else None
-
-
-def last_digit_moved(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Return inputs whose floats are the next ones up or down, drawn at random."""
-    rng = np.random.default_rng(31)
-    moved = dict(arrays)
-    for name, array in arrays.items():
-        if array.dtype.kind == "f":
-            ways = np.where(rng.random(array.shape) < 0.5, -np.inf, np.inf).astype(array.dtype)
-            moved[name] = np.nextafter(array, ways)
-    return moved
 
 
 def _attempt(run: Runner | None, inputs: Mapping[str, NDArray[Any]]) -> Values:

@@ -67,6 +67,7 @@ def _against_source(loaded: Loaded, evaluations: OtherEvaluations, others: tuple
         tied=evaluations.tied,
         again=lambda arrays: loaded.source.opened.run(arrays),
         exact=evaluations.in_double,
+        nearby=evaluations.nearby,
         others=others,
         references=evaluations.runners if loaded.source.plugin.key == HUB else (),
     )

@@ -135,6 +135,7 @@ def _recourse(
         again=left.run,
         candidate_in_double=None if theirs else running(right.run_in_double),
         exact=running(theirs.in_double) if theirs else None,
+        nearby=(lambda arrays: [to_left(values) for values in theirs.nearby(renamed(arrays))]) if theirs else None,
         others=[(title, running(run)) for title, run in theirs.runners] if theirs else (),
         references=mine.runners if mine else (),
     )

@@ -11,9 +11,10 @@ import pytest
 from fakes import Convert, FakeFramework, Net, graph
 
 import modelport
-from modelport.errors import NotEquivalent
+from modelport.errors import InputsRefused, NotEquivalent, PluginFailed
 from modelport.plugins import Registry
 from modelport.session import _OrtSession as Session
+from modelport.spec import hookimpl
 
 
 @pytest.fixture
@@ -103,3 +104,47 @@ def test_onnx_failing_on_one_case_is_named_and_not_a_fault_of_ours(
 def test_the_delivered_model_is_read_once(convert: Convert) -> None:
     conversion = convert(Net(graph(RELU)))
     assert conversion.model is conversion.model
+
+
+def test_a_fault_of_the_sources_plugin_is_named_and_not_booked_as_a_difference(
+    registry: Registry, target: Path
+) -> None:
+    class Faulty(FakeFramework):
+        @hookimpl
+        def run(self, model: Net, inputs: Any) -> Any:
+            raise KeyError("a bug")
+
+    registry.register("faulty", Faulty("faulty"))
+    with pytest.raises(PluginFailed, match=r"(?s)Faulty.*'run'.*a bug") as caught:
+        modelport.convert(Net(graph(RELU)), from_="faulty", output=target)
+    assert caught.value.exit_status == 3
+    assert not target.exists()
+
+
+def test_a_fault_of_the_targets_plugin_is_named_and_not_booked_as_a_difference(
+    fake: FakeFramework, registry: Registry, target: Path
+) -> None:
+    class Faulty(FakeFramework):
+        @hookimpl
+        def run(self, model: Net, inputs: Any) -> Any:
+            raise KeyError("a bug")
+
+    registry.register("faulty", Faulty("faulty"))
+    with pytest.raises(PluginFailed, match=r"(?s)Faulty.*'run'.*a bug"):
+        modelport.convert(Net(graph(RELU)), from_="fake", output=target.with_suffix(".faulty"))
+    assert not list(target.parent.iterdir())
+
+
+def test_inputs_that_the_target_does_not_admit_and_the_source_does_are_a_difference(
+    fake: FakeFramework, registry: Registry, target: Path
+) -> None:
+    class Picky(FakeFramework):
+        @hookimpl
+        def run(self, model: Net, inputs: Any) -> Any:
+            if len(inputs["x"]) == 1:
+                raise InputsRefused("two rows at least")
+            return model.run(inputs)
+
+    registry.register("picky", Picky("picky"))
+    with pytest.raises(NotEquivalent, match=r"N=1.*two rows at least"):
+        modelport.convert(Net(graph(RELU)), from_="fake", output=target.with_suffix(".picky"))
