@@ -19,7 +19,7 @@ from modelport import artifact, check, opset, report, session
 from modelport.data import preprocessing, sample_files
 from modelport.delivery.targets import check_target
 from modelport.delivery.workspace import Workspace
-from modelport.errors import ModelportError, UnsupportedOps
+from modelport.errors import UnsupportedOps
 from modelport.loading.open_model import OpenModel, Source, find_plugin, signature_of
 from modelport.plugins import Plugin, registry, version_of
 from modelport.plugins.options import split_options
@@ -123,7 +123,7 @@ def convert(
         error.report = record  # type: ignore[attr-defined]
         raise
     finally:
-        _announce(record)
+        record.warnings.extend(registry().announce(record))
     return conversion
 
 
@@ -315,13 +315,3 @@ def _versions(*plugins: Plugin) -> dict[str, str]:
     for plugin in plugins:
         versions.update(plugin.versions())
     return versions
-
-
-def _announce(record: report.Report) -> None:
-    """Tell every plugin that listens; a listener that fails costs a warning, never the result."""
-    for plugin in registry().all():
-        if plugin.has("conversion_finished"):
-            try:
-                plugin.call("conversion_finished", report=record)
-            except ModelportError as error:
-                record.warnings.append(error.what)

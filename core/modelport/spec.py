@@ -11,7 +11,11 @@ framework's key. It implements some of the hooks below, marked with `hookimpl`::
 Hooks are called with keywords, so an implementation may leave out the arguments that it does not need. Frameworks are imported
 inside hook bodies, never at the top of the plugin's module: a missing one then becomes `FrameworkNotInstalled` by itself.
 
-Who answers: `detect` and `conversion_finished` are put to every plugin; all others to the one that owns the framework.
+Who answers: `detect` is put to every plugin; `conversion_finished` to the modules in the entry-point group
+``modelport.listeners``; `contribute` to those in ``modelport.contributors`` under the key of the framework that is translated;
+all else to the one plugin that owns the framework. So a conversion imports nobody who has no part in it. A plugin in the group
+``modelport`` alone that implements `conversion_finished` or `contribute` is asked only where it is loaded anyway: as source or
+target, or because all plugins were asked whose the source is.
 What fails: a `ModelportError` reaches the user as it is. Any other exception is translated by the hook it escapes from: `load` ->
 `SourceUnreadable`, `to_onnx` and `from_onnx` -> `CannotConvert`, `save` -> `OutputNotWritable`, the rest -> `PluginFailed`.
 Where a model does not admit the inputs of `run`, the hook says so with `InputsRefused`.
@@ -48,6 +52,14 @@ if TYPE_CHECKING:
 
 PROJECT = "modelport"
 GROUP = "modelport"
+"""The entry-point group of frameworks' plugins; an entry's name is the framework's key."""
+
+LISTENERS = "modelport.listeners"
+"""The group of modules that implement `conversion_finished`; the names of its entries are free."""
+
+CONTRIBUTORS = "modelport.contributors"
+"""The group of modules that implement `contribute`; an entry's name is the key of the framework that it contributes to."""
+
 HUB = "onnx"
 """The key of the format that every conversion passes through."""
 
@@ -239,6 +251,7 @@ class Hooks:
 
         Called before the plugin `to` translates to ONNX: ``to == "sklearn"`` is the moment to register formulas for
         estimators that pipelines may hold. It is called for every conversion, so that it must bear repetition.
+        Register the module in the entry-point group ``modelport.contributors``, under the key of that framework.
         """
 
     @hookspec(firstresult=True)
@@ -308,4 +321,7 @@ class Hooks:
 
     @hookspec
     def conversion_finished(self, report: Report) -> None:
-        """Hear of a finished conversion, delivered or failed: for those who log, upload or notify. Failures here are warnings."""
+        """Hear of a finished conversion, delivered or failed: for those who log, upload or notify. Failures here are warnings.
+
+        Register the module in the entry-point group ``modelport.listeners``.
+        """

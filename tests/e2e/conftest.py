@@ -125,7 +125,8 @@ def spawn(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
 
     def start(*words: object, path: Path | None = None) -> subprocess.Popen[str]:
-        environment = os.environ | ({"PYTHONPATH": str(path)} if path else {})
+        folders = [str(path), os.environ.get("PYTHONPATH", "")] if path else []
+        environment = os.environ | ({"PYTHONPATH": os.pathsep.join(filter(None, folders))} if path else {})
         process = subprocess.Popen(
             [sys.executable, *map(str, words)], cwd=tmp_path, env=environment, text=True, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -167,8 +168,8 @@ def absent(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 class Install(Protocol):
     """Lays out a distribution."""
 
-    def __call__(self, name: str, source: str, *, path: bool = True) -> Path:
-        """Register `source` as the plugin `name`; returns the folder for PYTHONPATH."""
+    def __call__(self, name: str, source: str, *, path: bool = True, group: str = "modelport", entry: str = "") -> Path:
+        """Register `source` in a group of entry points, under its own name or another; returns the folder for PYTHONPATH."""
         ...
 
 
@@ -177,13 +178,13 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     """Lay out the distribution modelport-NAME as pip does, and put it on the path of this process."""
     site = tmp_path / "site"
 
-    def lay_out(name: str, source: str, *, path: bool = True) -> Path:
+    def lay_out(name: str, source: str, *, path: bool = True, group: str = "modelport", entry: str = "") -> Path:
         module = f"modelport_{name}"
         info = site / f"{module}-1.2.dist-info"
         info.mkdir(parents=True)
         (site / f"{module}.py").write_text(source)
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: modelport-{name}\nVersion: 1.2\n")
-        (info / "entry_points.txt").write_text(f"[modelport]\n{name} = {module}\n")
+        (info / "entry_points.txt").write_text(f"[{group}]\n{entry or name} = {module}\n")
         if path:
             monkeypatch.syspath_prepend(site)
             registry.cache_clear()

@@ -7,13 +7,11 @@ by a hook body. A plugin that fails to import is remembered with its error and h
 from __future__ import annotations
 
 import contextlib
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-
-import pluggy
+from typing import TYPE_CHECKING
 
 from modelport.errors import (
     AmbiguousSource,
@@ -26,23 +24,29 @@ from modelport.errors import (
     UnsafeSource,
 )
 from modelport.loading.paths import check_readable
-from modelport.plugins import hook_results
-from modelport.plugins.faults import interrupts, not_loadable
+from modelport.plugins.broadcast import Answer, Broadcast
+from modelport.plugins.loading import auxiliary_plugin, distribution_of, framework_plugin, import_module
 from modelport.plugins.plugin import Plugin
-from modelport.spec import GROUP, PROJECT, Detection, Framework, Hooks
+from modelport.spec import CONTRIBUTORS, GROUP, LISTENERS, Detection
+
+if TYPE_CHECKING:
+    from modelport.report import Report
 
 
 class Registry:
     """The plugins of this process."""
 
     def __init__(self) -> None:
-        self._manager = pluggy.PluginManager(PROJECT)
-        self._manager.add_hookspecs(Hooks)
         self._loaded: dict[str, Plugin] = {}
+        self._auxiliary: dict[str, Plugin] = {}
         self._broken: dict[str, PluginNotLoadable] = {}
+        self._broadcast = Broadcast()
+        found = entry_points()
         self._entries: dict[str, EntryPoint] = {}
-        for entry in entry_points(group=GROUP):
+        for entry in found.select(group=GROUP):
             self._entries.setdefault(entry.name, entry)
+        self._listeners = tuple(found.select(group=LISTENERS))
+        self._contributors = tuple(found.select(group=CONTRIBUTORS))
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -56,8 +60,7 @@ class Registry:
 
     def describe(self, key: str) -> tuple[str, str]:
         """Return the distribution and version that registered the key, from metadata alone."""
-        distribution = self._entries[key].dist if key in self._entries else None
-        return (distribution.name, distribution.version) if distribution else ("(registered in this process)", "")
+        return distribution_of(self._entries.get(key))
 
     def get(self, name: str) -> Plugin:
         """Load the plugin with this key or alias.
@@ -84,24 +87,14 @@ class Registry:
 
     def register(self, key: str, plugin: object) -> Plugin:
         """Register a plugin object under a key, in this process only; raises PluginNotLoadable."""
-        try:
-            self._manager.register(plugin, name=key)
-            self._manager.check_pending()
-            framework = self._describe(key, plugin)
-        except BaseException as error:
-            if interrupts(error):
-                raise
-            if self._manager.has_plugin(key):
-                self._manager.unregister(name=key)
-            raise not_loadable(key, error, *self.describe(key)) from error
-        distribution, release = self.describe(key)
-        loaded = self._loaded[key] = Plugin(key, framework, distribution, release, self._manager)
+        loaded = framework_plugin(key, plugin, *self.describe(key))
+        self._broadcast.add(loaded)
+        self._loaded[key] = loaded
         return loaded
 
     def unregister(self, key: str) -> None:
         """Forget a plugin that was registered in this process."""
-        self._loaded.pop(key)
-        self._manager.unregister(name=key)
+        self._broadcast.remove(self._loaded.pop(key))
 
     def detect(self, source: Path) -> tuple[Plugin, Detection]:
         """Ask every plugin who owns a source path.
@@ -111,9 +104,10 @@ class Registry:
             UnknownFormat, AmbiguousSource: when nobody claims it, or two do so equally.
         """
         check_readable(source)
-        silent: list[ModelportError] = []
-        asked = [(plugin, _claim(plugin, source, silent)) for plugin in self.all() if plugin.has("detect")]
-        claims = [(plugin, claim) for plugin, claim in asked if claim]
+        self.all()
+        answers = self._broadcast.detect(source)
+        silent = _faults(answers)
+        claims = [(answer.plugin, claim) for answer in answers for claim in answer.result or ()]
         if not claims:
             raise UnknownFormat(
                 "no plugin recognises the source" + (" folder" if source.is_dir() else ""),
@@ -146,15 +140,26 @@ class Registry:
         return ", ".join(self.keys) + broken
 
     def contributions(self, to: str) -> list[str]:
-        """Let every other plugin whose framework is installed add to the translation of `to`; return what went wrong."""
-        failures = []
-        for plugin in self.all():
+        """Let others add to the translation of `to`; return what went wrong.
+
+        Asked are the contributors registered for `to`, and whichever other plugins are loaded and implement `contribute`.
+        """
+        failures = self._load_auxiliary(entry for entry in self._contributors if entry.name == to)
+        for plugin in [*self._loaded.values(), *self._auxiliary.values()]:
             if plugin.key != to and plugin.has("contribute") and not plugin.missing:
                 try:
                     plugin.call("contribute", to=to)
+                except FrameworkNotInstalled:  # nothing that it contributes can be in a model
+                    continue
                 except ModelportError as error:
                     failures.append(f"the {plugin.key} plugin contributes nothing to {to}: {error.what}")
         return failures
+
+    def announce(self, report: Report) -> list[str]:
+        """Tell the listeners, and whichever other plugins listen and are loaded, of a conversion; return what went wrong."""
+        failures = self._load_auxiliary(self._listeners)
+        answers = self._broadcast.conversion_finished(report)
+        return failures + [answer.error.what for answer in answers if answer.error]
 
     def for_suffix(self, path: Path) -> Plugin:
         """Return the one plugin that writes files of this suffix (``--to`` from ``-o``); raises UnknownFormat."""
@@ -175,26 +180,26 @@ class Registry:
         if key in self._broken:
             raise self._broken[key]
         try:
-            with contextlib.redirect_stdout(sys.stderr):
-                module = self._entries[key].load()
-        except BaseException as error:
-            if interrupts(error):
-                raise
-            self._broken[key] = not_loadable(key, error, *self.describe(key))
-            raise self._broken[key] from error
-        try:
-            return self.register(key, module)
+            return self.register(key, import_module(self._entries[key]))
         except PluginNotLoadable as error:
             self._broken[key] = error
             raise
 
-    def _describe(self, key: str, plugin: object) -> Framework:
-        if not hasattr(plugin, "framework"):  # a listener: it only hears of finished conversions
-            return Framework(key, key, (), (), "")
-        described = plugin.framework()
-        if wrong := hook_results.framework_fault(described, key):
-            raise TypeError(f"framework() must return a Framework with the key {key!r}, and returned {wrong}")
-        return described  # type: ignore[no-any-return]
+    def _load_auxiliary(self, entries: Iterable[EntryPoint]) -> list[str]:
+        """Load listeners or contributors, each once; return why some cannot be loaded."""
+        failures = []
+        for entry in entries:
+            try:
+                # a framework's own plugin may stand in several groups
+                key = next((key for key, other in self._entries.items() if other.value == entry.value), None)
+                if key is not None:
+                    self._load(key)
+                elif entry.value not in self._auxiliary:
+                    plugin = self._auxiliary[entry.value] = auxiliary_plugin(entry)
+                    self._broadcast.add(plugin)
+            except PluginNotLoadable as error:
+                failures.append(error.what)
+        return failures
 
 
 @cache
@@ -203,15 +208,10 @@ def registry() -> Registry:
     return Registry()
 
 
-def _claim(plugin: Plugin, source: Path, silent: list[ModelportError]) -> Detection | None:
-    """Ask one plugin; one that fails in `detect` makes no claim, so that it harms no other, and is noted in `silent`."""
-    try:
-        claim: Detection | None = next(iter(plugin.call("detect", source=source)), None)
-    except (BadInput, FrameworkNotInstalled):
-        return None
-    except UnsafeSource:
-        raise
-    except ModelportError as error:
-        silent.append(error)
-        return None
-    return claim
+def _faults(answers: Iterable[Answer]) -> list[ModelportError]:
+    """Return the errors of plugins that failed to say whether a source is theirs; raises UnsafeSource where one refuses it."""
+    errors = [answer.error for answer in answers if answer.error]
+    for error in errors:
+        if isinstance(error, UnsafeSource):
+            raise error
+    return [error for error in errors if not isinstance(error, BadInput | FrameworkNotInstalled)]

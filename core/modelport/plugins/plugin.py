@@ -14,7 +14,7 @@ import pluggy
 from modelport.errors import BrokenHook, DirectionNotSupported, FrameworkNotInstalled
 from modelport.plugins import hook_results
 from modelport.plugins.faults import installed, interrupts, translated
-from modelport.spec import Framework
+from modelport.spec import PROJECT, Framework, Hooks
 
 _NEED_NO_FRAMEWORK = frozenset({"framework", "detect", "conversion_finished"})
 
@@ -33,11 +33,24 @@ class Plugin:
     framework: Framework
     distribution: str
     version: str
-    _manager: pluggy.PluginManager
+    _hooks: pluggy.HookRelay
+
+    @classmethod
+    def of(cls, implementation: object, framework: Framework, distribution: str, version: str) -> Plugin:
+        """Hold an implementation against the specification of the hooks.
+
+        Raises:
+            pluggy.PluginValidationError: for hooks and arguments that the specification lacks.
+        """
+        manager = pluggy.PluginManager(PROJECT)  # its own, so that its hooks call nobody else
+        manager.add_hookspecs(Hooks)
+        manager.register(implementation, name=framework.key)
+        manager.check_pending()
+        return cls(framework.key, framework, distribution, version, manager.hook)
 
     def has(self, hook: str) -> bool:
         """Whether the plugin implements the hook."""
-        return any(impl.plugin_name == self.key for impl in getattr(self._manager.hook, hook).get_hookimpls())
+        return bool(getattr(self._hooks, hook).get_hookimpls())
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -79,11 +92,9 @@ class Plugin:
         What a framework prints goes to stderr: stdout belongs to the result.
         """
         self.require(hook)
-        others = [plugin for name, plugin in self._manager.list_name_plugin() if name != self.key]
-        caller = self._manager.subset_hook_caller(hook, others)
         try:
             with contextlib.redirect_stdout(sys.stderr):
-                result = caller(**arguments)
+                result = getattr(self._hooks, hook)(**arguments)
         except Exception as error:
             named = translated(error, hook, self.framework, self.distribution, arguments.get("source"))
             if named is error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -251,3 +252,114 @@ def test_a_contribution_that_fails_costs_a_warning_and_not_the_result(fake: Fake
     conversion = modelport.convert(Net(graph("(float[N] x) => (float[N] y) { y = Relu(x) }")), from_="fake")
     assert conversion.report.status == "delivered"
     assert "no such class" in conversion.report.warnings[0]
+
+
+# --- groups of their own -------------------------------------------------------------------------
+
+RELU = "(float[N] x) => (float[N] y) { y = Relu(x) }"
+HEARD = """
+from modelport import hookimpl
+
+heard = []
+
+@hookimpl
+def {hook}({argument}):
+    heard.append({argument})
+    {body}
+"""
+
+
+@pytest.fixture
+def lay_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Write a module that hears of a hook, importable under a name."""
+    monkeypatch.syspath_prepend(tmp_path)
+    written = []
+
+    def write(name: str, hook: str, argument: str, body: str = "") -> None:
+        written.append(name)
+        (tmp_path / f"{name}.py").write_text(HEARD.format(hook=hook, argument=argument, body=body))
+
+    yield write
+    for name in written:
+        sys.modules.pop(name, None)
+
+
+def heard(name: str) -> list[Any]:
+    found: list[Any] = sys.modules[name].heard
+    return found
+
+
+def test_a_listener_in_a_group_of_its_own_hears_of_conversions(
+    registry: Registry, fake: FakeFramework, lay_out: Callable[..., None]
+) -> None:
+    lay_out("a_listener", "conversion_finished", "report")
+    registry._listeners = (EntryPoint("any name", "a_listener", "modelport.listeners"),)
+
+    reports = [modelport.convert(Net(graph(RELU)), from_="fake").report for _ in range(2)]
+
+    assert heard("a_listener") == reports
+    assert "a_listener" not in registry.keys
+
+
+@pytest.mark.parametrize(("module", "said"), [("raising_listener", "away"), ("absent_listener", "absent_listener")])
+def test_a_listener_that_raises_or_cannot_be_imported_costs_a_warning(
+    module: str, said: str, registry: Registry, fake: FakeFramework, lay_out: Callable[..., None]
+) -> None:
+    lay_out("raising_listener", "conversion_finished", "report", "raise RuntimeError('the server is away')")
+    registry._listeners = (EntryPoint("any", module, "modelport.listeners"),)
+
+    report = modelport.convert(Net(graph(RELU)), from_="fake").report
+
+    assert report.status == "delivered"
+    assert fake.reports == [report]
+    assert [said in line and module in line for line in report.warnings] == [True]
+
+
+def test_a_contributor_is_imported_for_the_framework_that_it_names_alone(
+    registry: Registry, fake: FakeFramework, lay_out: Callable[..., None]
+) -> None:
+    for name in ("to_fake", "to_another"):
+        lay_out(name, "contribute", "to")
+    group = "modelport.contributors"
+    registry._contributors = (EntryPoint("fake", "to_fake", group), EntryPoint("another", "to_another", group))
+
+    modelport.convert(Net(graph(RELU)), from_="fake")
+
+    assert heard("to_fake") == ["fake"]
+    assert "to_another" not in sys.modules
+
+
+def test_a_contributor_whose_framework_is_not_installed_is_passed_over(
+    registry: Registry, fake: FakeFramework, lay_out: Callable[..., None]
+) -> None:
+    lay_out("to_fake", "contribute", "to", "import absent_framework")
+    registry._contributors = (EntryPoint("fake", "to_fake", "modelport.contributors"),)
+
+    assert modelport.convert(Net(graph(RELU)), from_="fake").report.warnings == []
+
+
+def test_a_plugin_in_several_groups_is_registered_once(
+    registry: Registry, fake: FakeFramework, lay_out: Callable[..., None]
+) -> None:
+    lay_out("in_two_groups", "contribute", "to")
+    registry._entries["both"] = EntryPoint("both", "in_two_groups", "modelport")
+    registry._contributors = (EntryPoint("fake", "in_two_groups", "modelport.contributors"),)
+
+    modelport.convert(Net(graph(RELU)), from_="fake")
+    registry.all()
+    modelport.convert(Net(graph(RELU)), from_="fake")
+
+    assert heard("in_two_groups") == ["fake", "fake"]
+
+
+def test_a_plugin_in_the_group_of_frameworks_alone_contributes_where_it_is_loaded_anyway(
+    registry: Registry, fake: FakeFramework, lay_out: Callable[..., None]
+) -> None:
+    lay_out("only_old", "contribute", "to")
+    registry._entries["old"] = EntryPoint("old", "only_old", "modelport")
+
+    modelport.convert(Net(graph(RELU)), from_="fake", to="onnx")
+    assert "only_old" not in sys.modules
+
+    modelport.convert(Net(graph(RELU)))  # whose it is all plugins are asked
+    assert heard("only_old") == ["fake"]

@@ -13,8 +13,8 @@ from modelport.plugins import Registry
 
 
 class _Raising(FakeFramework):
-    def __init__(self, error: Exception) -> None:
-        super().__init__("raising")
+    def __init__(self, error: Exception, key: str = "raising") -> None:
+        super().__init__(key)
         self.error = error
 
     @hookimpl
@@ -79,6 +79,15 @@ def test_a_direction_it_lacks_is_refused_naming_what_it_can_do(hook: str, regist
     with pytest.raises(errors.DirectionNotSupported, match="no conversion") as caught:
         plugin.call(hook)
     assert caught.value.exit_status == 3
+
+
+def test_a_call_reaches_its_plugin_alone_whoever_is_registered_later(registry: Registry) -> None:
+    first = registry.register("first", _Raising(ValueError("of the first"), "first"))
+    for _ in range(2):
+        registry.register("second", _Raising(ValueError("of the second"), "second"))
+        with pytest.raises(errors.PluginFailed, match="of the first"):
+            first.call("run", model=0, signature=0, inputs=0, options=0)
+        registry.unregister("second")
 
 
 def test_what_a_framework_prints_goes_to_stderr(registry: Registry, capsys: pytest.CaptureFixture[str]) -> None:

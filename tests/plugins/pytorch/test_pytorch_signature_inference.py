@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from modelport.errors import CannotConvert, InvalidSignature, SignatureNeeded
+from modelport.errors import CannotConvert, InputsRefused, InvalidSignature, SignatureNeeded
 from modelport.signature import Signature, TensorSpec, parse_inputs
 from modelport.spec import Options
 from modelport_plugins import pytorch as plugin
@@ -230,7 +230,7 @@ def test_a_model_that_fails_is_left_in_training_mode_with_its_buffers() -> None:
     model = Counter().train()
     signature = describe(model, "x[N]")
     assert plugin.run(model, signature, {"x": np.zeros(2, np.float32)})["output"].sum() == 2
-    with pytest.raises(RuntimeError, match="too long"):
+    with pytest.raises(InputsRefused, match="RuntimeError: too long"):
         plugin.run(model, signature, {"x": np.zeros(20, np.float32)})
     assert model.training
     assert float(model.calls) == float(model.last) == 0

@@ -1,0 +1,78 @@
+"""Hooks that are put to all plugins at once: what one plugin raises harms no other, and stays named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from modelport.errors import ModelportError
+from modelport.plugins.plugin import Plugin
+from modelport.spec import PROJECT, Hooks, hookimpl
+
+if TYPE_CHECKING:
+    from modelport.report import Report
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one of many plugins answered: the hook's result, or the error, translated as for a single call."""
+
+    plugin: Plugin
+    result: Any = None
+    error: ModelportError | None = None
+
+
+class Broadcast:
+    """The loaded plugins, asked together by pluggy."""
+
+    def __init__(self) -> None:
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(Hooks)
+
+    def add(self, plugin: Plugin) -> None:
+        """Have a plugin asked from now on."""
+        self._manager.register(_Member(plugin), name=_name(plugin))
+
+    def remove(self, plugin: Plugin) -> None:
+        """Ask a plugin no longer."""
+        self._manager.unregister(name=_name(plugin))
+
+    def detect(self, source: Path) -> list[Answer]:
+        """Ask who owns a path; the result of an answer is a list of one Detection, or of none."""
+        answers: list[Answer] = self._manager.hook.detect(source=source)
+        return answers
+
+    def conversion_finished(self, report: Report) -> list[Answer]:
+        """Tell everyone who listens of a finished conversion."""
+        answers: list[Answer] = self._manager.hook.conversion_finished(report=report)
+        return answers
+
+
+class _Member:
+    """A plugin among many: pluggy stops at the first exception, so that each is handed on as an answer."""
+
+    def __init__(self, plugin: Plugin) -> None:
+        self._plugin = plugin
+
+    @hookimpl
+    def detect(self, source: Path) -> Answer | None:
+        return self._answer("detect", source=source)
+
+    @hookimpl
+    def conversion_finished(self, report: Report) -> Answer | None:
+        return self._answer("conversion_finished", report=report)
+
+    def _answer(self, hook: str, **arguments: Any) -> Answer | None:
+        if not self._plugin.has(hook):
+            return None
+        try:
+            return Answer(self._plugin, self._plugin.call(hook, **arguments))
+        except ModelportError as error:
+            return Answer(self._plugin, error=error)
+
+
+def _name(plugin: Plugin) -> str:
+    return f"{plugin.distribution}: {plugin.key}"
