@@ -39,12 +39,12 @@ def estimators() -> dict[str, Any]:
         "boosting": GradientBoostingClassifier(n_estimators=5, random_state=0),
         "support vectors": SVC(),
         "network": MLPClassifier(8, max_iter=50, random_state=0),
-        "neighbours": KNeighborsClassifier(),
+        "neighbors": KNeighborsClassifier(),
         "columns": make_pipeline(columns, GradientBoostingClassifier(n_estimators=3, random_state=0)),
     }
 
 
-NAMES = ("forest", "boosting", "support vectors", "network", "neighbours", "columns")
+NAMES = ("forest", "boosting", "support vectors", "network", "neighbors", "columns")
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")

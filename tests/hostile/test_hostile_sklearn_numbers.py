@@ -1,4 +1,4 @@
-"""Skops archives whose numbers lead native code astray: indices, sizes and states of trees, neighbours, machines and splines."""
+"""Skops archives whose numbers lead native code astray: indices, sizes and states of trees, neighbors, machines and splines."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def with_short_state(name):
         def edit(schema, members):
             del next(nodes(schema, name))["content"]["content"][2:]
 
-        return edited(neighbours()(), path, edit)
+        return edited(neighbors()(), path, edit)
 
     return write
 
@@ -92,7 +92,7 @@ def beyond_its_block(model):
 
 
 def set_state(place, value):
-    """Change one part of the state of the tree of a model of neighbours."""
+    """Change one part of the state of the tree of a model of neighbors."""
 
     def change(model):
         state = list(model._tree.__getstate__())
@@ -123,7 +123,7 @@ def first_predictor(model, **fields):
         nodes[field][0] = value
 
 
-def neighbours(algorithm="kd_tree", **options):
+def neighbors(algorithm="kd_tree", **options):
     return lambda: KNeighborsClassifier(algorithm=algorithm, **options).fit(X, Y)
 
 
@@ -164,7 +164,7 @@ ASTRAY = {
     "a tree whose feature is far away": tree_with(feature=2**40),
     "a tree of more outputs than class counts": tree_outputs,
     "a tree whose nodes are no rows": tree_without_rows,
-    "neighbours restored from too little": with_short_state("KDTree"),
+    "neighbors restored from too little": with_short_state("KDTree"),
     "a metric restored from too little": with_short_state("EuclideanDistance64"),
     "random numbers from beyond their block": changed(lambda: KMeans(3).fit(X), beyond_its_block),
     "a forest of other features": changed(
@@ -189,25 +189,25 @@ ASTRAY = {
     "histograms of fewer features than they follow": changed(
         with_categories, lambda model: setattr(model._bin_mapper, "is_categorical_", np.array([True]))
     ),
-    "neighbours whose order leaves the points": changed(
-        neighbours(), set_state(1, lambda order: put(order, slice(None), 2**40))
+    "neighbors whose order leaves the points": changed(
+        neighbors(), set_state(1, lambda order: put(order, slice(None), 2**40))
     ),
-    "neighbours whose order is shortened": changed(neighbours(), set_state(1, lambda order: order[:3].copy())),
-    "neighbours whose points are shortened": changed(neighbours(), set_state(0, lambda points: points[:3].copy())),
-    "neighbours with wild spans": changed(neighbours(), set_state(2, spans(-(2**40), 2**40))),
-    "neighbours of more nodes than there are": changed(neighbours(), set_state(6, lambda count: 2**30)),
-    "neighbours of more levels than there are": changed(neighbours(), set_state(5, lambda levels: 40)),
+    "neighbors whose order is shortened": changed(neighbors(), set_state(1, lambda order: order[:3].copy())),
+    "neighbors whose points are shortened": changed(neighbors(), set_state(0, lambda points: points[:3].copy())),
+    "neighbors with wild spans": changed(neighbors(), set_state(2, spans(-(2**40), 2**40))),
+    "neighbors of more nodes than there are": changed(neighbors(), set_state(6, lambda count: 2**30)),
+    "neighbors of more levels than there are": changed(neighbors(), set_state(5, lambda levels: 40)),
     "balls whose bounds are shortened": changed(
-        neighbours("ball_tree"), set_state(3, lambda bounds: bounds[:, :1].copy())
+        neighbors("ball_tree"), set_state(3, lambda bounds: bounds[:, :1].copy())
     ),
     "balls of another metric's width": changed(
-        neighbours("ball_tree", metric="seuclidean", metric_params={"V": np.ones(4)}),
+        neighbors("ball_tree", metric="seuclidean", metric_params={"V": np.ones(4)}),
         set_state(11, lambda _: BallTree(X[:, :1], metric="seuclidean", V=np.ones(1)).__getstate__()[11]),
     ),
     "votes for classes that are none": changed(
-        neighbours("brute"), lambda model: setattr(model, "_y", model._y + 10**9)
+        neighbors("brute"), lambda model: setattr(model, "_y", model._y + 10**9)
     ),
-    "fewer votes than points": changed(neighbours("brute"), lambda model: setattr(model, "_y", model._y[:3])),
+    "fewer votes than points": changed(neighbors("brute"), lambda model: setattr(model, "_y", model._y[:3])),
     "support vectors cut off": changed(
         lambda: SVC().fit(X, Y), lambda model: setattr(model, "support_vectors_", model.support_vectors_[:2])
     ),
@@ -236,7 +236,7 @@ ASTRAY = {
         lambda model: setattr(model, "_drop_idx_after_grouping", np.array([2**30] * 4, object)),
     ),
     "points of another width": changed(
-        neighbours("brute"), lambda model: setattr(model, "_fit_X", model._fit_X[:, :1].copy())
+        neighbors("brute"), lambda model: setattr(model, "_fit_X", model._fit_X[:, :1].copy())
     ),
     "histograms whose columns are taken away first": changed(
         with_text, lambda model: setattr(model._preprocessor, "transformers_", model._preprocessor.transformers_[:1])
@@ -255,7 +255,7 @@ def test_numbers_that_lead_native_code_astray_are_refused(name, nest, tmp_path, 
 
 
 CRASHING = [
-    "a tree whose child is far away", "neighbours whose order leaves the points", "neighbours with wild spans",
+    "a tree whose child is far away", "neighbors whose order leaves the points", "neighbors with wild spans",
     "votes for classes that are none", "histograms whose feature is far away",
 ]  # fmt: skip
 

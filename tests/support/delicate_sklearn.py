@@ -59,9 +59,9 @@ def case(
 
 TIED = "equal distances or votes are decided by order, and scikit-learn's order is written into the graph"
 NEIGHBOURS = [
-    case("neighbours among duplicates", "ties", TIED, lambda: neighbors.KNeighborsClassifier(5), GRID),
+    case("neighbors among duplicates", "ties", TIED, lambda: neighbors.KNeighborsClassifier(5), GRID),
     case(
-        "neighbours weighted by distances that may be zero",
+        "neighbors weighted by distances that may be zero",
         "ties",
         "a row at distance 0 takes the whole vote",
         lambda: neighbors.KNeighborsRegressor(4, weights="distance"),

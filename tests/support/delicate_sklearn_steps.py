@@ -135,7 +135,7 @@ STEPS = [
         None,
     ),
     case(
-        "missing values imputed from neighbours",
+        "missing values imputed from neighbors",
         "ties",
         "distances over what both rows have",
         lambda: impute.KNNImputer(n_neighbors=2),

@@ -1,4 +1,4 @@
-"""Tables: columns of different dtypes side by side, as in a DataFrame."""
+"""Tables with a dtype for each column, as DataFrames are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Converting a fitted estimator: its inputs, its methods, and what stands in the way of them."""
+"""Conversion of a fitted estimator to an ONNX model: its inputs, its outputs and the errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calling a method of a fitted estimator inside a graph: by our formula, or by skl2onnx."""
+"""Dispatch of an estimator's method inside a graph: to its formula, or to skl2onnx."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From scores to labels."""
+"""Class labels from scores or positions."""
 
 from __future__ import annotations
 

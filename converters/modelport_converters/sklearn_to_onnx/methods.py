@@ -1,4 +1,4 @@
-"""The methods of scikit-learn's estimators that answer for new rows."""
+"""The inference methods of scikit-learn's estimators."""
 
 from __future__ import annotations
 

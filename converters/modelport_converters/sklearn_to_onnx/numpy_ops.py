@@ -1,4 +1,4 @@
-"""The functions of NumPy and SciPy that have a form in ONNX."""
+"""Counterparts in ONNX of the functions of NumPy and SciPy that a FunctionTransformer may hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The formulas: for a method of an estimator's class, a function that writes it as ONNX.
+"""The registry of formulas: a function that writes a method of an estimator's class as ONNX.
 
     @transform(decomposition.PCA)
     def principal_components(model, x):

@@ -1,4 +1,4 @@
-"""What a meta-estimator asks of the estimator it holds: the first of several methods that it has."""
+"""Response values that meta-estimators ask of the estimator they hold, as sklearn.utils._response has them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Estimators that skl2onnx converts well: its graph becomes part of ours."""
+"""skl2onnx fallback: estimators without a formula are converted by it, and inlined."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our formulas for those who call skl2onnx themselves: registered for the estimators that it has no converter for."""
+"""Registration of the formulas with skl2onnx, for estimators that it has no converter for."""
 
 from __future__ import annotations
 

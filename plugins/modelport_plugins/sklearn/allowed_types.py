@@ -1,4 +1,4 @@
-"""The types that a .skops file may hold without the user's word, beyond those that skops itself trusts.
+"""The allow-list of types in .skops files, beyond those that skops itself trusts.
 
 Some are plain Python that holds numbers, some functions without any effect. The native ones follow indices and sizes that the
 file says without looking: `contents` checks those before anything runs.

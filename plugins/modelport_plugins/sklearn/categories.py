@@ -1,4 +1,4 @@
-"""The categories that an encoder has learnt, or boosting on histograms, which encodes them itself."""
+"""The categories that encoders and histogram gradient boosting have learnt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows near the borders between the answers of an estimator, found by halving the way between two rows that differ."""
+"""Sample rows near the decision boundaries, found by bisection between two rows with different answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HALVINGS = 10
 
 
 def near(model: Any, rows: Array, generator: Generator) -> Array:
-    """Return the rows [n, k] with every other one moved to a border, where its neighbour is answered otherwise.
+    """Return the rows [n, k] with every other one moved to a border, where its neighbor is answered otherwise.
 
     Estimators without decisions, and rows that are no numbers, are left as they are.
     """

@@ -1,4 +1,4 @@
-"""Recognising and loading saved estimators; what runs code on loading is refused unless the user trusts it."""
+"""Detection and loading of saved estimators; what can run code on loading is refused without --trust."""
 
 from __future__ import annotations
 

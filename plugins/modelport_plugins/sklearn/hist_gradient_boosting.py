@@ -1,4 +1,4 @@
-"""What boosting on histograms has learnt: thresholds of numbers, and categories."""
+"""Thresholds and categories that histogram gradient boosting has learnt."""
 
 from __future__ import annotations
 

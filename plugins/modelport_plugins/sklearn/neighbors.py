@@ -1,6 +1,6 @@
-"""The answers of estimators that look up neighbours: the same on every machine, where equally distant ones decide.
+"""Reproducible predictions of neighbor-based estimators, where ties between equally distant rows decide.
 
-Which of equally distant neighbours scikit-learn takes often is an accident: of the number of threads, or of the processor
+Which of equally distant neighbors scikit-learn takes often is an accident: of the number of threads, or of the processor
 (np.argpartition). Of those the first are taken here; votes, weights and means are scikit-learn's own.
 """
 
@@ -25,7 +25,7 @@ _patching = threading.RLock()
 
 
 def asked(model: Any, method: str, features: Any) -> Any:
-    """Return what a method of an estimator answers, its neighbours found as `_neighbours` has them."""
+    """Return what a method of an estimator answers, its neighbors found as `_neighbors` has them."""
     with _first_of_equal() if _looks_up(model) else nullcontext():
         return getattr(model, method)(features)
 
@@ -39,7 +39,7 @@ def _looks_up(model: Any) -> bool:
 
 @contextmanager
 def _first_of_equal() -> Iterator[None]:
-    """Let every step of a model find neighbours by `_neighbours`, also classifiers, which have a shorter way of their own."""
+    """Let every step of a model find neighbors by `_neighbors`, also classifiers, which have a shorter way of their own."""
     from unittest import mock
 
     from sklearn.impute import KNNImputer
@@ -47,10 +47,10 @@ def _first_of_equal() -> Iterator[None]:
     from sklearn.neighbors._base import KNeighborsMixin
 
     with _patching:
-        neighbours, imputed = KNeighborsMixin.kneighbors, KNNImputer._calc_impute
+        neighbors, imputed = KNeighborsMixin.kneighbors, KNNImputer._calc_impute
 
         def kneighbors(self: Any, X: Any = None, n_neighbors: Any = None, return_distance: bool = True) -> Any:  # noqa: N803
-            return _neighbours(neighbours, self, X, n_neighbors, return_distance)
+            return _neighbors(neighbors, self, X, n_neighbors, return_distance)
 
         def calc_impute(self: Any, away: Array, count: int, values: Array, mask: Array) -> Any:
             return imputed(self, _only_nearest(away, count), count, values, mask)
@@ -61,7 +61,7 @@ def _first_of_equal() -> Iterator[None]:
             yield
 
 
-def _neighbours(own: Callable[..., Any], model: Any, features: Any, count: Any, with_distances: bool) -> Any:
+def _neighbors(own: Callable[..., Any], model: Any, features: Any, count: Any, with_distances: bool) -> Any:
     """Return what scikit-learn's `own` kneighbors does: brute force in one thread, and in float64 where rows are floats.
 
     Where its order is none of its own, it is asked for all rows, and these are cut.

@@ -1,4 +1,4 @@
-"""The outputs of a fitted estimator, and its own answers as the reference of the proof."""
+"""The outputs of a fitted estimator, and scikit-learn's own predictions as the reference of the proof."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows around what preprocessing has learnt: quantiles, edges of bins, knots, categories, labels, statistics, words."""
+"""Sample rows around the fitted state of preprocessing: quantiles, bin edges, knots, categories, statistics, vocabularies."""
 
 from __future__ import annotations
 

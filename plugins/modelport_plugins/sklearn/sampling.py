@@ -1,4 +1,4 @@
-"""Inputs that exercise a fitted estimator: rows around what it has learnt."""
+"""Sample inputs for the proof, drawn around the fitted state of an estimator."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def _with_gaps(step: Any, values: Array, generator: Generator) -> Array:
     """Return the values, one in ten missing where the step takes missing ones.
 
     Rows that it then fills otherwise when it holds its own rows in another order, or rounded otherwise, stay whole: equally
-    distant neighbours decide there, of which scikit-learn takes those that NumPy's argpartition happens to put first.
+    distant neighbors decide there, of which scikit-learn takes those that NumPy's argpartition happens to put first.
     """
     import copy
 

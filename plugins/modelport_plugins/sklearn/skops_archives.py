@@ -1,4 +1,4 @@
-"""Reading .skops archives: what a file holds is known before anything of it is made.
+"""Loading of .skops archives, whose contents are checked before any object is made.
 
 skops describes a file as a tree of nodes, one for each object, and tells which of their types it does not know to be safe. Those
 in `harmless` are allowed here, each as one kind of node. The modules of the tree are private to skops, but the only way to see

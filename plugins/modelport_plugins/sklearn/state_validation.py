@@ -1,4 +1,4 @@
-"""Checking the numbers of a model that comes from a file, before native code follows them.
+"""Validation of the fitted state of a model from a file, before native code follows its numbers.
 
 scikit-learn and SciPy take the arrays of a fitted model as their own code made them: indices and sizes among them are followed
 without looking, so that a shortened or edited array makes them read, or write, beyond others. Each check below states what the
@@ -122,7 +122,7 @@ def _columns_after(preprocessor: Any) -> int:
     return count
 
 
-# --- neighbours, support vectors, clusters, factors -----------------------------------------------------------------------
+# --- neighbors, support vectors, clusters, factors -----------------------------------------------------------------------
 
 
 def _check_ball_or_box(tree: Any) -> None:
@@ -139,7 +139,7 @@ def _check_ball_or_box(tree: Any) -> None:
         and order.shape == (size,)
         and bounds.shape == (corners, count, width)
         and (weights is None or len(weights) == size),
-        "a tree of neighbours has arrays of other sizes than its points",
+        "a tree of neighbors has arrays of other sizes than its points",
     )
     inner = np.arange(count) < count // 2
     start, end = nodes["idx_start"], nodes["idx_end"]
@@ -147,7 +147,7 @@ def _check_ball_or_box(tree: Any) -> None:
         _within(order, 0, size)
         and np.all((start >= 0) & (start <= end) & (end <= size))
         and np.all(inner | (nodes["is_leaf"] == 1)),
-        "a tree of neighbours refers to points or nodes that it does not have",
+        "a tree of neighbors refers to points or nodes that it does not have",
     )
     _check_metric(metric, width)
 

@@ -1,4 +1,4 @@
-"""Tables: which columns reach which step of a fitted model, and what stands for the objects that are no text."""
+"""DataFrame inputs: which columns reach which step, and how Python objects stand in tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Walking through pipelines and meta-estimators."""
+"""Traversal of pipelines and meta-estimators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checking the contents of trees that come from a file.
+"""Validation of decision trees from a file.
 
 A tree's nodes name their children and features by number, and scikit-learn follows them without looking: a crafted file could
 make it read beyond the arrays. skops therefore trusts no file with trees in it. With the numbers checked before the first

@@ -1,4 +1,4 @@
-"""Neighbours, kernels and support vectors: what is decided by equal distances, exact zeros and missing neighbours."""
+"""Neighbors, kernels and support vectors: what is decided by equal distances, exact zeros and missing neighbors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def answer(model: Any, method: str, rows: Any, dtype: str = "float64") -> Any:
 @pytest.mark.parametrize("count", [1, 4, 11])
 @pytest.mark.parametrize("metric", ["euclidean", "manhattan", "chebyshev"])
 @pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree", "brute"])
-def test_of_equally_distant_rows_the_neighbours_are_those_that_scikit_learn_takes(
+def test_of_equally_distant_rows_the_neighbors_are_those_that_scikit_learn_takes(
     algorithm: str, metric: str, count: int
 ) -> None:
     model = neighbors.KNeighborsTransformer(
@@ -61,14 +61,14 @@ def test_only_rows_at_the_distance_zero_count_where_there_are_any(kind: Any) -> 
 
 
 @pytest.mark.filterwarnings("ignore:One or more samples have no neighbors")
-def test_without_a_neighbour_a_mean_is_nan() -> None:
+def test_without_a_neighbor_a_mean_is_nan() -> None:
     model = neighbors.RadiusNeighborsRegressor(radius=0.5).fit(GRID, NUMBERS)
     rows = np.array([[9.0, 9.0, 9.0], [1.0, 1.0, 1.0]])
     np.testing.assert_allclose(answer(model, "predict", rows), model.predict(rows), rtol=1e-12)
     assert np.isnan(model.predict(rows)).tolist() == [True, False]
 
 
-def test_without_a_neighbour_and_outlier_label_probabilities_are_nan_where_scikit_learn_raises() -> None:
+def test_without_a_neighbor_and_outlier_label_probabilities_are_nan_where_scikit_learn_raises() -> None:
     model = neighbors.RadiusNeighborsClassifier(radius=0.5).fit(GRID, CLASSES)
     rows = np.array([[9.0, 9.0, 9.0]])
     with pytest.raises(ValueError, match="No neighbors found"):

@@ -83,7 +83,7 @@ def test_no_label_of_ten_thousand_fresh_rows_differs(name):
     rows = np.asarray(
         first * share + second * (1 - share) if not get_tags(estimator).input_tags.categorical else first, np.float64
     )
-    if hasattr(estimator, "radius_neighbors"):  # rows without neighbours are refused
+    if hasattr(estimator, "radius_neighbors"):  # rows without neighbors are refused
         rows = rows[[len(found) > 0 for found in estimator.radius_neighbors(rows, return_distance=False)]]
     conversion = modelport.convert(
         estimator, from_="sklearn", to="onnx", inputs=[f"X:float64[N,{rows.shape[1]}]"], verify=False,

@@ -1,4 +1,4 @@
-"""Models that look up neighbours among rows of which many are equally distant, whatever the number of threads."""
+"""Models that look up neighbors among rows of which many are equally distant, whatever the number of threads."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ import modelport
 from modelport_plugins.sklearn import neighbors as reference
 
 MARKS = np.random.default_rng(0).integers(0, 2, (400, 20)).astype(float)
-"""Zeros and ones: most rows have neighbours at one and the same distance."""
+"""Zeros and ones: most rows have neighbors at one and the same distance."""
 FRESH = np.random.default_rng(1).integers(0, 2, (300, 20)).astype(float)
 CLASSES = np.random.default_rng(2).integers(0, 5, 400)
 NUMBERS = np.arange(400.0)
@@ -38,7 +38,7 @@ MODELS = {
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", MODELS)
-def test_equally_distant_neighbours_are_proven(name, dtype, threads, tmp_path):
+def test_equally_distant_neighbors_are_proven(name, dtype, threads, tmp_path):
     model, samples = MODELS[name](), tmp_path / "samples.npz"
     np.savez(samples, X=FRESH.astype(dtype))
     with threadpool_limits(threads, user_api="openmp"):
@@ -97,7 +97,7 @@ BY_ARGPARTITION = {
 
 
 @pytest.mark.parametrize("name", BY_ARGPARTITION)
-def test_neighbours_that_argpartition_chooses_are_proven(name, tmp_path):
+def test_neighbors_that_argpartition_chooses_are_proven(name, tmp_path):
     model, rows = BY_ARGPARTITION[name]
     samples = tmp_path / "samples.npz"
     np.savez(samples, X=rows.astype(str) if rows.dtype == object else rows)
@@ -131,7 +131,7 @@ def test_distances_that_differ_decide_as_scikit_learn_has_it():
 
 
 @pytest.mark.parametrize(("right", "wrong"), [("cosine", "correlation"), ("hamming", "cosine")])
-def test_other_neighbours_are_not_proven(right, wrong, tmp_path):
+def test_other_neighbors_are_not_proven(right, wrong, tmp_path):
     rows = np.random.default_rng(8).normal(size=(300, 6)).round(1)
     good, bad = (
         neighbors.KNeighborsRegressor(metric=metric, algorithm="brute").fit(rows, NUMBERS[:300])

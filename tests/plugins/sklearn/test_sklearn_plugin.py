@@ -92,7 +92,7 @@ CLASSIFIERS = {
     "linear support vectors": on_scaled(LinearSVC(random_state=0)),
     "ridge classifier": RidgeClassifier(),
     "hinge loss": on_scaled(SGDClassifier(random_state=0)),
-    "neighbours": KNeighborsClassifier(),
+    "neighbors": KNeighborsClassifier(),
     "naive Bayes": GaussianNB(),
     "perceptron of two layers": on_scaled(MLPClassifier((8,), max_iter=400, random_state=0)),
     "forest on scaled features": on_scaled(RandomForestClassifier(20, random_state=0)),

@@ -27,7 +27,7 @@ def proven(model, **given):
 FIXED = {
     "forest": lambda: ensemble.RandomForestClassifier(5, random_state=0).fit(ROWS, LABELS),
     "pipeline": lambda: pipeline.make_pipeline(preprocessing.StandardScaler(), svm.SVC()).fit(ROWS, LABELS),
-    "neighbours": lambda: neighbors.KNeighborsRegressor().fit(ROWS, PRICES),
+    "neighbors": lambda: neighbors.KNeighborsRegressor().fit(ROWS, PRICES),
     "imputed": lambda: pipeline.make_pipeline(SimpleImputer(), linear_model.Ridge()).fit(GAPS, PRICES),
 }
 

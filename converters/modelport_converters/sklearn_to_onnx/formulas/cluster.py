@@ -1,4 +1,4 @@
-"""Clusters: the nearest of the learnt centres, and the distances to them."""
+"""Formulas of sklearn.cluster: assignment to the nearest centre, distances to centres, feature agglomeration."""
 
 from __future__ import annotations
 

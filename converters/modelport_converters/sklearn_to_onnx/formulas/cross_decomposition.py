@@ -1,4 +1,4 @@
-"""Partial least squares and canonical correlation."""
+"""Formulas of sklearn.cross_decomposition: partial least squares and canonical correlation."""
 
 from __future__ import annotations
 

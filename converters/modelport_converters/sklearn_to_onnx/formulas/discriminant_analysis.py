@@ -1,6 +1,6 @@
-"""Discriminant analyses: classes as Gaussians, of one covariance or of one each.
+"""Formulas of sklearn.discriminant_analysis.
 
-The linear one decides as any linear classifier does (`linear`).
+The linear one decides as any linear classifier does (`linear_model`).
 """
 
 from __future__ import annotations

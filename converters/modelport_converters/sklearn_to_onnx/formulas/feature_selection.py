@@ -1,4 +1,4 @@
-"""Selecting features."""
+"""Formulas of sklearn.feature_selection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gaussian processes: their covariances, means and, for classes, integrals over the latent function."""
+"""Formulas of sklearn.gaussian_process: covariance kernels, posterior means and the Laplace approximation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Linear models: a product with coefficients, and the link that each puts behind it."""
+"""Formulas of sklearn.linear_model: linear predictors and their inverse links."""
 
 from __future__ import annotations
 

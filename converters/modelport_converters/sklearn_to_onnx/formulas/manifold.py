@@ -1,4 +1,4 @@
-"""Embeddings of new rows by way of their neighbours."""
+"""Formulas of sklearn.manifold: out-of-sample embeddings by Isomap and locally linear embedding."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from modelport_converters.sklearn_to_onnx.registry import transform
 
 @transform(manifold.Isomap)
 def geodesic(model: Any, x: Value) -> Value:
-    """Kernel components of -1/2 the squared shortest paths, each by way of one neighbour."""
+    """Kernel components of -1/2 the squared shortest paths, each by way of one neighbor."""
     paths = _through_nearest(model, x) if model.n_neighbors is not None else _through_radius(model, x)
     paths = paths.cast("float32" if x.dtype == np.float32 else "float64")
     return call(model.kernel_pca_, "transform", (paths * paths) * -0.5)
@@ -46,7 +46,7 @@ def _through_radius(model: Any, x: Value) -> Value:
 
 @transform(manifold.LocallyLinearEmbedding)
 def locally_linear(model: Any, x: Value) -> Value:
-    """The neighbours' places, weighted so that the neighbours themselves come nearest to the row."""
+    """The neighbors' places, weighted so that the neighbors themselves come nearest to the row."""
     found = nearest(model.nbrs_, x, model.n_neighbors)
     edges = fn.take(fitted_rows(model.nbrs_), found.positions) - fn.expand_dims(x, 1)
     gram = edges @ fn.transpose(edges, [0, 2, 1])

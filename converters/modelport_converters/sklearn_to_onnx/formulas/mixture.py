@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians: log densities by the Cholesky factors of the precisions."""
+"""Formulas of sklearn.mixture: log densities from the Cholesky factors of the precisions."""
 
 from __future__ import annotations
 

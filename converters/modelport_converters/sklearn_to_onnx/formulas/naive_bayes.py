@@ -1,4 +1,4 @@
-"""Naive Bayes: for each class the sum of what every feature says by itself."""
+"""Formulas of sklearn.naive_bayes: joint log likelihoods, and the posteriors from them."""
 
 from __future__ import annotations
 

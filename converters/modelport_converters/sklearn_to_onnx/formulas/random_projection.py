@@ -1,4 +1,4 @@
-"""Random projections."""
+"""Formulas of sklearn.random_projection."""
 
 from __future__ import annotations
 

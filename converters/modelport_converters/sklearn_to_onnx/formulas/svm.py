@@ -1,4 +1,4 @@
-"""Support vector machines: libsvm's decisions between two classes, its votes and its probabilities, in float64 as libsvm."""
+"""Formulas of sklearn.svm: libsvm's one-vs-one decisions, votes and Platt scaling, in float64 as libsvm computes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Linear systems on a growing and shrinking subset of the coordinates, another one for each row.
+"""Active sets, batched: linear systems on a growing and shrinking subset of the coordinates, another one for each row.
 
 The inverse of the Gram matrix of each row's subset is kept, [N, k, k] with zeros outside the subset: a coordinate joins and
 leaves it by a product of rank one (bordering). The rows are taken in blocks, whose inverses stay in the cache.

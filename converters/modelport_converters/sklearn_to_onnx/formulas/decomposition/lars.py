@@ -1,4 +1,4 @@
-"""Least angle regression on every row at once: sklearn.linear_model._least_angle._lars_path_solver."""
+"""Least angle regression and the LARS path of the Lasso, batched over rows (sklearn.linear_model._least_angle)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Projections on learnt components."""
+"""PCA, factor analysis, FastICA, TruncatedSVD and sparse PCA: linear projections on components."""
 
 from __future__ import annotations
 

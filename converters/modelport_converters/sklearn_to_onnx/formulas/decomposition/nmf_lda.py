@@ -1,4 +1,4 @@
-"""Parts and topics: the weights of nonnegative factors, and of latent Dirichlet allocation, found by their own iterations."""
+"""NMF and latent Dirichlet allocation: transform by the solver's own iterations, as Loops."""
 
 from __future__ import annotations
 

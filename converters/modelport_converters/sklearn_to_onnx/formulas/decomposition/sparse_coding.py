@@ -1,4 +1,4 @@
-"""Sparse codes of rows over a dictionary; every row is solved by itself, all at once."""
+"""Dictionary learning and SparseCoder: sparse codes by thresholding, LARS, OMP or coordinate descent, batched over rows."""
 
 from __future__ import annotations
 

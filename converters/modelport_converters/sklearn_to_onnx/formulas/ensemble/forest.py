@@ -1,4 +1,4 @@
-"""Trees and forests: the leaves that a row reaches, and what they hold.
+"""Decision trees, random forests, extremely randomized trees and isolation forests.
 
 scikit-learn rounds the features of its trees to float32 and compares them with float64 thresholds.
 """

@@ -1,4 +1,4 @@
-"""Gradient boosting: trees added up on a first guess, and the link that the loss puts behind them."""
+"""Gradient boosting, plain and on histograms: raw predictions, and the inverse link of the loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images [N, height, width] cut into patches."""
+"""PatchExtractor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts: split into words or characters, counted, weighted."""
+"""CountVectorizer, TfidfVectorizer and TfidfTransformer; HashingVectorizer is refused."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _word_grams(model: Any, x: Value) -> Value:
 
 
 def _without_stops(tokens: Value) -> Value:
-    """Close the gaps that stop words leave, so that their neighbours become neighbours."""
+    """Close the gaps that stop words leave, so that their neighbors become neighbors."""
     count = fn.size(tokens, 1)
     place = fn.cumsum(fn.equal(tokens, tokens).cast("int64"), 1)
     stop = fn.equal(tokens, _STOP)

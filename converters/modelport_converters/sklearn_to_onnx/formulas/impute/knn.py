@@ -1,4 +1,4 @@
-"""Missing values from the nearest rows that have them."""
+"""KNNImputer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Missing values filled in, and marked."""
+"""SimpleImputer, IterativeImputer and MissingIndicator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calibrated classifiers: what a classifier answers, mapped to probabilities."""
+"""CalibratedClassifierCV: sigmoid, isotonic and temperature scaling."""
 
 from __future__ import annotations
 

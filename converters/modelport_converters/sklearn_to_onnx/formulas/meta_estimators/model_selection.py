@@ -1,4 +1,4 @@
-"""Searches for parameters, and classifiers with a decision threshold of their own."""
+"""Grid and random searches, and threshold classifiers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many classes from classifiers of two: each against the rest, each against each, and codes."""
+"""One-vs-rest, one-vs-one and output-code classifiers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several targets: an estimator for each, beside one another or in a chain."""
+"""Multi-output estimators, and chains of classifiers and regressors."""
 
 from __future__ import annotations
 

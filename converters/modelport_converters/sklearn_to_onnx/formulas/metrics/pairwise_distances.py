@@ -1,6 +1,6 @@
-"""Distances between rows and the rows of an estimator, as scikit-learn and SciPy measure them, in their order of computation.
+"""Pairwise distances between rows and the fitted rows, in the order of computation of scikit-learn and SciPy.
 
-Neighbours are found by reduced distances, which are cheaper and in the same order: a sum of squares without its root.
+Neighbors are found by reduced distances, which are cheaper and in the same order: a sum of squares without its root.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The kernels of sklearn.metrics.pairwise between rows and the rows of an estimator."""
+"""Pairwise kernels between rows and the fitted rows: sklearn.metrics.pairwise.pairwise_kernels."""
 
 from __future__ import annotations
 

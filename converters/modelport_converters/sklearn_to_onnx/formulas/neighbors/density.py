@@ -1,4 +1,4 @@
-"""How dense the fitted rows are around new ones, and the nearest of their centroids."""
+"""Local outlier factor, kernel density and nearest centroid."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from modelport_converters.sklearn_to_onnx.registry import (
 
 @score_samples(neighbors.LocalOutlierFactor)
 def local_outlier_factor(model: Any, x: Value) -> Value:
-    """The negative mean of the neighbours' densities over the own one."""
+    """The negative mean of the neighbors' densities over the own one."""
     found = nearest(model, x, model.n_neighbors_)
     measured = found.distances.cast("float32") if x.dtype == np.float32 else found.distances
     reach = fn.take(np.ascontiguousarray(model._distances_fit_X_[:, model.n_neighbors_ - 1]), found.positions)

@@ -1,4 +1,4 @@
-"""Votes and means of neighbours, and graphs of them."""
+"""Classifiers, regressors and transformers over k nearest neighbors or a radius."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from modelport_converters.sklearn_to_onnx.registry import predict, predict_proba
 
 
 def weights_of(model: Any, distances: Value, near: Value | None = None) -> Value | None:
-    """Return the weights of neighbours, None where all count the same.
+    """Return the weights of neighbors, None where all count the same.
 
     By distance they are its inverse; where any distance of a row is 0, only those count.
 
     Arguments:
-        near: which of all fitted rows are neighbours; None when all given are.
+        near: which of all fitted rows are neighbors; None when all given are.
     """
     if model.weights in (None, "uniform"):
         return None
@@ -43,7 +43,7 @@ def _targets(model: Any) -> tuple[list[Any], list[Any], bool]:
 
 @predict_proba(neighbors.KNeighborsClassifier)
 def votes(model: Any, x: Value) -> Any:
-    """Each class by the share of the neighbours' weights that is its own."""
+    """Each class by the share of the neighbors' weights that is its own."""
     found = nearest(model, x, model.n_neighbors)
     weights = weights_of(model, found.distances)
     numbers, classes, several = _targets(model)
@@ -67,7 +67,7 @@ def voted(model: Any, x: Value) -> Value:
 
 @predict(neighbors.KNeighborsRegressor)
 def mean_of_nearest(model: Any, x: Value) -> Value:
-    """The mean of the neighbours' targets, weighted."""
+    """The mean of the neighbors' targets, weighted."""
     found = nearest(model, x, model.n_neighbors)
     weights = weights_of(model, found.distances)
     targets = np.asarray(model._y, np.float64).reshape(model.n_samples_fit_, -1)
@@ -81,7 +81,7 @@ def mean_of_nearest(model: Any, x: Value) -> Value:
 
 @transform(neighbors.KNeighborsTransformer)
 def graph_of_nearest(model: Any, x: Value) -> Value:
-    """A row over all fitted ones: the distance (or 1) at the neighbours, 0 elsewhere."""
+    """A row over all fitted ones: the distance (or 1) at the neighbors, 0 elsewhere."""
     by_distance = model.mode == "distance"
     found = nearest(model, x, model.n_neighbors + by_distance)
     zeros = fn.repeated(np.zeros(model.n_samples_fit_), x)
@@ -120,9 +120,9 @@ def mean_within(model: Any, x: Value) -> Value:
 
 @predict_proba(neighbors.RadiusNeighborsClassifier)
 def votes_within(model: Any, x: Value) -> Any:
-    """Votes within the radius; without a neighbour the outlier label has them all, or no class when it is none of them.
+    """Votes within the radius; without a neighbor the outlier label has them all, or no class when it is none of them.
 
-    Where scikit-learn raises, as no outlier label is given, a row without neighbours has the probabilities NaN.
+    Where scikit-learn raises, as no outlier label is given, a row without neighbors has the probabilities NaN.
     """
     weights = _weights_within(model, x)
     numbers, classes, several = _targets(model)

@@ -1,4 +1,4 @@
-"""The nearest neighbours of rows among those of a fitted estimator, the ones that scikit-learn takes of equally distant ones.
+"""k-nearest-neighbor search among the fitted rows, with ties broken as scikit-learn breaks them.
 
 scikit-learn keeps the k nearest rows seen so far in a heap, and which of several equally distant ones stays depends on the order
 in which it sees them: that of the rows (ArgKmin), or that in which a tree is descended. Where such ties decide, the heap is
@@ -22,7 +22,7 @@ from modelport_converters.sklearn_to_onnx.registry import refuse
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class Neighbors:
     """Of each row the nearest of the fitted rows, from near to far.
 
     Args:
@@ -43,12 +43,12 @@ def to_all(model: Any, x: Value) -> tuple[Value, Value]:
 
 
 def radius_of(model: Any, radius: float) -> float:
-    """Return the reduced distance up to which a fitted row is a neighbour."""
+    """Return the reduced distance up to which a fitted row is a neighbor."""
     return pairwise_distances.reduced_radius(model.effective_metric_, radius, _params(model))
 
 
-def nearest(model: Any, x: Value, count: int) -> Neighbours:
-    """Return `count` neighbours of each row; `model` is a NeighborsBase of scikit-learn.
+def nearest(model: Any, x: Value, count: int) -> Neighbors:
+    """Return `count` neighbors of each row; `model` is a NeighborsBase of scikit-learn.
 
     The same search in one graph is made once.
     """
@@ -58,7 +58,7 @@ def nearest(model: Any, x: Value, count: int) -> Neighbours:
     return memo[key]
 
 
-def _found(model: Any, x: Value, count: int) -> Neighbours:
+def _found(model: Any, x: Value, count: int) -> Neighbors:
     reduced = _reduced(model, x)
     incomparable = model.effective_metric_ == "nan_euclidean"
     if incomparable:  # NaN: after all others
@@ -67,7 +67,7 @@ def _found(model: Any, x: Value, count: int) -> Neighbours:
     measured = pairwise_distances.distance(model.effective_metric_, smallest, _params(model))
     if incomparable:
         measured = fn.where(smallest < np.inf, measured, np.nan)
-    return Neighbours(smallest, positions, measured)
+    return Neighbors(smallest, positions, measured)
 
 
 def _chosen(model: Any, x: Value, reduced: Value, count: int) -> tuple[Value, Value]:
@@ -97,7 +97,7 @@ def _reduced(model: Any, x: Value) -> Value:
 
 
 def fitted_rows(model: Any) -> Array:
-    """Return the rows among which neighbours are sought."""
+    """Return the rows among which neighbors are sought."""
     rows = model._fit_X
     return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows)
 

@@ -1,4 +1,4 @@
-"""Which of equally distant neighbours scikit-learn keeps: its heap, followed step by step for all rows at once."""
+"""Tie-breaking among equally distant neighbors: scikit-learn's heap, followed push by push, batched over the rows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def first_of_equal(reduced: Value, count: int, noise: Any = 0.0) -> tuple[Value,
 
 
 def decided(model: Any, x: Value, reduced: Value, smallest: Value, positions: Value, count: int) -> Value:
-    """Return the positions of the neighbours as the heap has them; where nothing is tied, as they are.
+    """Return the positions of the neighbors as the heap has them; where nothing is tied, as they are.
 
     A Loop of one round, or of none: it costs nothing on rows without ties.
 

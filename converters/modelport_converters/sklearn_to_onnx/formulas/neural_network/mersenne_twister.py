@@ -1,4 +1,4 @@
-"""The numbers that numpy.random.RandomState draws from a seed: the Mersenne twister, on words of 32 separate bits.
+"""The Mersenne twister: numpy.random.RandomState(seed).randint, on words of 32 separate bits.
 
 Source: M. Matsumoto and T. Nishimura, Mersenne Twister, ACM Transactions on Modeling and Computer Simulation 8 (1998).
 Logical operators on bits are older in ONNX than bitwise ones on integers, and every runtime has them.

@@ -1,4 +1,4 @@
-"""Perceptrons of several layers."""
+"""MLPClassifier and MLPRegressor."""
 
 from __future__ import annotations
 

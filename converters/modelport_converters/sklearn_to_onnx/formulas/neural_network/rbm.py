@@ -1,4 +1,4 @@
-"""Restricted Boltzmann machines."""
+"""BernoulliRBM."""
 
 from __future__ import annotations
 

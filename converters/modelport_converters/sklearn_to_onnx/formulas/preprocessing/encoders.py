@@ -1,4 +1,4 @@
-"""Categories and labels as numbers."""
+"""Encoders of categorical features and of labels."""
 
 from __future__ import annotations
 

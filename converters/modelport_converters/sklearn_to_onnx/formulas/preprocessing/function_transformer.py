@@ -1,4 +1,4 @@
-"""FunctionTransformer, over the functions that have a counterpart."""
+"""FunctionTransformer over NumPy's and SciPy's functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transformers run backwards, for targets that a regressor has learnt in another unit."""
+"""Inverse transforms, for TransformedTargetRegressor."""
 
 from __future__ import annotations
 

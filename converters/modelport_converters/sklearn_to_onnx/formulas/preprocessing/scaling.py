@@ -1,4 +1,4 @@
-"""Features scaled, normalised, and carried to other distributions."""
+"""Scalers, normalizers, and the power and quantile transforms."""
 
 from __future__ import annotations
 
