@@ -69,7 +69,7 @@ class Operation:
     def __init__(self, ctx: TF2ONNXGraph, node: Any, settings: dict[str, Any]) -> None:
         self.ctx, self.node, self.settings = ctx, node, settings
         self.graph = NodeGraph(ctx, node.name)
-        self.inputs = [self.graph.input(name, _dtype(ctx, name)) for name in node.input]
+        self.inputs = [self.value(name) for name in node.input]
 
     @property
     def type(self) -> str:
@@ -95,6 +95,10 @@ class Operation:
         """Return an attribute of the node; strings as str."""
         found = self.node.get_attr_value(name, default)
         return found.decode() if isinstance(found, bytes) else found
+
+    def value(self, name: str) -> Value:
+        """Return a tensor of tf2onnx's graph as a value."""
+        return Value(self.graph, name, _dtype(self.ctx, name))
 
     def shape(self, x: Value) -> list[int] | None:
         """Return the static shape of a value, -1 where a size is dynamic; None for an unknown rank."""

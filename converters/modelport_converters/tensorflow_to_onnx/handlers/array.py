@@ -62,7 +62,7 @@ def reshape(op: Operation, *_: Value) -> Value | None:
     """
     factors = _factors(op.ctx, op.node)
     if factors is not None:
-        return op.graph.op("MatMul", *(Value(op.graph, name, op.dtype) for name in factors))
+        return op.graph.op("MatMul", *map(op.value, factors))
     op.upstream(tf2onnx_tensor.Reshape.version_5)
     return None
 
