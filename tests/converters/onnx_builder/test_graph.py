@@ -7,11 +7,11 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-import onnxruntime
 import pytest
 import scipy.special
+from built import computed
 
-from modelport_converters.onnx_builder import Graph, Value, build_model, tensor_info
+from modelport_converters.onnx_builder import Graph, Value
 from modelport_converters.onnx_builder import functions as fn
 
 RANDOM = np.random.default_rng(0)
@@ -21,17 +21,6 @@ NUMBERS = {
     "int64": RANDOM.integers(-9, 9, (5, 4)),
     "bool": RANDOM.random((5, 4)) < 0.5,
 }
-
-
-def computed(write: Callable[[Value], Value], rows: Any, opset: int = 20) -> Any:
-    """Return what ONNX Runtime makes of `write(x)`, in the dtype that the value says it has."""
-    graph = Graph(opset)
-    result = write(graph.input("x", rows.dtype))
-    graph.output("y", result)
-    given = tensor_info("x", rows.dtype, [f"n{axis}" for axis in range(rows.ndim)])
-    model = build_model(graph, "graph", [given], [tensor_info("y", result.dtype, None)])
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return session.run(None, {"x": rows})[0]
 
 
 OPERATORS: dict[str, Callable[[Any], Any]] = {
@@ -46,6 +35,8 @@ OPERATORS: dict[str, Callable[[Any], Any]] = {
     "an array times x": lambda x: np.arange(10.0).reshape(2, 5) @ x,
     "a comparison": lambda x: x <= 0.25,
     "conditions": lambda x: (x > 0) & ~(x > 1) | (x < -1),
+    "a quotient rounded down": lambda x: x // np.array([-2, 3, 4, -5]),
+    "a remainder with the divisor's sign": lambda x: x % np.array([-2, 3, 4, -5]),
 }
 
 
@@ -80,6 +71,9 @@ def test_selections_are_numpys(index):
 FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "exp": (fn.exp, np.exp),
     "log1p": (lambda x: fn.log1p(x * x * 1e-9), lambda x: np.log1p(x * x * 1e-9)),
+    "log1p of large": (lambda x: fn.log1p(x * x * 3 - 0.5), lambda x: np.log1p(x * x * 3 - 0.5)),
+    "reciprocal": (fn.reciprocal, np.reciprocal),
+    "fmod": (lambda x: fn.fmod(x * 9, -2.5), lambda x: np.fmod(x * 9, -2.5)),
     "expm1": (lambda x: fn.expm1(x * 1e-7), lambda x: np.expm1(x * 1e-7)),
     "expm1 of large": (lambda x: fn.expm1(x * 5), lambda x: np.expm1(x * 5)),
     "exact_expit": (lambda x: fn.exact_expit(x * 30), lambda x: scipy.special.expit(x * 30)),
@@ -88,7 +82,13 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "max": (lambda x: fn.max(x, 1), lambda x: x.max(axis=1)),
     "logsumexp": (lambda x: fn.logsumexp(x * 500, 1), lambda x: scipy.special.logsumexp(x * 500, axis=1)),
     "softmax": (lambda x: fn.softmax(x), lambda x: scipy.special.softmax(x, axis=1)),
+    "log_softmax": (lambda x: fn.log_softmax(x), lambda x: scipy.special.log_softmax(x, axis=1)),
     "argmax": (lambda x: fn.argmax(x, 1), lambda x: x.argmax(axis=1)),
+    "topk": (lambda x: fn.topk(x, fn.size(x, 1) - 1)[0], lambda x: np.sort(x, axis=1)[:, :0:-1]),
+    "compress": (lambda x: fn.compress(fn.sum(x, 1) > 0, x), lambda x: np.compress(x.sum(axis=1) > 0, x, axis=0)),
+    "split": (lambda x: fn.split(x, [1, 3], 1)[1], lambda x: np.split(x, [1], axis=1)[1]),
+    "flip": (lambda x: fn.flip(x, [0, 1]), lambda x: np.flip(x, (0, 1))),
+    "pad": (lambda x: fn.pad(x, [(1, 0), (0, 2)], 7), lambda x: np.pad(x, [(1, 0), (0, 2)], constant_values=7)),
     "where": (lambda x: fn.where(x > 0, x, -1.0), lambda x: np.where(x > 0, x, -1.0)),
     "clip": (lambda x: fn.clip(x, -0.5, np.arange(4.0)), lambda x: np.clip(x, -0.5, np.arange(4.0))),
     "searchsorted": (
@@ -100,6 +100,10 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
         lambda x: np.searchsorted(np.arange(-2.0, 3.0), x, "right"),
     ),
     "cumsum": (lambda x: fn.cumsum(x, 1), lambda x: x.cumsum(axis=1)),
+    "cumsum from the end": (
+        lambda x: fn.cumsum(x, 1, exclusive=True, reverse=True),
+        lambda x: np.pad(x[:, :0:-1].cumsum(axis=1)[:, ::-1], [(0, 0), (0, 1)]),
+    ),
     "repeated": (lambda x: fn.repeated(np.arange(3.0), x), lambda x: np.broadcast_to(np.arange(3.0), (len(x), 3))),
     "any": (lambda x: fn.any(x > 1, 1), lambda x: (x > 1).any(axis=1)),
     "all": (lambda x: fn.all(x > -1, 1), lambda x: (x > -1).all(axis=1)),
@@ -142,6 +146,12 @@ DYNAMIC = {
     "reshaped by a value": (lambda x: fn.reshape(x, fn.size(x, 0) * fn.size(x, 1)), np.ravel),
     "reshaped by sizes and values": (lambda x: fn.reshape(x, [2, -1, fn.size(x, 0)]), lambda x: x.reshape(2, -1, 5)),
     "sliced by values": (lambda x: x[fn.size(x, 1) - 3 : fn.size(x, 0) - 1, :2], lambda x: x[1:4, :2]),
+    "padded by values": (
+        lambda x: fn.pad(x, fn.concatenate([x.graph.constant([1, 0, 0]), fn.size(x, 1)], 0)),
+        lambda x: np.pad(x, [(1, 0), (0, 4)]),
+    ),
+    "summed over a value's axis": (lambda x: fn.sum(fn.rint(x), fn.size(x, 1) - 3), lambda x: np.rint(x).sum(axis=1)),
+    "divided": (lambda x: fn.quotient(fn.size(x, 0), 2), lambda x: np.array([2])),
     "counted": (lambda x: fn.arange(fn.size(x, 0)), lambda x: np.arange(5)),
     "counted from and by": (lambda x: fn.arange(2, fn.sum(fn.shape(x)), 3), lambda x: np.arange(2, 9, 3)),
     "broadcast": (lambda x: fn.broadcast_to(x, [3, fn.size(x, 0), 4]), lambda x: np.broadcast_to(x, (3, 5, 4))),
