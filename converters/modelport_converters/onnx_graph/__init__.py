@@ -1,4 +1,4 @@
-"""What every translator from ONNX shares: preparing a graph, the registry of operators, walking the graph, the ledger.
+"""Shared by every translator from ONNX: graph preparation, the operator registry, the graph walk, plans and coverage.
 
 Nothing here knows a target framework.
 """

@@ -1,4 +1,4 @@
-"""Upgrades that onnx's version converter lacks, applied before it."""
+"""Version adapters that onnx's version converter lacks, applied before it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ASIDE = "modelport.aside"
 
 
 def adapt(proto: onnx.ModelProto) -> None:
-    """Mend, in place, what the version converter would stop at or leave wrong."""
+    """Rewrite, in place, what the version converter would refuse or convert wrongly."""
     _move_foreign(proto)
     _texts_to_tensors(proto)
     version = {entry.domain: entry.version for entry in proto.opset_import}.get("")
@@ -32,7 +32,7 @@ def adapt(proto: onnx.ModelProto) -> None:
 
 
 def _move_foreign(proto: onnx.ModelProto) -> None:
-    """Put ONNX Runtime's operators into its own domain."""
+    """Move ONNX Runtime's operators from the default domain to com.microsoft."""
     found = [node for node in nodes_in(proto.graph.node) if not node.domain and node.op_type in _OF_ONNXRUNTIME]
     for node in found:
         node.domain = "com.microsoft"
@@ -41,7 +41,7 @@ def _move_foreign(proto: onnx.ModelProto) -> None:
 
 
 def _texts_to_tensors(proto: onnx.ModelProto) -> None:
-    """Hold the strings of constants in tensors: onnx_ir reads those in other attributes as ASCII."""
+    """Move the strings of Constant nodes into tensors: onnx_ir reads string attributes as ASCII."""
     for nodes in (proto.graph.node, *(function.node for function in proto.functions)):
         for node in nodes_in(nodes):
             text = node.attribute[0] if node.op_type == "Constant" and node.attribute else None
@@ -53,7 +53,7 @@ def _texts_to_tensors(proto: onnx.ModelProto) -> None:
 
 
 def _align_slopes(proto: onnx.ModelProto) -> None:
-    """Reshape each vector of slopes to [channels, 1, …, 1]."""
+    """Reshape each slope of PRelu to [channels, 1, …, 1]."""
     inferred = onnx.shape_inference.infer_shapes(proto).graph
     ranks = {
         value.name: len(value.type.tensor_type.shape.dim)
@@ -72,7 +72,7 @@ def _align_slopes(proto: onnx.ModelProto) -> None:
 
 
 def with_coordinates(proto: onnx.ModelProto, version: int) -> onnx.ModelProto:
-    """Write into a converted model how Upsample and the first Resize sampled: coordinates divided by the scale, rounded down."""
+    """Set asymmetric coordinates and floor rounding, as Upsample and Resize-10 sample, on a converted model's Resize nodes."""
     for node in nodes_in(proto.graph.node):
         if version < _CHOSEN_COORDINATES and node.op_type == "Resize" and not node.domain:
             node.attribute.append(onnx.helper.make_attribute("coordinate_transformation_mode", "asymmetric"))

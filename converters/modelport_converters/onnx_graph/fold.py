@@ -1,4 +1,4 @@
-"""Evaluating what does not depend on the model's inputs."""
+"""Constant folding: nodes whose inputs are all constants are evaluated."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _replace(graph: ir.Graph, node: ir.Node, results: list[Any]) -> None:
     graph.remove(node, safe=True)
 
 
-def _tensor(result: Any, value: ir.Value) -> ir.TensorProtocol:
+def _tensor(result: np.ndarray, value: ir.Value) -> ir.TensorProtocol:
     if result.dtype.kind in "OSU":
         texts = [text.encode() if isinstance(text, str) else bytes(text) for text in result.ravel().tolist()]
         return ir.StringTensor(texts, shape=ir.Shape(result.shape), name=value.name)

@@ -1,4 +1,4 @@
-"""Fusing neighbours: batch normalisation into the convolution before it, a bias into the matrix product before it.
+"""Operator fusion: batch normalization into a convolution, a bias into a matrix product.
 
 Batch normalisation: y = s (W x + b - m) + t = (s W) x + s (b - m) + t.
 """
@@ -56,7 +56,7 @@ def _fuse_bias(graph: ir.Graph, add: ir.Node) -> None:
 
 
 def _replace(graph: ir.Graph, last: ir.Node, merged: ir.Node, first: ir.Node) -> None:
-    """Put a node in the place of two; its output takes over the name and the uses of the last one's."""
+    """Replace two nodes by one, whose output takes over the name and the uses of the last one's."""
     result, old = merged.outputs[0], last.outputs[0]
     result.name, result.shape, result.type = old.name, old.shape, old.type
     graph.insert_before(last, merged)

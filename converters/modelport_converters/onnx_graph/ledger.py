@@ -1,4 +1,4 @@
-"""What becomes of every operator that the installed onnx defines, and of others that are known, for one target."""
+"""Operator coverage of one target: the status of every operator that the installed onnx defines, and of others known."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEANING: dict[Status, str] = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One operator.
+    """The coverage of one operator.
 
     Attributes:
         domain: "" for ai.onnx.
@@ -79,7 +79,7 @@ def _is_upgraded(key: Key) -> bool:
 
 
 def _expressible(registry: Registry[Traits], key: Key, within: frozenset[Key]) -> bool:
-    """Tell whether the target has an operator or, down to the last one, those that define it."""
+    """Tell whether the target has an operator or, recursively, all those in its function body."""
     if registry.find(*key) is not None:
         return True
     if key in within or not has_body(key):

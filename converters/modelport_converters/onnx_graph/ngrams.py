@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +27,8 @@ class Level:
 
 
 def levels(
-    pool: Sequence[Any], counts: Sequence[int], shortest: int, longest: int
-) -> tuple[list[Any], list[Level]]:  # fmt: skip
+    pool: Sequence[str | int], counts: Sequence[int], shortest: int, longest: int
+) -> tuple[list[str | int], list[Level]]:  # fmt: skip
     """Return the distinct items of the pool and the prefix tree of its n-grams, the first level first.
 
     Args:

@@ -1,15 +1,15 @@
-"""Where the elements of a padded dimension come from."""
+"""Index arithmetic of the padding modes reflect, edge and wrap."""
 
 from __future__ import annotations
 
-from typing import Any
+from modelport_converters.onnx_graph.windows import Size
 
 PERIODIC = frozenset({"edge", "reflect", "wrap"})
 """The modes of Pad that repeat elements of the input."""
 
 
-def source(index: Any, size: Any, mode: str) -> Any:
-    """Return the position in a dimension of `size` elements that stands at `index`, which may lie outside it.
+def source(index: Size, size: Size, mode: str) -> Size:
+    """Map indices that may lie outside a dimension to those of the elements that the padding mode repeats there.
 
     Works on anything with Python's arithmetic: NumPy arrays and the tensors of a framework.
     The formulas are those of numpy.pad: `reflect` has the period 2 * size - 2, so it may reach further than the input.

@@ -1,4 +1,4 @@
-"""Saying what a translator would do with each operator of a model, without translating it."""
+"""Conversion plans: what a translator would do with each operator of a model, without translating it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bringing a model into the one form that translators read: newest opset, no functions, constants folded, dead code dropped."""
+"""Normal form for translators: newest opset, functions inlined, constants folded, operators fused, dead code removed."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def refusal(node: ir.Node, registry: Registry[Traits]) -> str | None:
 
 
 def describe(node: ir.Node, version: int | None, reason: str) -> str:
-    """Return the line about one node in an error or a plan."""
+    """Return a line on one node for an error or a plan: domain, operator, version, node name and reason."""
     number = f" (version {version})" if version else ""
     return f"{node.domain or 'ai.onnx'}.{node.op_type}{number}, node {node.name or 'without a name'!r}: {reason}"
 
@@ -148,7 +148,7 @@ def _newest(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _functions(proto: onnx.ModelProto, registry: Registry[Traits]) -> list[tuple[str, str]]:
-    """Return the operators that the target lacks and their schema defines by others, found down to the last one."""
+    """Return the operators to inline, recursively: those that the target lacks and whose schema has a function body."""
     versions = {entry.domain: entry.version for entry in proto.opset_import}
     present = {(node.domain, node.op_type) for node in nodes_in(proto.graph.node)}
     found: set[tuple[str, str]] = set()

@@ -1,4 +1,4 @@
-"""The operators that a target framework can express, one plain function each.
+"""The registry of the operators that a target framework can express, one plain function each.
 
 A function is named in snake case after its operator. Its positional parameters are the operator's inputs in the order of the
 schema, its keyword-only parameters the attributes, in snake case, with the schema's defaults; an absent optional input is None.
@@ -23,7 +23,7 @@ class Unsupported(Exception):  # caught where the node is known, and reported wi
 
 @dataclass(frozen=True)
 class Traits:
-    """What a target's own machinery knows of an operator beside its function; each target declares its traits in a subclass."""
+    """Traits of an operator, which steer the target's own machinery; each target declares its own in a subclass."""
 
     def check(self, parameters: tuple[str, ...]) -> None:
         """Check the traits of an operator.
@@ -148,7 +148,7 @@ def snake(name: str) -> str:
 def bind(
     op: Op[Traits], inputs: list[Any], attributes: Mapping[str, Any], wanted: int
 ) -> tuple[list[Any], dict[str, Any]]:
-    """Return the positional and the keyword arguments of a call.
+    """Bind a node's inputs and attributes to the positional and keyword arguments of an operator's function.
 
     Args:
         op: the operator.

@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, TypeAlias
 
 import numpy as np
+
+Number: TypeAlias = Any
+"""A number, an array, or a tensor of the framework whose arithmetic is used."""
+
+Namespace: TypeAlias = ModuleType | SimpleNamespace
+"""The arithmetic of NumPy or of a framework under NumPy's names."""
 
 CUBIC_A = -0.75
 """The coefficient of cubic convolution in GridSample, as in PyTorch; Keys 1981 (10.1109/TASSP.1981.1163711), equation 4."""
@@ -34,16 +41,16 @@ class Resized:
         stretched: the scale is the quotient of the sizes, even where these are not known.
     """
 
-    size: Any
-    out: Any
-    over: Any
-    under: Any = 1.0
-    start: Any = 0.0
-    end: Any = 1.0
+    size: Number
+    out: Number
+    over: Number
+    under: Number = 1.0
+    start: Number = 0.0
+    end: Number = 1.0
     stretched: bool = False
 
     @property
-    def length(self) -> Any:
+    def length(self) -> Number:
         """The number of elements of the output, with a fraction if it comes from a scale."""
         return self.over * self.size / self.under
 
@@ -60,7 +67,7 @@ def scaled_size(size: int, scale: float) -> int:
     return int(np.floor(np.float32(size) * np.float32(scale)))
 
 
-def coordinates(dim: Resized, mode: str, xp: Any = np) -> Any:
+def coordinates(dim: Resized, mode: str, xp: Namespace = np) -> Number:
     """Return where in the input each element of the output lies: a vector of `dim.out` elements.
 
     Args:
@@ -83,7 +90,7 @@ def coordinates(dim: Resized, mode: str, xp: Any = np) -> Any:
     return xp.where(dim.out > 1, centres, at * 0.0) if mode == "pytorch_half_pixel" else centres
 
 
-def nearest(points: Any, size: Any, rounding: str, xp: Any = np) -> Any:
+def nearest(points: Number, size: Number, rounding: str, xp: Namespace = np) -> Number:
     """Return the index of the element nearest to each coordinate, as floats.
 
     Args:
@@ -103,8 +110,15 @@ def nearest(points: Any, size: Any, rounding: str, xp: Any = np) -> Any:
 
 
 def taps(
-    points: Any, size: Any, scale: Any = 1.0, *, mode: str, cubic_a: float = CUBIC_A, inside: bool = False, xp: Any = np
-) -> tuple[Any, Any]:
+    points: Number,
+    size: Number,
+    scale: Number = 1.0,
+    *,
+    mode: str,
+    cubic_a: float = CUBIC_A,
+    inside: bool = False,
+    xp: Namespace = np,
+) -> tuple[Number, Number]:
     """Return the elements that each output is interpolated from, and their weights.
 
     Args:
@@ -135,7 +149,7 @@ def taps(
     return index, weights
 
 
-def kernel(distance: Any, mode: str, cubic_a: float = CUBIC_A, xp: Any = np) -> Any:
+def kernel(distance: Number, mode: str, cubic_a: float = CUBIC_A, xp: Namespace = np) -> Number:
     """Return the weight of an element at a distance: a triangle, or cubic convolution (Keys 1981, equation 4)."""
     d = xp.abs(distance)
     if mode == "linear":
@@ -145,12 +159,12 @@ def kernel(distance: Any, mode: str, cubic_a: float = CUBIC_A, xp: Any = np) -> 
     return xp.where(d <= 1, near, xp.where(d < 2, far, 0.0))
 
 
-def from_normalised(grid: Any, size: Any, align_corners: bool) -> Any:
+def from_normalised(grid: Number, size: Number, align_corners: bool) -> Number:
     """Return coordinates in a dimension for positions from -1 to 1: its corners' centres if aligned, else its edges."""
     return (grid + 1) / 2 * (size - 1) if align_corners else ((grid + 1) * size - 1) / 2
 
 
-def brought_inside(index: Any, size: Any, padding: str, align_corners: bool, xp: Any = np) -> Any:
+def brought_inside(index: Number, size: Number, padding: str, align_corners: bool, xp: Namespace = np) -> Number:
     """Return indices as GridSample's padding_mode moves those beyond the border; "zeros" moves none."""
     if padding == "border":
         return xp.clip(index, 0.0, size - 1.0)
@@ -158,7 +172,7 @@ def brought_inside(index: Any, size: Any, padding: str, align_corners: bool, xp:
     return reflected(index - low, span, xp) + low if padding == "reflection" else index
 
 
-def reflected(distance: Any, span: Any, xp: Any = np) -> Any:
+def reflected(distance: Number, span: Number, xp: Namespace = np) -> Number:
     """Return distances from the lower border mirrored at both borders, as often as it takes to be between them."""
     distance = xp.abs(distance)
     turns = xp.floor(distance / xp.where(span > 0, span, 1.0))
@@ -166,7 +180,7 @@ def reflected(distance: Any, span: Any, xp: Any = np) -> Any:
     return xp.where(turns - 2 * xp.floor(turns / 2) == 0, rest, span - rest)
 
 
-def positions(size: Any, align_corners: bool, xp: Any = np) -> Any:
+def positions(size: Number, align_corners: bool, xp: Namespace = np) -> Number:
     """Return positions from -1 to 1 of the elements of a dimension, the inverse of `from_normalised`."""
     at = xp.arange(size) * 1.0
     if align_corners:

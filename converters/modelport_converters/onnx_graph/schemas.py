@@ -1,4 +1,4 @@
-"""What onnx's schemas say of operators that are defined by others."""
+"""Function bodies in onnx's schemas: operators that are defined by others."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Key = tuple[str, str]
 
 
 def has_body(key: Key, version: int | None = None) -> bool:
-    """Tell whether an operator is defined by others, in the newest version of its domain or in the one given."""
+    """Tell whether an operator has a function body, in the newest version of its domain or in the one given."""
     schema = _schema(key, version)
     return schema is not None and bool(schema.has_function or schema.has_context_dependent_function)
 
 
 def body_ops(key: Key, version: int | None = None) -> set[Key]:
-    """Return the operators that may occur in the definition of one."""
+    """Return the operators that may occur in the function body of one."""
     schema = _schema(key, version)
     if schema is None:
         return set()

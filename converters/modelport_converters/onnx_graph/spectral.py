@@ -1,4 +1,4 @@
-"""Constants of ONNX's windows and of its mel scale."""
+"""Coefficients of ONNX's window functions and of its mel scale."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Walking a prepared graph: each node becomes one call of its operator's function."""
+"""The walk over a prepared graph: each node becomes one call of its operator's function."""
 
 from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import MutableMapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import onnx_ir as ir
 
@@ -12,23 +12,27 @@ from modelport.errors import UnsupportedOps
 from modelport_converters.onnx_graph.prepare import describe, version_of
 from modelport_converters.onnx_graph.registry import Op, Registry, Traits, Unsupported, bind
 
-Environment = MutableMapping[ir.Value, Any]
+Value: TypeAlias = Any
+"""What stands for a value of the graph in the target."""
+
+Attributes = dict[str, Any]
+Environment = MutableMapping[ir.Value, Value]
 
 T = TypeVar("T", bound=Traits)
 T_contra = TypeVar("T_contra", bound=Traits, contravariant=True)
 
 
 class Target(Protocol[T_contra]):
-    """What a target supplies beside its operators."""
+    """The hooks that a target supplies beside its operators."""
 
-    def constant(self, value: ir.Value) -> Any:
-        """Return what stands for an initializer."""
+    def constant(self, value: ir.Value) -> Value:
+        """Return the target's value of an initializer."""
 
-    def call(self, op: Op[T_contra], node: ir.Node, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+    def call(self, op: Op[T_contra], node: ir.Node, inputs: list[Value], attributes: Attributes) -> Sequence[Value]:
         """Call an operator on bound arguments and return one value for each output."""
 
-    def plain(self, value: Any) -> Any:
-        """Return a value as ONNX means it, where the target holds it in another form."""
+    def plain(self, value: Value) -> Value:
+        """Return a value in ONNX's layout, where the target holds it in another."""
 
 
 class Body:
@@ -44,7 +48,7 @@ class Body:
         self.inputs = len(graph.inputs)
         self._walk, self._outer = walk, outer
 
-    def __call__(self, *values: Any) -> list[Any]:
+    def __call__(self, *values: Value) -> list[Value]:
         """Translate the subgraph on the values of its inputs; return those of its outputs."""
         inner: Environment = ChainMap({}, self._outer)
         inner.update(zip(self.graph.inputs, values, strict=True))
@@ -52,7 +56,7 @@ class Body:
 
 
 class Walk(Generic[T]):
-    """One translation.
+    """The translation of one model.
 
     Args:
         model: prepared.
@@ -63,12 +67,12 @@ class Walk(Generic[T]):
     def __init__(self, model: ir.Model, registry: Registry[T], target: Target[T]) -> None:
         self._model, self._registry, self._target = model, registry, target
 
-    def __call__(self, *values: Any) -> list[Any]:
+    def __call__(self, *values: Value) -> list[Value]:
         """Translate the model's graph on the values of its inputs, in order; return those of its outputs."""
         return self.graph(self._model.graph, dict(zip(self._model.graph.inputs, values, strict=True)))
 
-    def graph(self, graph: ir.Graph, values: Environment) -> list[Any]:
-        """Translate a graph into `values`, which holds its inputs and what lies outside it."""
+    def graph(self, graph: ir.Graph, values: Environment) -> list[Value]:
+        """Translate a graph within an environment that holds its inputs and the values of outer scopes; return its outputs."""
         for value in graph.initializers.values():
             if value not in values:  # one that is an input too has been given
                 values[value] = self._target.constant(value)
@@ -77,7 +81,7 @@ class Walk(Generic[T]):
             values.update(zip(node.outputs, outputs, strict=False))
         return [self._target.plain(values[value]) for value in graph.outputs]
 
-    def _node(self, node: ir.Node, values: Environment) -> Sequence[Any]:
+    def _node(self, node: ir.Node, values: Environment) -> Sequence[Value]:
         op = self._registry.find(node.domain, node.op_type)
         assert op is not None, node.op_type  # prepared
         try:

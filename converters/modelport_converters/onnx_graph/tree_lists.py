@@ -1,4 +1,4 @@
-"""Keeping the long attributes of tree ensembles out of protobuf: a forest has millions of numbers, each copied as an object."""
+"""Detaching the long attributes of tree ensembles from protobuf, which copies each of a forest's millions of numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Lists = Mapping[str, ir.Attr]
 
 
 def set_aside(model: ir.Model) -> list[Lists]:
-    """Take the long attributes out of a model's tree ensembles, in place, for `put_back`."""
+    """Detach the long attributes of a model's tree ensembles, in place, for `put_back`."""
     found: list[Lists] = []
     for node in model.graph.all_nodes():
         if node.domain != "ai.onnx.ml" or node.op_type not in _OPS:
@@ -35,7 +35,7 @@ def set_aside(model: ir.Model) -> list[Lists]:
 
 
 def put_back(model: ir.Model, found: Sequence[Lists]) -> None:
-    """Undo `set_aside`, in the same model or in one made from it."""
+    """Reattach what `set_aside` detached, to the same model or to one made from it."""
     if not found:
         return
     for node in model.graph.all_nodes():

@@ -1,10 +1,10 @@
-"""Tree ensembles as tables: every test becomes `x <= threshold`, and the two children of a node stand side by side."""
+"""Tree ensembles as flat tables in breadth-first order: every test is `x <= threshold`, the children of a node are adjacent."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from modelport_converters.onnx_graph.registry import Unsupported
 
 Array = NDArray[Any]
+Values: TypeAlias = "Array | Sequence[float] | None"
+DType = np.dtype[Any] | type[np.generic] | type[bool]
 MODES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ", "BRANCH_MEMBER", "LEAF")
 """The first seven in the order of TreeEnsemble's attribute nodes_modes."""
 
@@ -23,7 +25,7 @@ _COPIES = 16
 
 @dataclass(frozen=True)
 class Nodes:
-    """The nodes of all trees as ONNX gives them, one element each.
+    """The nodes of all trees as ONNX's attributes list them, one element each.
 
     Attributes:
         mode: the place in MODES.
@@ -73,7 +75,7 @@ class Tables:
 
 
 def tables(nodes: Nodes, roots: Array, features: int) -> Tables:
-    """Number the nodes level by level.
+    """Build the tables of an ensemble, its nodes numbered in breadth-first order.
 
     Args:
         nodes: of all trees.
@@ -152,7 +154,7 @@ def _numbered(roots: Array, split: Array, children: Array) -> tuple[Array, Array
     return np.concatenate(order), np.concatenate(child), len(order) - 1
 
 
-def of_classic(given: Mapping[str, Any], dtype: Any) -> tuple[Nodes, Array]:
+def of_classic(given: Mapping[str, Any], dtype: DType) -> tuple[Nodes, Array]:
     """Return the nodes of a TreeEnsembleClassifier or Regressor, every leaf numbered by its place, and the roots.
 
     Args:
@@ -174,7 +176,7 @@ def of_classic(given: Mapping[str, Any], dtype: Any) -> tuple[Nodes, Array]:
 
 
 class Places:
-    """Where the node of a tree stands.
+    """Index of nodes by tree id and node id.
 
     Args:
         trees, ids: of each node, in order.
@@ -187,7 +189,7 @@ class Places:
         self._sorted = keys[self._order]
 
     def __call__(self, trees: Array, ids: Array) -> Array:
-        """Return the places of nodes.
+        """Return the indices of nodes.
 
         Raises:
             Unsupported: for a node that is not there.
@@ -201,7 +203,7 @@ class Places:
 
 
 def leaf_values(
-    nodes: Nodes, given: tuple[Any, Any, Any, Any], ids: tuple[Any, Any], targets: int, dtype: Any
+    nodes: Nodes, given: tuple[Values, Values, Values, Values], ids: tuple[Values, Values], targets: int, dtype: DType
 ) -> tuple[Nodes, Array, Array]:
     """Return the nodes with their leaves numbered from 0, and the weights and the mask of given ones [leaves, targets].
 
@@ -255,7 +257,7 @@ def of_own(table: Tables, targets: Array, count: int) -> Array | None:
     return None if unlike.any() or len(np.unique(found)) < count else np.argsort(found)
 
 
-def of_ensemble(given: Mapping[str, Any], dtype: Any) -> tuple[Nodes, Array]:
+def of_ensemble(given: Mapping[str, Any], dtype: DType) -> tuple[Nodes, Array]:
     """Return the nodes of a TreeEnsemble, its inner nodes first and then its leaves, and the roots.
 
     Args:
@@ -271,7 +273,7 @@ def of_ensemble(given: Mapping[str, Any], dtype: Any) -> tuple[Nodes, Array]:
     if children.size and not 0 <= children.min() <= children.max() < count + leaves:
         raise Unsupported("it names a node that is not there")
 
-    def padded(values: Any, kind: Any) -> Array:
+    def padded(values: Values, kind: DType) -> Array:
         return np.concatenate([np.asarray(values, kind), np.zeros(leaves, kind)])
 
     missing = given["missing_value_tracks_true"]
@@ -291,7 +293,7 @@ def _between_nans(values: Array) -> list[Array]:
     return [part[~np.isnan(part)] for part in np.split(values, ends)]
 
 
-def _modes(names: Sequence[Any]) -> Array:
+def _modes(names: Sequence[str | bytes]) -> Array:
     codes = {name: code for code, name in enumerate(MODES)}
     texts = [name.decode() if isinstance(name, bytes) else name for name in names]
     if unknown := set(texts) - set(codes):
@@ -299,5 +301,5 @@ def _modes(names: Sequence[Any]) -> Array:
     return np.fromiter((codes[text] for text in texts), np.int64, len(texts))
 
 
-def _integers(values: Any) -> Array:
+def _integers(values: Values) -> Array:
     return np.array(() if values is None else values, np.int64)

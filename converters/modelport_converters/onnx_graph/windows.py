@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-Size = Any
-"""An int, or a scalar tensor of integers."""
+Size: TypeAlias = Any
+"""An int, or an integer tensor of the framework."""
 
 Pairs = list[tuple[Size, Size]]
 """What stands before and after each spatial dimension."""
@@ -118,7 +118,7 @@ def outputs(size: Size, window: int, stride: int, dilation: int, pads: tuple[Siz
     return (size + pads[0] + pads[1] - (window - 1) * dilation - 1) // stride + 1
 
 
-def taps_within(starts: Any, low: Size, high: Size, window: int, dilation: int) -> Any:
+def taps_within(starts: Size, low: Size, high: Size, window: int, dilation: int) -> Size:
     """Return how many taps of the windows at `starts`, an array or tensor of positions, stand in [low, high)."""
     ahead = [
         (starts - bound) // dilation for bound in (high, low)

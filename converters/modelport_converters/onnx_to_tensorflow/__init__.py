@@ -1,1 +1,1 @@
-"""ONNX to TensorFlow: one function per operator, grouped into files named alike for every target."""
+"""ONNX to TensorFlow: the operators in `ops`, and the layout, weights and module that surround them."""

@@ -1,8 +1,8 @@
-"""An ONNX model as a TensorFlow module that computes the same."""
+"""Building a TensorFlow module, and its SavedModel, from an ONNX model."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import onnx_ir as ir
 import tensorflow as tf
@@ -24,7 +24,7 @@ SIGNATURE = "serving_default"
 
 
 class Module(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
-    """A translated model.
+    """A translated model: a traced tf.function and the variables that it reads.
 
     Attributes:
         function: takes the tensors of the inputs in order and returns the outputs by name.
@@ -32,7 +32,7 @@ class Module(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
         weights: the variables, so that they are saved with the module; empty when weights are constants.
     """
 
-    def __init__(self, function: Any, weights: list[tf.Variable]) -> None:
+    def __init__(self, function: tf.types.experimental.PolymorphicFunction, weights: list[tf.Variable]) -> None:
         super().__init__()
         self.function = function
         self.serving = function.get_concrete_function()
@@ -67,7 +67,7 @@ def build(
     outputs = tensor_names([value.name or "" for value in prepared.graph.outputs])
     last = [inputs_layout == "nhwc" and is_image(value) for value in prepared.graph.inputs]
 
-    def serving(*tensors: Any) -> dict[str, Any]:
+    def serving(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
         given = [Held(tensor) if held else tensor for tensor, held in zip(tensors, last, strict=True)]
         results = [tf.identity(layout.plain(value)) for value in walk(*given)]
         return dict(zip(outputs, results, strict=True))
@@ -77,7 +77,7 @@ def build(
 
 
 def opened(model: ir.Model, *, trainable: bool = False) -> tuple[ir.Model, Walk[TensorFlowTraits], Layout]:
-    """Return the prepared model, its translation as a call on TensorFlow's values, and what holds their layouts and weights."""
+    """Return the prepared model, the walk that traces its graph on TensorFlow's values, and the layout that the walk calls."""
     operators = registry()
     prepared = prepare(model, operators)
     size = sum(
@@ -88,13 +88,13 @@ def opened(model: ir.Model, *, trainable: bool = False) -> tuple[ir.Model, Walk[
 
 
 def input_specs(model: ir.Model, inputs_layout: str = "nchw") -> list[tf.TensorSpec]:
-    """Return TensorFlow's specification of each input; a symbolic dimension is of unknown size."""
+    """Return a tf.TensorSpec for each input; a symbolic dimension is None."""
     names = tensor_names([value.name or "" for value in model.graph.inputs])
     return [input_spec(value, name, inputs_layout) for value, name in zip(model.graph.inputs, names, strict=True)]
 
 
 def is_image(value: ir.Value) -> bool:
-    """Tell whether an input is of floats and has a batch, channels and two or more spatial dimensions."""
+    """Tell whether an input is an image: a float tensor [batch, channels, *spatial] with two or more spatial dimensions."""
     return (
         value.dtype is not None
         and value.dtype.is_floating_point()
@@ -104,7 +104,7 @@ def is_image(value: ir.Value) -> bool:
 
 
 def input_spec(value: ir.Value, name: str | None = None, inputs_layout: str = "nchw") -> tf.TensorSpec:
-    """Return TensorFlow's specification of one input."""
+    """Return the tf.TensorSpec of one input; see `input_specs`."""
     sizes = None if value.shape is None else [size if isinstance(size, int) else None for size in value.shape]
     if inputs_layout == "nhwc" and sizes is not None and is_image(value):
         sizes = [sizes[0], *sizes[2:], sizes[1]]

@@ -1,4 +1,4 @@
-"""How a translated model's own inputs and outputs correspond to those of the ONNX model. Imports no framework."""
+"""Matching a translated model's inputs and outputs to those of the ONNX model. Imports no framework."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from modelport_converters.onnx_to_tensorflow.naming import tensor_names
 
 
 def positions(own: Sequence[str | None], wanted: Sequence[str]) -> Sequence[int]:
-    """Return where each wanted name stands among a model's own; in order, unless they are a translated model's names."""
+    """Return the index of each ONNX name among a model's own names; by position where they are not those of a translation."""
     names = tensor_names(wanted)
     return [own.index(name) for name in names] if sorted(names) == sorted(map(str, own)) else range(len(wanted))
 
 
 def is_channels_last(own: Sequence[int | None] | None, wanted: Sequence[int | str] | None, dtype: str) -> bool:
-    """Tell whether a model takes channels-last an image that ONNX has channels-first.
+    """Tell whether a model's input is the NHWC form of an ONNX input that is NCHW.
 
     Args:
         own: the sizes that the model declares, None where unknown; None for an unknown rank.

@@ -8,7 +8,7 @@ channels-last values (`registry.LayoutRule`); each rule is one function below.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnx_ir as ir
@@ -16,17 +16,24 @@ import tensorflow as tf
 
 from modelport_converters.onnx_graph.registry import Op, Unsupported
 from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, TensorFlowTraits
+from modelport_converters.onnx_to_tensorflow.values import Value
 from modelport_converters.onnx_to_tensorflow.weights import Policy, Weight, arrange
 
 Operator = Op[TensorFlowTraits]
+Attributes = dict[str, Any]
+Plain: TypeAlias = "Value | np.ndarray | None"
+"""An input as an operator's function takes it: an array where it is static, None where it is absent."""
+
+Item: TypeAlias = "Held | Weight | Plain"
+"""A value while a graph is walked."""
 
 
 class Held:
-    """A tensor that is held channels-last; ONNX's order is made on demand."""
+    """A tensor held in NHWC; the NCHW form is made on demand and kept."""
 
-    def __init__(self, nhwc: Any) -> None:
+    def __init__(self, nhwc: tf.Tensor) -> None:
         self.nhwc = nhwc
-        self._nchw: Any = None
+        self._nchw: tf.Tensor | None = None
         self._graph = tf.compat.v1.get_default_graph()
 
     @property
@@ -35,8 +42,8 @@ class Held:
         return int(self.nhwc.shape.rank)
 
     @property
-    def nchw(self) -> Any:
-        """The tensor in ONNX's order."""
+    def nchw(self) -> tf.Tensor:
+        """The tensor in NCHW, ONNX's order."""
         if self._nchw is not None:
             return self._nchw
         made = to_nchw(self.nhwc)
@@ -46,7 +53,7 @@ class Held:
 
 
 class Layout:
-    """Calls operators with their inputs in the form that each of them takes.
+    """Layout propagation: calls each operator with its inputs in the order, NCHW or NHWC, that its layout rule asks for.
 
     Args:
         policy: what becomes of initializers.
@@ -55,22 +62,22 @@ class Layout:
     def __init__(self, policy: Policy) -> None:
         self.variables: list[tf.Variable] = []
         self._policy = policy
-        self._nhwc: dict[int, tuple[Any, Any]] = {}
+        self._nhwc: dict[int, tuple[tf.Tensor, tf.Tensor]] = {}
         self._weights: dict[ir.Value, Weight] = {}
 
     def constant(self, value: ir.Value) -> Weight:
-        """Return what stands for an initializer: the same in every trace, since variables are made in the first one only."""
+        """Return the weight of an initializer: the same in every trace, since variables are created in the first one only."""
         if value not in self._weights:
             self._weights[value] = Weight(value, self._policy, self.variables)
         return self._weights[value]
 
-    def plain(self, value: Any) -> Any:
-        """Return a value as ONNX means it: a tensor in ONNX's order, or what else the value is."""
+    def plain(self, value: Item) -> Plain:
+        """Return a value without its layout: a tensor in NCHW, or the sequence, optional or array that it is."""
         if isinstance(value, Held):
             return value.nchw
         return value.tensor() if isinstance(value, Weight) else value
 
-    def call(self, op: Operator, node: ir.Node, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+    def call(self, op: Operator, node: ir.Node, inputs: list[Item], attributes: Attributes) -> Sequence[Item]:
         """Call an operator on bound arguments and return one value for each output."""
         for index, name in enumerate(op.parameters[: len(inputs)]):
             if name in op.static and inputs[index] is not None:
@@ -80,17 +87,17 @@ class Layout:
             _set_shape(value, output)
         return outputs
 
-    def plain_or_weight(self, value: Any) -> Any:
+    def plain_or_weight(self, value: Item) -> Weight | Plain:
         """Return a weight as it is, so that its array can be read, and anything else plain."""
         return value if isinstance(value, Weight) else self.plain(value)
 
-    def argument(self, op: Operator, index: int, value: Any) -> Any:
+    def argument(self, op: Operator, index: int, value: Item) -> Weight | Plain:
         """Return an input as a function without a layout takes it."""
         name = op.parameters[index] if index < len(op.parameters) else ""
         return self.plain_or_weight(value) if name in op.traits.lazy else self.plain(value)
 
-    def nhwc(self, value: Any) -> Any:
-        """Return a tensor of three or more dimensions channels-last."""
+    def nhwc(self, value: Item) -> tf.Tensor:
+        """Return the NHWC form of a tensor of three or more dimensions."""
         if isinstance(value, Held):
             return value.nhwc
         if isinstance(value, Weight):
@@ -98,24 +105,26 @@ class Layout:
         kept = self._nhwc.get(id(value))
         if kept is not None and kept[0] is value and kept[1].graph is tf.compat.v1.get_default_graph():
             return kept[1]
-        made = tf.transpose(value, nhwc_perm(value.shape.rank))
+        rank = _rank(value)
+        assert rank is not None, value
+        made = tf.transpose(value, nhwc_perm(rank))
         if hasattr(made, "graph"):
             self._nhwc[id(value)] = (value, made)
         return made
 
 
 def nhwc_perm(rank: int) -> list[int]:
-    """Return the permutation from channels-first to channels-last: 0, 2, …, rank-1, 1."""
+    """Return the permutation from NCHW to NHWC: 0, 2, …, rank-1, 1."""
     return [0, *range(2, rank), 1]
 
 
 def nchw_perm(rank: int) -> list[int]:
-    """Return the permutation from channels-last to channels-first: 0, rank-1, 1, …, rank-2."""
+    """Return the permutation from NHWC to NCHW: 0, rank-1, 1, …, rank-2."""
     return [0, rank - 1, *range(1, rank - 1)]
 
 
-def to_nchw(tensor: Any) -> Any:
-    """Move the last dimension to the second place; where the dimensions between have one element, nothing is moved in memory."""
+def to_nchw(tensor: tf.Tensor) -> tf.Tensor:
+    """Transpose NHWC to NCHW; a reshape where every spatial dimension is 1, which moves nothing in memory."""
     sizes = tensor.shape.as_list()
     if all(size == 1 for size in sizes[1:-1]):
         known = [size if size is not None else -1 for size in (sizes[0], sizes[-1])]
@@ -125,11 +134,11 @@ def to_nchw(tensor: Any) -> Any:
 
 
 def nhwc_axis(axis: int, rank: int) -> int:
-    """Return where a dimension of ONNX's order stands channels-last."""
+    """Return the NHWC axis of an NCHW axis, which may be negative."""
     return nchw_perm(rank)[axis % rank]
 
 
-def _static(name: str, value: Any) -> Any:
+def _static(name: str, value: Weight | Plain) -> np.ndarray:
     array = (
         value.array
         if isinstance(value, Weight)
@@ -142,17 +151,17 @@ def _static(name: str, value: Any) -> Any:
     return array
 
 
-def _set_shape(value: ir.Value, output: Any) -> None:
-    """Tell a tensor whose rank TensorFlow lost what ONNX's shape inference found."""
+def _set_shape(value: ir.Value, output: Item) -> None:
+    """Set the shape that ONNX's shape inference found on a tensor whose rank TensorFlow does not know."""
     if isinstance(output, tf.Tensor) and output.shape.rank is None and value.shape is not None:
         output.set_shape([size if isinstance(size, int) else None for size in value.shape])
 
 
-def _outputs(result: Any) -> Sequence[Any]:
+def _outputs(result: Item | tuple[Item, ...]) -> Sequence[Item]:
     return result if isinstance(result, tuple) else (result,)
 
 
-def _held(result: Any, rank: int) -> Sequence[Any]:
+def _held(result: Item | tuple[Item, ...], rank: int) -> Sequence[Item]:
     """Wrap the outputs that are channels-last."""
     return tuple(
         Held(item) if isinstance(item, tf.Tensor) and item.shape.rank == rank else item for item in _outputs(result)
@@ -162,12 +171,12 @@ def _held(result: Any, rank: int) -> Sequence[Any]:
 # --- the rules ------------------------------------------------------------------------------------
 
 
-def _channels_first(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+def _channels_first(layout: Layout, op: Operator, inputs: list[Item], attributes: Attributes) -> Sequence[Item]:
     arguments = [layout.argument(op, index, value) for index, value in enumerate(inputs)]
     return _outputs(op.function(*arguments, **attributes))
 
 
-def _spatial(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+def _spatial(layout: Layout, op: Operator, inputs: list[Item], attributes: Attributes) -> Sequence[Item]:
     rank = _rank(inputs[0])
     if rank is None:
         raise Unsupported("the rank of its input is not known")
@@ -177,7 +186,7 @@ def _spatial(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[s
     return _held(op.function(layout.nhwc(inputs[0]), *rest, **attributes), rank)
 
 
-def _elementwise(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+def _elementwise(layout: Layout, op: Operator, inputs: list[Item], attributes: Attributes) -> Sequence[Item]:
     ranks = [_rank(value) for value in inputs if value is not None]
     rank = max((value.rank for value in inputs if isinstance(value, Held)), default=0)
     if rank == 0 or any(known is None or known > rank for known in ranks):
@@ -186,7 +195,7 @@ def _elementwise(layout: Layout, op: Operator, inputs: list[Any], attributes: di
     return _held(op.function(*arguments, **attributes), rank)
 
 
-def _broadcast(layout: Layout, value: Any, rank: int) -> Any:
+def _broadcast(layout: Layout, value: Item, rank: int) -> Plain:
     """Return an operand so that it broadcasts against a channels-last tensor of this rank."""
     if isinstance(value, np.ndarray):  # a static parameter: no operand
         return value
@@ -202,7 +211,7 @@ def _broadcast(layout: Layout, value: Any, rank: int) -> Any:
     return tf.transpose(tf.expand_dims(value, 0), nhwc_perm(rank))
 
 
-def _axis(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+def _axis(layout: Layout, op: Operator, inputs: list[Item], attributes: Attributes) -> Sequence[Item]:
     held = [value for value in inputs if isinstance(value, Held)]
     operands = [value for value in inputs if _rank(value) != 0] if op.variadic else inputs[:1]  # scalars are scales
     if not held or any(_rank(value) != held[0].rank for value in operands):
@@ -216,11 +225,11 @@ def _axis(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[str,
     return _held(op.function(*arguments, **attributes), rank)
 
 
-def _quantized(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+def _quantized(layout: Layout, op: Operator, inputs: list[Item], attributes: Attributes) -> Sequence[Item]:
     return (_channels_first if attributes.get("block_size") else _axis)(layout, op, inputs, attributes)
 
 
-def _reduce(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+def _reduce(layout: Layout, op: Operator, inputs: list[Item], attributes: Attributes) -> Sequence[Item]:
     if not isinstance(inputs[0], Held):
         return _channels_first(layout, op, inputs, attributes)
     rank, place = inputs[0].rank, op.parameters.index("axes") if "axes" in op.parameters else None
@@ -240,7 +249,7 @@ def _reduce(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[st
     return _held(result, rank) if _default(op, attributes, "keepdims", 0) else _outputs(result)
 
 
-def _pad(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+def _pad(layout: Layout, op: Operator, inputs: list[Item], attributes: Attributes) -> Sequence[Item]:
     value, pads = inputs[0], _known(inputs[1])
     axes = _known(inputs[3]) if len(inputs) > 3 and inputs[3] is not None else None
     if not isinstance(value, Held) or pads is None or (len(inputs) > 3 and inputs[3] is not None and axes is None):
@@ -252,21 +261,26 @@ def _pad(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[str, 
     return _held(result, value.rank)
 
 
-def _slice(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
-    value, starts = inputs[0], _known(inputs[1])
-    axes = _known(inputs[3]) if len(inputs) > 3 and inputs[3] is not None else None
-    if not isinstance(value, Held) or (
-        axes is None and (starts is None or (len(inputs) > 3 and inputs[3] is not None))
-    ):
+def _slice(layout: Layout, op: Operator, inputs: list[Item], attributes: Attributes) -> Sequence[Item]:
+    value, axes = inputs[0], _slice_axes(inputs)
+    if not isinstance(value, Held) or axes is None:
         return _channels_first(layout, op, inputs, attributes)
-    named = range(len(starts)) if axes is None else np.ravel(axes)
-    moved = np.array([nhwc_axis(int(axis), value.rank) for axis in named], np.int64)
+    moved = np.array([nhwc_axis(int(axis), value.rank) for axis in axes], np.int64)
     plain = [None if item is None else layout.plain(item) for item in (*inputs[1:], None, None)]
     result = op.function(value.nhwc, plain[0], plain[1], tf.constant(moved), plain[3], **attributes)
     return _held(result, value.rank)
 
 
-def _transpose(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+def _slice_axes(inputs: list[Item]) -> np.ndarray | None:
+    """Return the axes of a Slice, the first ones by default, or None where they are not known."""
+    if len(inputs) > 3 and inputs[3] is not None:
+        axes = _known(inputs[3])
+        return None if axes is None else np.ravel(axes)
+    starts = _known(inputs[1])
+    return None if starts is None else np.arange(len(starts))
+
+
+def _transpose(layout: Layout, op: Operator, inputs: list[Item], attributes: Attributes) -> Sequence[Item]:
     value, given = inputs[0], attributes.get("perm")
     if not isinstance(value, Held):
         rank = _rank(value)
@@ -280,13 +294,15 @@ def _transpose(layout: Layout, op: Operator, inputs: list[Any], attributes: dict
     return _outputs(op.function(value.nhwc, perm=moved))
 
 
-def _shape(layout: Layout, op: Operator, inputs: list[Any], attributes: dict[str, Any]) -> Sequence[Any]:
+def _shape(layout: Layout, op: Operator, inputs: list[Item], attributes: Attributes) -> Sequence[Item]:
     if not isinstance(inputs[0], Held):
         return _channels_first(layout, op, inputs, attributes)
     return _outputs(op.function(inputs[0].nhwc, order=nchw_perm(inputs[0].rank), **attributes))
 
 
-_RULES: dict[LayoutRule, Callable[[Layout, Operator, list[Any], dict[str, Any]], Sequence[Any]]] = {
+Rule = Callable[[Layout, Operator, list[Item], Attributes], Sequence[Item]]
+
+_RULES: dict[LayoutRule, Rule] = {
     LayoutRule.CHANNELS_FIRST: _channels_first,
     LayoutRule.SPATIAL: _spatial,
     LayoutRule.ELEMENTWISE: _elementwise,
@@ -300,7 +316,7 @@ _RULES: dict[LayoutRule, Callable[[Layout, Operator, list[Any], dict[str, Any]],
 }
 
 
-def _rank(value: Any) -> int | None:
+def _rank(value: Item) -> int | None:
     if isinstance(value, Held):
         return value.rank
     if isinstance(value, Weight | np.ndarray):
@@ -309,13 +325,13 @@ def _rank(value: Any) -> int | None:
     return None if rank is None else int(rank)
 
 
-def _known(value: Any) -> Any:
+def _known(value: Item) -> np.ndarray | None:
     if isinstance(value, Weight):
         return value.array
     return value if value is None or isinstance(value, np.ndarray) else tf.get_static_value(value)
 
 
-def _default(op: Operator, attributes: dict[str, Any], name: str, otherwise: int | None = None) -> int:
+def _default(op: Operator, attributes: Attributes, name: str, otherwise: int | None = None) -> int:
     """Return an attribute, or the default in the signature of the operator's function, or `otherwise`."""
     if name in attributes:
         return int(attributes[name])

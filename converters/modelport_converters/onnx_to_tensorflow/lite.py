@@ -1,4 +1,4 @@
-"""A translated model as a TensorFlow Lite file."""
+"""Conversion of a translated model to a TensorFlow Lite flatbuffer, quantized on request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from modelport.errors import CannotConvert, UnsupportedOps
 from modelport_converters.onnx_to_tensorflow.build import Module
@@ -27,7 +26,7 @@ _LARGEST = 2**31
 
 
 def to_flatbuffer(
-    module: Module, *, float16: bool = False, int8: Int8 = "none", calibration: Sequence[NDArray[Any]] = ()
+    module: Module, *, float16: bool = False, int8: Int8 = "none", calibration: Sequence[np.ndarray] = ()
 ) -> bytes:
     """Return the contents of a .tflite file of builtin operators alone.
 
@@ -60,15 +59,15 @@ def to_flatbuffer(
 
 
 def _dataset(
-    specs: Sequence[tf.TensorSpec], arrays: Sequence[NDArray[Any]]
-) -> Callable[[], Iterator[dict[str, NDArray[Any]]]]:
-    """Return what yields the samples in batches of the size that the model takes, of one row where it takes any."""
+    specs: Sequence[tf.TensorSpec], arrays: Sequence[np.ndarray]
+) -> Callable[[], Iterator[dict[str, np.ndarray]]]:
+    """Return the representative dataset: the samples in batches of the model's batch size, 1 where that is dynamic."""
     rows = {len(array) if array.ndim else 0 for array in arrays}
     sizes = {(spec.shape[0] or 1) if spec.shape.rank else 0 for spec in specs}
     count, size = min(rows, default=0), max(sizes, default=0)
     named = dict(zip([spec.name for spec in specs], arrays, strict=True))
 
-    def batches() -> Iterator[dict[str, NDArray[Any]]]:
+    def batches() -> Iterator[dict[str, np.ndarray]]:
         if len(rows) > 1 or len(sizes) > 1 or not size or count < size:  # inputs that have no batch in common
             yield named
             return

@@ -1,9 +1,8 @@
-"""Finding elements in a fixed list by plain operations: a SavedModel would have to initialise a table resource when loaded."""
+"""Static lookup tables, as constants and a binary search: a hash table would be a resource to initialize on loading."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,8 +12,8 @@ from modelport_converters.onnx_graph.registry import Unsupported
 _BUCKETS = 2**63 - 1
 
 
-def position(x: Any, items: Sequence[Any]) -> Any:
-    """Return where each element of a tensor stands in a list of distinct strings or integers; -1 where it does not.
+def position(x: tf.Tensor, items: Sequence[str | int]) -> tf.Tensor:
+    """Return the index of each element of a tensor in a list of distinct strings or integers, int64; -1 where it is absent.
 
     Strings are found by their hash and then compared, so that one that only shares a hash is not found.
     """
@@ -34,8 +33,8 @@ def position(x: Any, items: Sequence[Any]) -> Any:
     return tf.where((at >= 0) & same, place, tf.constant(-1, tf.int64))
 
 
-def sorted_position(items: Any, x: Any) -> Any:
-    """Return where each element of a tensor stands in an ascending vector of its type that is not empty; -1 where it does not."""
+def sorted_position(items: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    """Return the index of each element of a tensor in a sorted vector that is not empty, int64; -1 where it is absent."""
     flat = tf.reshape(x, [-1])
     at = tf.minimum(tf.searchsorted(items, flat, out_type=tf.int64), tf.size(items, out_type=tf.int64) - 1)
     found = tf.where(tf.gather(items, at) == flat, at, tf.constant(-1, tf.int64))

@@ -1,24 +1,27 @@
-"""Running a model in process whose inputs and outputs may be sequences and optionals, which a SavedModel does not take."""
+"""Marshalling of NumPy arrays, lists and None to the tensors, sequences and optionals of a model traced in process."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import onnx_ir as ir
 import tensorflow as tf
 
 from modelport_converters.onnx_to_tensorflow import build
-from modelport_converters.onnx_to_tensorflow.ops.control_flow import flat, like
-from modelport_converters.onnx_to_tensorflow.ops.sequence.optionals import Optional
-from modelport_converters.onnx_to_tensorflow.ops.sequence.sequences import Sequence
+from modelport_converters.onnx_to_tensorflow.values import OptionalValue, SequenceValue, Value, flat, like
 from modelport_converters.onnx_to_tensorflow.weights import to_dtype
 from modelport_converters.tensorflow_to_onnx.array_conversion import to_array, to_tensor
 
+Marshalled: TypeAlias = "np.ndarray | list[np.ndarray] | None"
+"""A tensor, a sequence or an optional outside the graph."""
 
-def trace(model: ir.Model) -> Callable[[list[Any]], list[Any]]:
-    """Return the model as a call from inputs to outputs, both in order.
+
+def trace(model: ir.Model) -> Callable[[list[Marshalled]], list[Marshalled]]:
+    """Trace a model whose inputs and outputs may be sequences and optionals, which no SavedModel takes.
+
+    The result is called with the inputs in order and returns the outputs in order.
 
     A tensor is an array, a sequence a list of arrays, an optional either of them or None.
 
@@ -30,9 +33,9 @@ def trace(model: ir.Model) -> Callable[[list[Any]], list[Any]]:
     """
     prepared, walk, layout = build.opened(model)
     inputs = list(prepared.graph.inputs)
-    kinds: list[Any] = []
+    kinds: list[Value] = []
 
-    def traced(*handles: Any) -> list[Any]:
+    def traced(*handles: tf.Tensor) -> list[tf.Tensor]:
         given = [_kind(value.type, handle) for value, handle in zip(inputs, handles, strict=True)]
         kinds[:] = [layout.plain(value) for value in walk(*given)]
         return [tf.identity(flat(value)) for value in kinds]
@@ -41,7 +44,7 @@ def trace(model: ir.Model) -> Callable[[list[Any]], list[Any]]:
         function = tf.function(traced, input_signature=[_spec(value) for value in inputs], autograph=False)
         function.get_concrete_function()
 
-    def call(arrays: list[Any]) -> list[Any]:
+    def call(arrays: list[Marshalled]) -> list[Marshalled]:
         handles = [flat(_pack(value.type, array)) for value, array in zip(inputs, arrays, strict=True)]
         return [_unpack(like(kind, handle)) for kind, handle in zip(kinds, function(*handles), strict=True)]
 
@@ -54,27 +57,29 @@ def _spec(value: ir.Value) -> tf.TensorSpec:
     return build.input_spec(value)
 
 
-def _kind(kind: Any, handle: Any) -> Any:
-    """Return a tensor as the kind of value that a type of ONNX names."""
+def _kind(kind: ir.TypeProtocol | None, handle: tf.Tensor) -> Value:
+    """Wrap a traced handle as a tensor, sequence or optional by its ONNX type."""
     if isinstance(kind, ir.OptionalType):
-        return Optional(handle, to_dtype(kind.dtype), isinstance(kind.elem_type, ir.SequenceType))
-    return Sequence(handle, to_dtype(kind.dtype)) if isinstance(kind, ir.SequenceType) else handle
+        return OptionalValue(handle, to_dtype(kind.dtype), isinstance(kind.elem_type, ir.SequenceType))
+    return SequenceValue(handle, to_dtype(kind.dtype)) if isinstance(kind, ir.SequenceType) else handle
 
 
-def _pack(kind: Any, value: Any) -> Any:
+def _pack(kind: ir.TypeProtocol | None, value: Marshalled) -> Value:
+    assert kind is not None  # prepared
     if isinstance(kind, ir.OptionalType):
-        return Optional.empty(kind.elem_type) if value is None else Optional.of(_pack(kind.elem_type, value))
+        return OptionalValue.empty(kind.elem_type) if value is None else OptionalValue.of(_pack(kind.elem_type, value))
     if isinstance(kind, ir.SequenceType):
-        sequence = Sequence.empty(to_dtype(kind.dtype))
+        sequence = SequenceValue.empty(to_dtype(kind.dtype))
+        assert value is not None  # of an optional alone
         for item in value:
             sequence = sequence.append(_pack(kind.elem_type, item))
         return sequence
     return to_tensor(np.asarray(value), to_dtype(kind.dtype).name)
 
 
-def _unpack(value: Any) -> Any:
-    if isinstance(value, Optional):
+def _unpack(value: Value) -> Marshalled:
+    if isinstance(value, OptionalValue):
         return _unpack(value.value) if value.present else None
-    if isinstance(value, Sequence):
+    if isinstance(value, SequenceValue):
         return [to_array(value.at(index)) for index in range(int(value.length))]
     return to_array(value)

@@ -1,4 +1,4 @@
-"""The names that TensorFlow gives to what has an ONNX name."""
+"""TensorFlow names for ONNX names: of a signature's tensors, and of operations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 def tensor_names(names: Iterable[str]) -> list[str]:
-    """Return the names that a SavedModel's signature uses for ONNX names: letters, digits and `_`, and each only once."""
+    """Return unique identifiers for ONNX names, as the arguments of a SavedModel's signature have to be."""
     taken: list[str] = []
     for name in names:
         cleaned = re.sub(r"[^A-Za-z0-9_]", "_", name)
@@ -23,5 +23,5 @@ def tensor_names(names: Iterable[str]) -> list[str]:
 
 
 def op_name(name: str) -> str:
-    """Return a name with only characters that TensorFlow admits in the name of an operation."""
+    """Return an ONNX name as a name scope of TensorFlow, without the characters that it does not admit."""
     return re.sub(r"[^A-Za-z0-9_.\-/]", "_", name).lstrip("_-/.")

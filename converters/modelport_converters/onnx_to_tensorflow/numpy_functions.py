@@ -1,14 +1,13 @@
-"""TensorFlow's functions under NumPy's names, for formulas in `onnx_graph` that work on either."""
+"""An array namespace of TensorFlow: functions under NumPy's names, for the formulas of `onnx_graph` on either's arrays."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
 
 import tensorflow as tf
 
 
-def _where(condition: Any, then: Any, otherwise: Any) -> Any:
+def _where(condition: bool | tf.Tensor, then: float | tf.Tensor, otherwise: float | tf.Tensor) -> float | tf.Tensor:
     if isinstance(condition, bool):
         return then if condition else otherwise
     dtype = next((item.dtype for item in (then, otherwise) if isinstance(item, tf.Tensor)), tf.float64)

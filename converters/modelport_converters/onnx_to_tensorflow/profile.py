@@ -1,4 +1,4 @@
-"""What a translation is for, where the better of two equal forms depends on it."""
+"""The target profile: whether operators are traced for TensorFlow or for TensorFlow Lite."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _LITE: ContextVar[bool] = ContextVar("lite", default=False)
 
 
 def is_lite() -> bool:
-    """Tell whether the operators have to be such as TensorFlow Lite has builtin forms of."""
+    """Tell whether the target is TensorFlow Lite, which has builtin kernels for fewer operations."""
     return _LITE.get()
 
 
 @contextmanager
 def translating(*, lite: bool) -> Iterator[None]:
-    """Say whether what is traced within is for TensorFlow Lite."""
+    """Set the target profile for what is traced within the block."""
     token = _LITE.set(lite)
     try:
         yield

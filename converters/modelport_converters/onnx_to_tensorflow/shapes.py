@@ -1,25 +1,28 @@
-"""Sizes and small integers: as Python numbers where they are known while a model is translated, else as tensors."""
+"""Static and dynamic shapes: sizes as Python integers where they are known while tracing, else as scalar tensors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
+
+Size: TypeAlias = "int | tf.Tensor"
+"""A dimension: a number where it is known while a model is traced, else a scalar tensor."""
 
 LARGEST_INDEX = 2**31 - 1
 """Starts and ends of slices beyond it mean the end of a dimension."""
 
 
-def integers(value: Any) -> list[int] | None:
-    """Return the elements of a tensor of integers as a flat list, or None when they are not known."""
+def integers(value: np.ndarray | tf.Tensor) -> list[int] | None:
+    """Return the static value of an integer tensor as a flat list, or None where it is dynamic."""
     found = value if isinstance(value, np.ndarray) else tf.get_static_value(value)
     return None if found is None else [int(item) for item in np.ravel(found)]
 
 
-def partial(value: Any) -> list[int | None] | None:
-    """Return the elements of a vector, None for each that is not known, or None when not even their number is."""
+def partial(value: tf.Tensor) -> list[int | None] | None:
+    """Return the partial static value of an integer vector: None for each dynamic element, or None if its length is dynamic."""
     if not value.dtype.is_integer or value.shape.rank != 1:
         return None
     if value.op.type == "ConcatV2":
@@ -31,39 +34,39 @@ def partial(value: Any) -> list[int | None] | None:
     return [None if item is None else int(item) for item in found]
 
 
-def size(tensor: Any, axis: int, dtype: tf.DType = tf.int64) -> Any:
-    """Return the size of one dimension: a number, or a scalar tensor of the dtype."""
+def size(tensor: tf.Tensor, axis: int, dtype: tf.DType = tf.int64) -> int | tf.Tensor:
+    """Return the size of one dimension: static as an int, dynamic as a scalar tensor of the dtype."""
     known = tensor.shape[axis]
     if known is not None:
         return int(known)
-    whole: Any = tf.shape(tensor, out_type=dtype)
+    whole: tf.Tensor = tf.shape(tensor, out_type=dtype)
     return whole[axis]
 
 
-def sizes(tensor: Any, dtype: tf.DType = tf.int64) -> list[Any]:
-    """Return the size of every dimension: numbers, and scalar tensors of the dtype where they are not known."""
-    whole: Any = None if tensor.shape.is_fully_defined() else tf.shape(tensor, out_type=dtype)
+def sizes(tensor: tf.Tensor, dtype: tf.DType = tf.int64) -> list[Size]:
+    """Return the size of every dimension; see `size`."""
+    whole: tf.Tensor = None if tensor.shape.is_fully_defined() else tf.shape(tensor, out_type=dtype)
     return [whole[at] if known is None else int(known) for at, known in enumerate(tensor.shape)]
 
 
-def vector(items: Sequence[Any], dtype: tf.DType = tf.int64) -> Any:
-    """Return numbers and scalar tensors as one vector, which is a constant when all of them are numbers."""
+def vector(items: Sequence[Size], dtype: tf.DType = tf.int64) -> tf.Tensor:
+    """Stack sizes into a vector: a constant if all of them are static."""
     if any(isinstance(item, tf.Tensor) for item in items):
         return tf.stack([tf.cast(item, dtype) for item in items])
     return tf.constant([int(item) for item in items], dtype, shape=[len(items)])
 
 
-def product(items: Sequence[Any]) -> Any:
-    """Return the product of numbers and scalar tensors; the numbers are multiplied beforehand."""
-    result: Any = int(np.prod([item for item in items if not isinstance(item, tf.Tensor)], dtype=np.int64))
+def product(items: Sequence[Size]) -> int | tf.Tensor:
+    """Return the product of sizes; static ones are multiplied while tracing."""
+    result: Size = int(np.prod([item for item in items if not isinstance(item, tf.Tensor)], dtype=np.int64))
     for item in items:
         if isinstance(item, tf.Tensor):
             result = item if isinstance(result, int) and result == 1 else result * item
     return result
 
 
-def reshaped(tensor: Any, items: Sequence[Any]) -> Any:
-    """Reshape to sizes that are numbers or scalar tensors; a single one that is not known is left to be inferred."""
+def reshaped(tensor: tf.Tensor, items: Sequence[Size]) -> tf.Tensor:
+    """Reshape to static and dynamic sizes; a single dynamic one is passed as -1."""
     unknown = [at for at, item in enumerate(items) if isinstance(item, tf.Tensor)]
     rest = [item for item in items if not isinstance(item, tf.Tensor)]
     if len(unknown) == 1 and -1 not in rest and 0 not in rest:
@@ -71,8 +74,8 @@ def reshaped(tensor: Any, items: Sequence[Any]) -> Any:
     return tf.reshape(tensor, vector(items, tf.int64))
 
 
-def limited(value: Any) -> Any:
-    """Return starts or ends as int32, in which every dimension's size fits: larger numbers mean its end."""
+def limited(value: tf.Tensor) -> tf.Tensor:
+    """Clip starts or ends of slices to int32, in which every size fits: larger numbers mean the end of a dimension."""
     known = tf.get_static_value(value)
     if known is not None:
         return tf.constant(np.clip(known, -LARGEST_INDEX, LARGEST_INDEX), tf.int32)

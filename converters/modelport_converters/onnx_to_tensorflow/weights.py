@@ -1,4 +1,4 @@
-"""Initializers: constants of the graph or variables, each in the arrangement that its operator wants."""
+"""Weights: initializers as constants or variables, reshaped and transposed once, while tracing, as an operator wants them."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class Arrangement:
         shaped = array if self.shape is None else array.reshape(self.shape)
         return shaped if self.perm is None else np.ascontiguousarray(shaped.transpose(self.perm))
 
-    def of_tensor(self, tensor: Any) -> Any:
+    def of_tensor(self, tensor: tf.Tensor) -> tf.Tensor:
         """Arrange a tensor in the graph."""
         shaped = tensor if self.shape is None else tf.reshape(tensor, self.shape)
         return shaped if self.perm is None else tf.transpose(shaped, self.perm)
 
-    def undo(self, tensor: Any, shape: Sequence[int]) -> Any:
+    def undo(self, tensor: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
         """Return an arranged tensor as it was, of the sizes `shape`."""
         moved = tensor if self.perm is None else tf.transpose(tensor, np.argsort(self.perm))
         return moved if self.shape is None else tf.reshape(moved, shape)
@@ -69,7 +69,7 @@ class Policy:
 
 
 class Weight:
-    """One initializer, read when it is first needed.
+    """One initializer as a constant or a tf.Variable, created when it is first used.
 
     Args:
         value: the initializer.
@@ -82,7 +82,7 @@ class Weight:
         self.name = value.name or ""
         self._tensor = value.const_value
         self._policy, self._owner = policy, owner
-        self._made: dict[tuple[Any, Arrangement], Any] = {}
+        self._made: dict[tuple[tf.Graph, Arrangement], tf.Tensor] = {}
         self._variable: tuple[Arrangement, tf.Variable] | None = None
 
     @property
@@ -95,7 +95,7 @@ class Weight:
         """The sizes."""
         return tuple(int(size) for size in self._tensor.shape.numpy())
 
-    def tensor(self, arrangement: Arrangement = PLAIN) -> Any:
+    def tensor(self, arrangement: Arrangement = PLAIN) -> tf.Tensor:
         """Return the weight in an arrangement, made once for each graph that is being traced."""
         graph = tf.compat.v1.get_default_graph()
         key = (graph, arrangement)
@@ -103,7 +103,7 @@ class Weight:
             self._made[key] = self._make(arrangement)
         return self._made[key]
 
-    def _make(self, arrangement: Arrangement) -> Any:
+    def _make(self, arrangement: Arrangement) -> tf.Tensor:
         try:
             dtype = to_dtype(self._tensor.dtype)
         except TypeError as error:
@@ -130,23 +130,25 @@ class Weight:
         return variable
 
 
-def arrange(value: Any, *, shape: Sequence[int] | None = None, perm: Sequence[int] | None = None) -> Any:
-    """Return a weight, or any tensor, reshaped and then transposed: once, at translation time, where it is known."""
+def arrange(
+    value: Weight | np.ndarray | tf.Tensor, *, shape: Sequence[int] | None = None, perm: Sequence[int] | None = None
+) -> np.ndarray | tf.Tensor:
+    """Return a weight, array or tensor reshaped and then transposed; weights and arrays are so while tracing."""
     arrangement = Arrangement(None if shape is None else tuple(shape), None if perm is None else tuple(perm))
     if isinstance(value, np.ndarray):
         return arrangement.of_array(value)
     return value.tensor(arrangement) if isinstance(value, Weight) else arrangement.of_tensor(value)
 
 
-def static_array(value: Any) -> Array | None:
-    """Return the elements of a weight or tensor that stays as it is: None for a variable, and for what is not known."""
+def static_array(value: Weight | np.ndarray | tf.Tensor) -> Array | None:
+    """Return the static value of a weight, array or tensor; None for a variable and for a dynamic tensor."""
     if isinstance(value, Weight):
         value = value.tensor()
     found: Array | None = value if isinstance(value, np.ndarray) else tf.get_static_value(value)
     return found
 
 
-def constant(array: Array, dtype: tf.DType, name: str = "") -> Any:
+def constant(array: Array, dtype: tf.DType, name: str = "") -> tf.Tensor:
     """Return a constant of the graph being traced."""
     if dtype == tf.string:
         array = np.array([_bytes(item) for item in array.ravel().tolist()], dtype=object).reshape(array.shape)
@@ -159,7 +161,7 @@ def to_numpy(tensor: ir.TensorProtocol) -> Array:
 
 
 def to_dtype(dtype: ir.DataType) -> tf.DType:
-    """Return TensorFlow's name for an ONNX element type.
+    """Return the tf.DType of an ONNX element type.
 
     Raises:
         TypeError: when TensorFlow has no such type.
@@ -169,5 +171,5 @@ def to_dtype(dtype: ir.DataType) -> tf.DType:
     return tf.as_dtype(dtype.numpy())
 
 
-def _bytes(item: Any) -> bytes:
+def _bytes(item: bytes) -> bytes:
     return item if isinstance(item, bytes) else str(item).encode()

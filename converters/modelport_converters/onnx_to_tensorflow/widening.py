@@ -1,4 +1,4 @@
-"""Computing in a wider type where TensorFlow has no kernel for the operand's own."""
+"""Type promotion where TensorFlow has no kernel for an element type: compute in a wider one and cast back."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ UNSIGNED = {"uint32": "int64", "uint64": "int64"}
 HALVES = {"float16": "float32", "bfloat16": "float32"}
 
 
-def widened(function: Callable[..., Any], via: Mapping[str, str]) -> Callable[..., Any]:
-    """Return the function computed in another type for operands of the types that `via` names.
+def widened(function: Callable[..., tf.Tensor], via: Mapping[str, str]) -> Callable[..., tf.Tensor]:
+    """Wrap a function so that operands of the types that `via` maps are computed in the wider type.
 
     Operands of the first tensor's type are cast, and so is every result that comes out in the wider type.
     """
 
     @functools.wraps(function)
-    def call(*operands: Any, **attributes: Any) -> Any:
+    def call(*operands: str | tf.Tensor | None, **attributes: Any) -> tf.Tensor | tuple[tf.Tensor, ...]:
         own = next((operand.dtype for operand in operands if isinstance(operand, tf.Tensor)), None)
         if own is None or own.name not in via:
             return function(*operands, **attributes)
@@ -35,5 +35,5 @@ def widened(function: Callable[..., Any], via: Mapping[str, str]) -> Callable[..
     return call
 
 
-def _tuple(result: Any) -> tuple[Any, ...]:
+def _tuple(result: tf.Tensor) -> tuple[tf.Tensor, ...]:
     return result if isinstance(result, tuple) else (result,)

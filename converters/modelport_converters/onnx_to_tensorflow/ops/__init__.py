@@ -1,4 +1,7 @@
-"""TensorFlow's operators: one function for each operator of ONNX, in modules named after families of operators."""
+"""TensorFlow's operators: one function for each operator of ONNX, in its newest version.
+
+A module, or a package of several, holds one family, named as in ONNX's documentation or as the framework's module of that name.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ Inside this module queries, keys and values are [batch, heads, sequence, size of
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 import onnx_ir as ir
 import tensorflow as tf
@@ -21,12 +21,13 @@ _RAW, _SOFTCAPPED, _BIASED, _PROBABILITIES = range(4)
 
 @op("Attention")
 def attention(
-    q: Any, k: Any, v: Any, attn_mask: Any = None, past_key: Any = None, past_value: Any = None, nonpad_kv_seqlen: Any = None,
+    q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, attn_mask: tf.Tensor | None = None, past_key: tf.Tensor | None = None,
+    past_value: tf.Tensor | None = None, nonpad_kv_seqlen: tf.Tensor | None = None,
     *, is_causal: int = 0, kv_num_heads: int | None = None, left_window_size: int = -1, q_num_heads: int | None = None,
     qk_matmul_output_mode: int = 0, right_window_size: int = -1, scale: float | None = None, softcap: float = 0.0,
     softmax_precision: int | None = None, wanted: int = 1,
-) -> Any:  # fmt: skip
-    """Softmax(scale Q K' + mask) V; also the keys and values with those of the past, and a stage of the scores."""
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:  # fmt: skip
+    """Multi-head attention: softmax(scale Q K' + mask) V; also the key and value caches, and the scores of one stage."""
     flat, dtype = q.shape.rank == 3, q.dtype
     if flat:
         if not q_num_heads or not kv_num_heads:
@@ -47,9 +48,10 @@ def attention(
 
 
 def scaled_dot_product(
-    q: Any, k: Any, v: Any, bias: Any = None, *, scale: float | None = None, softcap: float = 0.0, precision: Any = None
-) -> tuple[Any, list[Any]]:
-    """Return softmax(scale Q K' + bias) V in float32 or wider, and the scores raw, soft-capped, biased and as probabilities."""
+    q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, bias: tf.Tensor | None = None,
+    *, scale: float | None = None, softcap: float = 0.0, precision: tf.DType | None = None,
+) -> tuple[tf.Tensor, list[tf.Tensor]]:  # fmt: skip
+    """Scaled dot-product attention in float32 or wider: the result, and the scores raw, soft-capped, biased and softmaxed."""
     groups = q.shape[1] // k.shape[1]
     if groups > 1:  # each head of keys serves several heads of queries
         k, v = tf.repeat(k, groups, 1), tf.repeat(v, groups, 1)
@@ -62,25 +64,28 @@ def scaled_dot_product(
     return tf.matmul(probabilities, wide(v)), [raw, capped, biased, probabilities]
 
 
-def split_heads(x: Any, heads: int) -> Any:
+def split_heads(x: tf.Tensor, heads: int) -> tf.Tensor:
     """Return [batch, sequence, heads * size] as [batch, heads, sequence, size]."""
     shape = tf.shape(x)
     return tf.transpose(tf.reshape(x, [shape[0], shape[1], heads, x.shape[2] // heads]), [0, 2, 1, 3])
 
 
-def join_heads(x: Any) -> Any:
+def join_heads(x: tf.Tensor) -> tf.Tensor:
     """Return [batch, heads, sequence, size] as [batch, sequence, heads * size]."""
     shape = tf.shape(x)
     return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [shape[0], shape[2], x.shape[1] * x.shape[3]])
 
 
-def additive(allowed: Any, dtype: Any) -> Any:
-    """Return 0 where a boolean mask is true and minus infinity elsewhere."""
+def additive(allowed: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """Return the additive form of a boolean mask: 0 where it is true, minus infinity elsewhere."""
     return tf.where(allowed, tf.constant(0, dtype), tf.constant(-math.inf, dtype))
 
 
-def _bias(q: Any, k: Any, mask: Any, past: Any, lengths: Any, windows: tuple[int, int]) -> Any:
-    """Return what is added to the scores, of a shape that broadcasts to theirs, or None.
+def _bias(
+    q: tf.Tensor, k: tf.Tensor, mask: tf.Tensor | None, past: int | tf.Tensor, lengths: tf.Tensor | None,
+    windows: tuple[int, int],
+) -> tf.Tensor | None:  # fmt: skip
+    """Return the attention bias (mask, padding, causal and local windows), which broadcasts to the scores, or None.
 
     Args:
         q: queries, whose type and length count.
@@ -108,16 +113,16 @@ def _bias(q: Any, k: Any, mask: Any, past: Any, lengths: Any, windows: tuple[int
     return total
 
 
-def _padded(mask: Any, k: Any) -> Any:
+def _padded(mask: tf.Tensor, k: tf.Tensor) -> tf.Tensor:
     """Return a mask as long as the keys: what it leaves out is masked."""
     if mask.shape[-1] is not None and mask.shape[-1] == k.shape[2]:
         return mask
     missing = tf.maximum(tf.shape(k)[2] - tf.shape(mask)[-1], 0)
-    nothing: Any = False if mask.dtype == tf.bool else tf.constant(-math.inf, mask.dtype)
+    nothing: bool | tf.Tensor = False if mask.dtype == tf.bool else tf.constant(-math.inf, mask.dtype)
     return tf.pad(mask, [*[[0, 0]] * (mask.shape.rank - 1), [0, missing]], constant_values=nothing)
 
 
-def _zero_where_masked(y: Any, bias: Any) -> Any:
+def _zero_where_masked(y: tf.Tensor, bias: tf.Tensor | None) -> tf.Tensor:
     """Return zero instead of NaN for the queries that see no key."""
     if bias is None:
         return y
@@ -127,10 +132,10 @@ def _zero_where_masked(y: Any, bias: Any) -> Any:
 
 @op("RotaryEmbedding")
 def rotary_embedding(
-    x: Any, cos_cache: Any, sin_cache: Any, position_ids: Any = None,
+    x: tf.Tensor, cos_cache: tf.Tensor, sin_cache: tf.Tensor, position_ids: tf.Tensor | None = None,
     *, interleaved: int = 0, num_heads: int | None = None, rotary_embedding_dim: int = 0,
-) -> Any:  # fmt: skip
-    """Rotate pairs of features by angles that grow with the position; x has heads as its second dimension or in its last."""
+) -> tf.Tensor:  # fmt: skip
+    """Rotary position embedding; x is [batch, heads, sequence, size] or [batch, sequence, heads * size]."""
     if x.shape.rank == 3:
         if not num_heads:
             raise Unsupported("inputs of three dimensions without num_heads")
@@ -142,7 +147,10 @@ def rotary_embedding(
     return _rotated(x, cos_cache, sin_cache, position_ids, 1, interleaved, rotary_embedding_dim)
 
 
-def _rotated(x: Any, cos: Any, sin: Any, positions: Any, heads_axis: int, interleaved: int, size: int) -> Any:
+def _rotated(
+    x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor, positions: tf.Tensor | None, heads_axis: int, interleaved: int,
+    size: int,
+) -> tf.Tensor:  # fmt: skip
     if positions is not None:
         cos, sin = tf.gather(cos, positions), tf.gather(sin, positions)
     cos, sin = tf.expand_dims(cos, heads_axis), tf.expand_dims(sin, heads_axis)
@@ -163,13 +171,15 @@ _RULES = {"linear": (False, False), "gated": (True, False), "delta": (False, Tru
 
 @op("LinearAttention")
 def linear_attention(
-    query: Any, key: Any, value: Any, past_state: Any = None, decay: Any = None, beta: Any = None,
+    query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, past_state: tf.Tensor | None = None,
+    decay: tf.Tensor | None = None, beta: tf.Tensor | None = None,
     *, q_num_heads: int, kv_num_heads: int, chunk_size: int = 64, scale: float = 0.0, update_rule: str = "gated_delta",
-) -> Any:  # fmt: skip
-    """Run the recurrence over a matrix for each head of keys; also that matrix after the last step."""
+) -> tuple[tf.Tensor, tf.Tensor]:  # fmt: skip
+    """Linear attention, a recurrence over a state [batch, kv heads, key size, value size]; also the last state."""
     if update_rule not in _RULES:
         raise Unsupported(f"update_rule={update_rule}")
     gated, delta = _RULES[update_rule]
+    decay, beta = decay if gated else None, beta if delta else None
     if (gated and decay is None) or (delta and beta is None):
         raise Unsupported(f"update_rule={update_rule} without decay or beta")
     keys, values = key.shape[-1] // kv_num_heads, value.shape[-1] // kv_num_heads
@@ -178,8 +188,8 @@ def linear_attention(
         _steps(query, [kv_num_heads, q_num_heads // kv_num_heads, keys]) * factor,
         _steps(key, [kv_num_heads, 1, keys]),
         _steps(value, [kv_num_heads, 1, values]),
-        tf.exp(_steps(decay, [kv_num_heads, -1, 1])) if gated else None,
-        _steps(beta, [beta.shape[-1], 1, 1]) if delta else None,
+        None if decay is None else tf.exp(_steps(decay, [kv_num_heads, -1, 1])),
+        None if beta is None else _steps(beta, [beta.shape[-1], 1, 1]),
     ]
     batch = tf.shape(query)[0]
     first = tf.zeros([batch, kv_num_heads, keys, values]) if past_state is None else past_state
@@ -188,14 +198,14 @@ def linear_attention(
     return tf.cast(joined, query.dtype), tf.cast(state, query.dtype if past_state is None else past_state.dtype)
 
 
-def _steps(x: Any, sizes: list[int]) -> Any:
+def _steps(x: tf.Tensor, sizes: list[int]) -> tf.Tensor:
     """Return [batch, time, features] in float32 or wider as [time, batch, *sizes]."""
     shape = tf.shape(x)
     return tf.transpose(tf.reshape(wide(x), [shape[0], shape[1], *sizes]), [1, 0, 2, 3, 4])
 
 
-def _recurrence(steps: list[Any], first: Any) -> Any:
-    """Return what the queries read at each step, and the last state.
+def _recurrence(steps: list[tf.Tensor | None], first: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Run the recurrence of linear attention; return the outputs of every step and the last state.
 
     Args:
         steps: queries [time, batch, heads, group, k], keys [.., 1, k], values [.., 1, v], and decay and beta or None.
@@ -205,8 +215,8 @@ def _recurrence(steps: list[Any], first: Any) -> Any:
     places = [index for index, item in enumerate(steps) if item is not None]
     state_type = first.dtype
 
-    def step(before: Any, now: Any) -> Any:
-        own: list[Any] = [None] * len(steps)
+    def step(before: Sequence[tf.Tensor], now: Sequence[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        own: list[tf.Tensor] = [None] * len(steps)
         for place, item in zip(places, now, strict=True):
             own[place] = tf.cast(item, state_type)
         q, k, v, decay, beta = own
@@ -215,6 +225,7 @@ def _recurrence(steps: list[Any], first: Any) -> Any:
         state += tf.matmul(k, learnt, transpose_a=True)
         return tf.matmul(q, state), state
 
-    start = tf.matmul(tf.zeros_like(steps[0][0], state_type), first)
+    queries = given[0]
+    start = tf.matmul(tf.zeros_like(queries[0], state_type), first)
     outputs, states = tf.scan(step, given, (start, first), parallel_iterations=1)
     return outputs, states[-1]

@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import onnx_ir as ir
 import tensorflow as tf
 
-from modelport_converters.onnx_to_tensorflow.ops.sequence.optionals import Optional
-from modelport_converters.onnx_to_tensorflow.ops.sequence.sequences import Sequence
+from modelport_converters.onnx_graph.translate import Body
 from modelport_converters.onnx_to_tensorflow.registry import Unsupported, op
+from modelport_converters.onnx_to_tensorflow.shapes import Size
+from modelport_converters.onnx_to_tensorflow.values import OptionalValue, SequenceValue, Value, flat, like
+
+Round = tuple[tf.Tensor, Sequence[Value], Sequence[tf.Tensor]]
+"""What a round of a loop returns: the condition, the states and what is collected."""
 
 _ROUNDS = 4  # a dimension or rank that changes does so in the first round; each further state it feeds takes one more
 
 
-def flat(value: Any, kind: Any = None) -> Any:
-    """Return the tensor that stands for a value inside TensorFlow's control flow: for an optional where `kind` is one."""
-    if isinstance(kind, Optional):
-        value = Optional.of(value)
-    return value.handle if isinstance(value, Sequence | Optional) else value
-
-
-def like(kind: Any, tensor: Any) -> Any:
-    """Return a tensor of TensorFlow's control flow as the kind of value that `kind` is."""
-    return replace(kind, handle=tensor) if isinstance(kind, Sequence | Optional) else tensor
-
-
 @op("If")
-def if_(cond: Any, *, then_branch: Any, else_branch: Any) -> Any:
-    """The outputs of one of two graphs; where the condition is known, only that one is translated."""
+def if_(cond: tf.Tensor, *, then_branch: Body, else_branch: Body) -> tuple[Value, ...]:
+    """If: the outputs of one of two branches; with a static condition only that branch is traced."""
     known = tf.get_static_value(cond)
     if known is not None:
         return tuple((then_branch if known.reshape(-1)[0] else else_branch)())
-    kinds: list[Any] = []
+    kinds: list[Value] = []
 
-    def branch(body: Any) -> Callable[[], list[Any]]:
-        def outputs() -> list[Any]:
+    def branch(body: Body) -> Callable[[], list[tf.Tensor]]:
+        def outputs() -> list[tf.Tensor]:
             kinds[:] = body()
             return [tf.identity(flat(value)) for value in kinds]
 
@@ -49,8 +39,10 @@ def if_(cond: Any, *, then_branch: Any, else_branch: Any) -> Any:
 
 
 @op("Loop")
-def loop(trips: Any = None, cond: Any = None, *initial: Any, body: Any) -> Any:
-    """The last values of the loop's states, then what each round yields, stacked along a new first axis.
+def loop(
+    trips: tf.Tensor | None = None, cond: tf.Tensor | None = None, *initial: Value, body: Body
+) -> tuple[SequenceValue | tf.Tensor, ...]:
+    """Loop: the last values of the loop-carried dependencies, then the scan outputs, stacked along a new first axis.
 
     Without the input `cond`, the condition that the body yields is ignored, as the schema says; ONNX Runtime minds it.
     """
@@ -59,7 +51,7 @@ def loop(trips: Any = None, cond: Any = None, *initial: Any, body: Any) -> Any:
     limit = tf.constant(2**63 - 1, tf.int64) if trips is None else tf.cast(tf.reshape(trips, []), tf.int64)
     start = tf.constant(True) if cond is None else tf.reshape(cond, [])
 
-    def step(index: Any, keep: Any, states: list[Any]) -> tuple[Any, list[Any], list[Any]]:
+    def step(index: tf.Tensor, keep: tf.Tensor, states: list[Value]) -> Round:
         again, *results = body(index, keep, *states)
         keep = keep if cond is None else tf.reshape(again, [])
         return keep, results[: len(states)], results[len(states) :]
@@ -68,34 +60,29 @@ def loop(trips: Any = None, cond: Any = None, *initial: Any, body: Any) -> Any:
     return tuple(_declared(value, output) for value, output in zip(results, body.graph.outputs[1:], strict=True))
 
 
-def _declared(value: Any, output: ir.Value) -> Any:
+def _declared(value: Value, output: ir.Value) -> SequenceValue | tf.Tensor:
     """Return what an optional holds where the body declares no optional: a state may be one at first and a plain value then."""
     holds = output.type is not None and not isinstance(output.type, ir.OptionalType)
-    return value.value if isinstance(value, Optional) and holds else value
+    return value.value if isinstance(value, OptionalValue) and holds else value
 
 
 @op("Scan")
 def scan(
-    *values: Any,
-    body: Any,
-    num_scan_inputs: int,
-    scan_input_axes: Any = (),
-    scan_input_directions: Any = (),
-    scan_output_axes: Any = (),
-    scan_output_directions: Any = (),
-    batched: int = 0,
-) -> Any:
-    """The last values of the states, then what each round yields, stacked; each round takes the next slice of the scan inputs.
+    *values: tf.Tensor, body: Body, num_scan_inputs: int, scan_input_axes: Sequence[int] = (),
+    scan_input_directions: Sequence[int] = (), scan_output_axes: Sequence[int] = (),
+    scan_output_directions: Sequence[int] = (), batched: int = 0,
+) -> tuple[Value, ...]:  # fmt: skip
+    """Scan: the last state variables, then the scan outputs, stacked; each iteration takes the next slice of the scan inputs.
 
     `batched` is set by `prepare` for the form of opset 8: every value has a batch dimension, which the body does not see.
     """
     count = len(values) - num_scan_inputs
 
-    def run(values: Any) -> tuple[Any, ...]:
+    def run(values: Sequence[tf.Tensor]) -> tuple[Value, ...]:
         taken = _each(values[count:], scan_input_axes, scan_input_directions)
         scanned = [_reversed(_moved(value, axis, 0), back) for value, axis, back in taken]
 
-        def step(index: Any, keep: Any, states: list[Any]) -> tuple[Any, list[Any], list[Any]]:
+        def step(index: tf.Tensor, keep: tf.Tensor, states: list[Value]) -> Round:
             results = body(*states, *(tf.gather(value, index) for value in scanned))
             return keep, results[:count], results[count:]
 
@@ -111,17 +98,17 @@ def scan(
     )
 
 
-def _each(values: Any, axes: Any, directions: Any) -> list[tuple[Any, int, int]]:
+def _each(values: Sequence[Value], axes: Sequence[int], directions: Sequence[int]) -> list[tuple[Value, int, int]]:
     """Return each value with its axis and whether it is run through backwards."""
     nothing = [0] * len(values)
     return list(zip(values, axes or nothing, directions or nothing, strict=True))
 
 
-def _reversed(value: Any, back: int) -> Any:
+def _reversed(value: Value, back: int) -> Value:
     return tf.reverse(value, [0]) if back else value
 
 
-def _moved(value: Any, source: int, target: int) -> Any:
+def _moved(value: tf.Tensor, source: int, target: int) -> tf.Tensor:
     """Move a dimension to another place."""
     rank = value.shape.rank
     if rank is None:
@@ -131,7 +118,7 @@ def _moved(value: Any, source: int, target: int) -> Any:
     return value if order == sorted(order) else tf.transpose(value, order)
 
 
-def repeat(limit: Any, start: Any, initial: list[Any], step: Callable[..., Any]) -> tuple[Any, ...]:
+def repeat(limit: tf.Tensor, start: tf.Tensor, initial: list[Value], step: Callable[..., Round]) -> tuple[Value, ...]:
     """Run `step` up to `limit` times while its condition holds.
 
     Args:
@@ -148,7 +135,9 @@ def repeat(limit: Any, start: Any, initial: list[Any], step: Callable[..., Any])
         tf.raw_ops.EmptyTensorList(element_shape=-1, max_num_elements=-1, element_dtype=scan.dtype) for scan in scans
     ]
 
-    def body(index: Any, keep: Any, states: list[Any], lists: list[Any]) -> tuple[Any, ...]:
+    def body(
+        index: tf.Tensor, keep: tf.Tensor, states: list[tf.Tensor], lists: list[tf.Tensor]
+    ) -> tuple[tf.Tensor, ...]:
         values = [like(kind, state) for kind, state in zip(initial, states, strict=True)]
         keep, results, collected = step(index, keep, values)
         pushed = [
@@ -167,18 +156,18 @@ def repeat(limit: Any, start: Any, initial: list[Any], step: Callable[..., Any])
     return (*(like(kind, state) for kind, state in zip(initial, states, strict=True)), *stacked)
 
 
-def _flat(values: list[Any], kinds: list[Any]) -> list[Any]:
+def _flat(values: Sequence[Value], kinds: list[Value]) -> list[tf.Tensor]:
     return [flat(value, kind) for value, kind in zip(values, kinds, strict=True)]
 
 
-def _settled(initial: list[Any], step: Callable[..., Any]) -> tuple[list[Any], list[Any]]:
-    """Return the shapes that hold for the states in every round, and the specifications of what is collected."""
+def _settled(initial: list[Value], step: Callable[..., Round]) -> tuple[list[tf.TensorShape], list[tf.TensorSpec]]:
+    """Return the shape invariants of the states, and the specs of the scan outputs, by tracing the body until they settle."""
     shapes = [tf.TensorShape(flat(value).shape) for value in initial]
     dtypes = [flat(value).dtype for value in initial]
     for _ in range(_ROUNDS):
         specs = [tf.TensorSpec(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
 
-        def trial(*states: Any) -> tuple[list[Any], list[Any]]:
+        def trial(*states: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
             values = [like(kind, state) for kind, state in zip(initial, states, strict=True)]
             index, keep = tf.zeros([], tf.int64), tf.ones([], tf.bool)
             _, results, collected = step(tf.raw_ops.PlaceholderWithDefault(input=index, shape=[]), keep, values)
@@ -193,9 +182,9 @@ def _settled(initial: list[Any], step: Callable[..., Any]) -> tuple[list[Any], l
     raise Unsupported("the shapes of its states do not settle")
 
 
-def _stacked(handle: Any, dtype: tf.DType, shape: tf.TensorShape) -> Any:
+def _stacked(handle: tf.Tensor, dtype: tf.DType, shape: tf.TensorShape) -> tf.Tensor:
     """Stack a list; one without elements gives 0 for each dimension that is not known."""
-    sizes: Any = -1
+    sizes: Size = -1
     if shape.rank is not None:
         unknown = tf.where(tf.raw_ops.TensorListLength(input_handle=handle) > 0, -1, 0)
         sizes = tf.convert_to_tensor([unknown if size is None else size for size in shape], tf.int32)

@@ -1,18 +1,17 @@
-"""Operators on images and regions; images are channels-last."""
+"""Image operators: grid sampling, regions of interest, decoding and non-maximum suppression; images are channels-last."""
 
 from __future__ import annotations
 
 import functools
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import tensorflow as tf
 
 from modelport_converters.onnx_graph import resampling
 from modelport_converters.onnx_to_tensorflow.numpy_functions import TENSORS
 from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, op
-from modelport_converters.onnx_to_tensorflow.shapes import integers, reshaped, sizes
+from modelport_converters.onnx_to_tensorflow.shapes import Size, integers, reshaped, sizes
 from modelport_converters.onnx_to_tensorflow.widening import HALVES, widened
 
 _LUMA = (19595, 38470, 7471)
@@ -23,8 +22,10 @@ _LUMA = (19595, 38470, 7471)
 
 
 @op("GridSample", layout=LayoutRule.SPATIAL)
-def grid_sample(x: Any, grid: Any, *, align_corners: int = 0, mode: str = "linear", padding_mode: str = "zeros") -> Any:
-    """Interpolate x at the normalised positions of the grid, whose last dimension runs from the innermost one outwards."""
+def grid_sample(
+    x: tf.Tensor, grid: tf.Tensor, *, align_corners: int = 0, mode: str = "linear", padding_mode: str = "zeros"
+) -> tf.Tensor:
+    """Grid sampling: interpolate x at the normalized positions of the grid, [..., (x, y, z)], innermost dimension first."""
     points = tf.cast(grid, tf.float32) if grid.dtype.name in HALVES else grid
     wide = tf.cast(x, tf.float32) if x.dtype.name in HALVES else x
     own = sizes(wide, tf.int32)
@@ -42,7 +43,9 @@ def grid_sample(x: Any, grid: Any, *, align_corners: int = 0, mode: str = "linea
     return tf.cast(total[0] if len(total) == 1 else tf.add_n(total), x.dtype)
 
 
-def _taps(grid: Any, size: Any, mode: str, padding: str, align: bool) -> tuple[list[Any], list[Any], list[Any]]:
+def _taps(
+    grid: tf.Tensor, size: int | tf.Tensor, mode: str, padding: str, align: bool
+) -> tuple[list[tf.Tensor], list[tf.Tensor], list[tf.Tensor]]:
     """Return for one dimension the indices, weights and whether there is such an element; one of each for every tap."""
     span = size if isinstance(size, int) else tf.cast(size, grid.dtype)
     points = resampling.from_normalised(grid, span, align)
@@ -56,7 +59,7 @@ def _taps(grid: Any, size: Any, mode: str, padding: str, align: bool) -> tuple[l
     return tf.unstack(whole, axis=-1), tf.unstack(weights, axis=-1), tf.unstack(exists, axis=-1)
 
 
-def _weighted(values: Any, weight: Any, exists: Any, mode: str) -> Any:
+def _weighted(values: tf.Tensor, weight: tf.Tensor, exists: tf.Tensor, mode: str) -> tf.Tensor:
     if mode == "nearest":
         return tf.where(exists[..., None], values, tf.zeros([], values.dtype))
     weight = tf.where(exists, weight, tf.zeros([], weight.dtype))
@@ -64,12 +67,12 @@ def _weighted(values: Any, weight: Any, exists: Any, mode: str) -> Any:
 
 
 @op("AffineGrid")
-def affine_grid(theta: Any, size: Any, *, align_corners: int = 0) -> Any:
-    """The grid for GridSample that transforms an image of the given size by each affine matrix."""
+def affine_grid(theta: tf.Tensor, size: tf.Tensor, *, align_corners: int = 0) -> tf.Tensor:
+    """The sampling grid of each affine matrix for an image of the given size, as GridSample takes it."""
     return widened(_affine_grid, HALVES)(theta, size, align_corners=bool(align_corners))
 
 
-def _affine_grid(theta: Any, size: Any, *, align_corners: bool) -> Any:
+def _affine_grid(theta: tf.Tensor, size: tf.Tensor, *, align_corners: bool) -> tf.Tensor:
     count = theta.shape[-1] - 1
     wanted = integers(size) or list(tf.unstack(size, num=count + 2))
     axes = [_positions(item, align_corners, theta.dtype) for item in wanted[2:]]
@@ -78,7 +81,7 @@ def _affine_grid(theta: Any, size: Any, *, align_corners: bool) -> Any:
     return reshaped(tf.einsum("pk,nck->npc", places, theta), [*sizes(theta)[:1], *wanted[2:], count])
 
 
-def _positions(size: Any, align_corners: bool, dtype: tf.DType) -> Any:
+def _positions(size: tf.Tensor, align_corners: bool, dtype: tf.DType) -> tf.Tensor:
     span = tf.cast(size, tf.float64)
     return tf.cast(resampling.positions(span, align_corners, TENSORS), dtype)
 
@@ -88,10 +91,11 @@ def _positions(size: Any, align_corners: bool, dtype: tf.DType) -> Any:
 
 @op("RoiAlign", layout=LayoutRule.SPATIAL)
 def roi_align(
-    x: Any, rois: Any, batch_indices: Any, *, coordinate_transformation_mode: str = "half_pixel", mode: str = "avg",
-    output_height: int = 1, output_width: int = 1, sampling_ratio: int = 0, spatial_scale: float = 1.0,
-) -> Any:  # fmt: skip
-    """Pool each region's bins over bilinear samples; each region is x1, y1, x2, y2."""
+    x: tf.Tensor, rois: tf.Tensor, batch_indices: tf.Tensor,
+    *, coordinate_transformation_mode: str = "half_pixel", mode: str = "avg", output_height: int = 1,
+    output_width: int = 1, sampling_ratio: int = 0, spatial_scale: float = 1.0,
+) -> tf.Tensor:  # fmt: skip
+    """RoI align: pool the bins of each region over bilinear samples; a region is x1, y1, x2, y2."""
     half = coordinate_transformation_mode == "half_pixel"
     corners = tf.cast(rois, tf.float32) * spatial_scale - (0.5 if half else 0.0)
     start = tf.gather(corners, [1, 0], axis=1)
@@ -104,7 +108,7 @@ def roi_align(
             return tf.cast(_means(padded, start, step, image, shape, [sampling_ratio] * 2), x.dtype)
     grid = tf.cast(tf.math.ceil(step), tf.int32) if sampling_ratio == 0 else tf.fill(tf.shape(step), sampling_ratio)
 
-    def pooled(region: Any) -> Any:
+    def pooled(region: Sequence[tf.Tensor]) -> tf.Tensor:
         first, bins, number, counts = region
         at_least = tf.maximum(counts, 1)
         if mode == "avg":
@@ -117,7 +121,9 @@ def roi_align(
     return tf.cast(tf.map_fn(pooled, (start, step, image, grid), fn_output_signature=spec), x.dtype)
 
 
-def _means(padded: Any, start: Any, step: Any, image: Any, shape: Sequence[int], counts: Sequence[Any]) -> Any:
+def _means(
+    padded: tf.Tensor, start: tf.Tensor, step: tf.Tensor, image: tf.Tensor, shape: Sequence[int], counts: Sequence[Size]
+) -> tf.Tensor:
     """The mean of counts[0] x counts[1] samples in each bin of each region; outside the padding samples are 0."""
     height, width = shape
     last = tf.cast(tf.shape(padded)[1:3], tf.float32) - 1.0
@@ -131,7 +137,7 @@ def _means(padded: Any, start: Any, step: Any, image: Any, shape: Sequence[int],
     return tf.reduce_mean(split, [2, 4])
 
 
-def _maxima(image: Any, start: Any, step: Any, shape: Sequence[int], counts: Any) -> Any:
+def _maxima(image: tf.Tensor, start: tf.Tensor, step: tf.Tensor, shape: Sequence[int], counts: tf.Tensor) -> tf.Tensor:
     """The largest of the weighted elements around the samples in each bin; ONNX does not add them up first."""
     ways, inside = [], []
     for axis in (0, 1):
@@ -153,15 +159,17 @@ def _maxima(image: Any, start: Any, step: Any, shape: Sequence[int], counts: Any
 
 
 @op("MaxRoiPool", layout=LayoutRule.SPATIAL)
-def max_roi_pool(x: Any, rois: Any, *, pooled_shape: Sequence[int], spatial_scale: float = 1.0) -> Any:
-    """The largest element in each bin of each region; a region is the number of its image, x1, y1, x2, y2, all inclusive."""
+def max_roi_pool(
+    x: tf.Tensor, rois: tf.Tensor, *, pooled_shape: Sequence[int], spatial_scale: float = 1.0
+) -> tf.Tensor:
+    """RoI max pooling: the maximum of each bin of each region; a region is batch index, x1, y1, x2, y2, all inclusive."""
     own = tf.shape(x)[1:3]
     scaled = tf.cast(rois[:, 1:], tf.float32) * spatial_scale
     corners = tf.cast(tf.sign(scaled) * tf.floor(tf.abs(scaled) + 0.5), tf.int32)
 
-    def pooled(region: Any) -> Any:
+    def pooled(region: Sequence[tf.Tensor]) -> tf.Tensor:
         number, corner = region
-        y: Any = x[number]
+        y: tf.Tensor = x[number]
         for axis in (0, 1):
             start = corner[1 - axis]
             extent = tf.maximum(corner[3 - axis] - start + 1, 1)
@@ -172,7 +180,7 @@ def max_roi_pool(x: Any, rois: Any, *, pooled_shape: Sequence[int], spatial_scal
     return tf.map_fn(pooled, (tf.cast(rois[:, 0], tf.int32), corners), fn_output_signature=spec)
 
 
-def _binned(image: Any, axis: int, start: Any, step: Any, count: int, size: Any) -> Any:
+def _binned(image: tf.Tensor, axis: int, start: tf.Tensor, step: tf.Tensor, count: int, size: tf.Tensor) -> tf.Tensor:
     """The largest elements of `count` bins, which may overlap, along one dimension of an image."""
     bins = []
     for at in range(count):
@@ -187,7 +195,7 @@ def _binned(image: Any, axis: int, start: Any, step: Any, count: int, size: Any)
 
 
 @op("ImageDecoder")
-def image_decoder(encoded_stream: Any, *, pixel_format: str = "RGB") -> Any:
+def image_decoder(encoded_stream: tf.Tensor, *, pixel_format: str = "RGB") -> tf.Tensor:
     """The pixels of an image file, height x width x channels.
 
     BMP, GIF, JPEG, PNG and WebP, and of the portable formats the binary ones of 8 bits. The format is known only when the model
@@ -195,7 +203,7 @@ def image_decoder(encoded_stream: Any, *, pixel_format: str = "RGB") -> Any:
     """
     content = _as_string(encoded_stream)
     kind = tf.strings.substr(content, 0, 2)
-    ways: list[tuple[Any, Callable[[], Any]]] = [
+    ways: list[tuple[tf.Tensor, Callable[[], tf.Tensor]]] = [
         (kind == b"\xff\xd8", lambda: tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")),
         (kind == "P5", lambda: _portable(encoded_stream, content, 1)),
         (kind == "P6", lambda: _portable(encoded_stream, content, 3)),
@@ -207,13 +215,13 @@ def image_decoder(encoded_stream: Any, *, pixel_format: str = "RGB") -> Any:
     return tf.reverse(pixels, [2]) if pixel_format == "BGR" else _grey(pixels)
 
 
-def _as_string(stream: Any) -> Any:
+def _as_string(stream: tf.Tensor) -> tf.Tensor:
     """Return bytes as one string: they are the end of their serialised form."""
     count = tf.size(stream)
     return tf.strings.substr(tf.io.serialize_tensor(stream), -count, count)
 
 
-def _portable(stream: Any, content: Any, channels: int) -> Any:
+def _portable(stream: tf.Tensor, content: tf.Tensor, channels: int) -> tf.Tensor:
     """Decode a binary portable pixmap or greymap: a header of kind, width, height and largest value, then the pixels."""
     header = tf.strings.split(tf.strings.substr(content, 0, 64))
     width, height = tf.unstack(tf.strings.to_number(header[1:3], tf.int32), num=2)
@@ -221,17 +229,18 @@ def _portable(stream: Any, content: Any, channels: int) -> Any:
     return tf.broadcast_to(pixels, [height, width, 3])
 
 
-def _grey(pixels: Any) -> Any:
+def _grey(pixels: tf.Tensor) -> tf.Tensor:
     total = tf.reduce_sum(tf.cast(pixels, tf.int32) * list(_LUMA), -1, keepdims=True) + 2**15
     return tf.cast(tf.bitwise.right_shift(total, 16), tf.uint8)
 
 
 @op("NonMaxSuppression")
 def non_max_suppression(
-    boxes: Any, scores: Any, most: Any = None, iou_threshold: Any = None, score_threshold: Any = None, *,
-    center_point_box: int = 0,
-) -> Any:  # fmt: skip
-    """The boxes that no better one overlaps too much, for each batch and class: rows of batch, class and box."""
+    boxes: tf.Tensor, scores: tf.Tensor, most: tf.Tensor | None = None, iou_threshold: tf.Tensor | None = None,
+    score_threshold: tf.Tensor | None = None,
+    *, center_point_box: int = 0,
+) -> tf.Tensor:  # fmt: skip
+    """Non-maximum suppression for each batch and class; rows of batch, class and box index."""
     if center_point_box:
         middle, half = boxes[..., :2], boxes[..., 2:] / 2
         boxes = tf.concat([middle - half, middle + half], -1)
@@ -242,7 +251,7 @@ def non_max_suppression(
     rows = reshaped(scores, [batch * classes, number])
     limit = tf.minimum(limit, number)
 
-    def select(at: Any, found: Any) -> Any:
+    def select(at: tf.Tensor, found: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         kept = tf.image.non_max_suppression(boxes[at // classes], rows[at], limit, overlap, least)
         head = tf.fill([tf.size(kept), 1], at // classes), tf.fill([tf.size(kept), 1], at % classes)
         return at + 1, tf.concat([found, tf.concat([*head, kept[:, None]], 1)], 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -20,28 +19,30 @@ from modelport_converters.onnx_to_tensorflow.ops.convolution.windows import (
     window_over,
 )
 from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, op
+from modelport_converters.onnx_to_tensorflow.shapes import Size
 from modelport_converters.onnx_to_tensorflow.widening import HALVES, widened
 
 
 @op("MaxPool", layout=LayoutRule.SPATIAL)
 def max_pool(
-    x: Any, *, auto_pad: str = "NOTSET", ceil_mode: int = 0, dilations: Sequence[int] = (), kernel_shape: Sequence[int],
+    x: tf.Tensor,
+    *, auto_pad: str = "NOTSET", ceil_mode: int = 0, dilations: Sequence[int] = (), kernel_shape: Sequence[int],
     pads: Sequence[int] = (), storage_order: int = 0, strides: Sequence[int] = (), wanted: int = 1,
-) -> Any:  # fmt: skip
-    """The largest element of each window, and on request where in x, flattened in ONNX's order, it stands."""
+) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:  # fmt: skip
+    """Max pooling; on request also the index of each maximum in x flattened in NCHW."""
     window = window_over(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
     if wanted > 1:
         return max_pool_with_indices(x, window, bool(storage_order))
     return widened(lambda x: _largest(x, window), {"float16": "float32"} if len(kernel_shape) == 3 else {})(x)
 
 
-def _largest(x: Any, window: Window) -> Any:
+def _largest(x: tf.Tensor, window: Window) -> tf.Tensor:
     if len(window.kernel) == 1:
         return tf.squeeze(_largest(tf.expand_dims(x, 1), window.lifted()), 1)
     if not _native(x, window, planes={tf.float32, tf.bfloat16}):
         return fold(padded(x, window, _lowest(x)), window, tf.maximum)
     pool = tf.nn.max_pool2d if len(window.kernel) == 2 else tf.nn.max_pool3d
-    padding: Any = "SAME"
+    padding: str | list[list[Size]] = "SAME"
     if not window.same and len(window.kernel) == 2 and _shorter(window):
         padding = paddings(window.pads) if window.padded else "VALID"
     elif not window.same:
@@ -49,7 +50,7 @@ def _largest(x: Any, window: Window) -> Any:
     return pool(x, list(window.kernel), list(window.strides), padding)
 
 
-def _lowest(x: Any) -> Any:
+def _lowest(x: tf.Tensor) -> float:
     return -np.inf if x.dtype.is_floating else x.dtype.min
 
 
@@ -58,7 +59,7 @@ def _shorter(window: Window) -> bool:
     return window.fixed and all(max(pair) < taps for pair, taps in zip(window.pads, window.kernel, strict=True))
 
 
-def _native(x: Any, window: Window, planes: set[tf.DType]) -> bool:
+def _native(x: tf.Tensor, window: Window, planes: set[tf.DType]) -> bool:
     """Tell whether TensorFlow pools by itself; `planes` are the types for which it does in three dimensions."""
     rank = len(window.kernel)
     return max(window.dilations) == 1 and (rank == 2 or (rank == 3 and x.dtype in planes))
@@ -66,10 +67,11 @@ def _native(x: Any, window: Window, planes: set[tf.DType]) -> bool:
 
 @op("AveragePool", layout=LayoutRule.SPATIAL)
 def average_pool(
-    x: Any, *, auto_pad: str = "NOTSET", ceil_mode: int = 0, count_include_pad: int = 0, dilations: Sequence[int] = (),
+    x: tf.Tensor,
+    *, auto_pad: str = "NOTSET", ceil_mode: int = 0, count_include_pad: int = 0, dilations: Sequence[int] = (),
     kernel_shape: Sequence[int], pads: Sequence[int] = (), strides: Sequence[int] = (),
-) -> Any:  # fmt: skip
-    """The mean of each window, over the elements that are not padding; `count_include_pad` counts the padding of `pads`."""
+) -> tf.Tensor:  # fmt: skip
+    """Average pooling; `count_include_pad` counts the padding of `pads` in the mean."""
     window = window_over(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
     counted = window_over(x, kernel_shape, strides, dilations, pads, auto_pad) if count_include_pad else None
     if counted is not None and counted.fixed and not counted.padded:
@@ -79,7 +81,7 @@ def average_pool(
     return widened(lambda x: _average(x, window, counted), HALVES)(x)
 
 
-def _average(x: Any, window: Window, counted: Window | None) -> Any:
+def _average(x: tf.Tensor, window: Window, counted: Window | None) -> tf.Tensor:
     """Average over the elements, and over the padding of the window `counted`."""
     if len(window.kernel) == 1:
         wide = window.lifted()
@@ -93,7 +95,7 @@ def _average(x: Any, window: Window, counted: Window | None) -> Any:
     return means if counted is window or not window.padded else means * _correction(x, window, counted)
 
 
-def _covers(x: Any, window: Window) -> bool:
+def _covers(x: tf.Tensor, window: Window) -> bool:
     """Tell whether there is a single window, which holds all of x."""
     steps = zip(spatial_sizes(x), window.kernel, window.strides, window.pads, strict=True)
     return max(window.dilations) == 1 and all(
@@ -102,17 +104,17 @@ def _covers(x: Any, window: Window) -> bool:
     )
 
 
-def _mean_pool(x: Any, window: Window, padding: str) -> Any:
+def _mean_pool(x: tf.Tensor, window: Window, padding: str) -> tf.Tensor:
     if not _native(x, window, planes={tf.float32}):
         return fold(x, window, tf.add) / math.prod(window.kernel)
     pool = tf.nn.avg_pool2d if len(window.kernel) == 2 else tf.nn.avg_pool3d
     return pool(x, list(window.kernel), list(window.strides), padding)
 
 
-def _correction(x: Any, window: Window, counted: Window | None) -> Any:
+def _correction(x: tf.Tensor, window: Window, counted: Window | None) -> tf.Tensor:
     """Return what the mean over all taps is to be multiplied by, so that it is one over those that count."""
-    sizes: list[Any] = spatial_sizes(x)
-    factor: Any = 1.0
+    sizes: list[Size] = spatial_sizes(x)
+    factor: float | np.ndarray | tf.Tensor = 1.0
     for axis, (size, taps, stride, dilation, pads) in enumerate(
         zip(sizes, window.kernel, window.strides, window.dilations, window.pads, strict=True)
     ):
@@ -128,35 +130,36 @@ def _correction(x: Any, window: Window, counted: Window | None) -> Any:
 
 @op("LpPool", layout=LayoutRule.SPATIAL)
 def lp_pool(
-    x: Any, *, auto_pad: str = "NOTSET", ceil_mode: int = 0, dilations: Sequence[int] = (), kernel_shape: Sequence[int],
+    x: tf.Tensor,
+    *, auto_pad: str = "NOTSET", ceil_mode: int = 0, dilations: Sequence[int] = (), kernel_shape: Sequence[int],
     p: int = 2, pads: Sequence[int] = (), strides: Sequence[int] = (),
-) -> Any:  # fmt: skip
-    """The p-norm of each window."""
+) -> tf.Tensor:  # fmt: skip
+    """Lp pooling: the p-norm of each window."""
     window = window_over(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
     powers = widened(lambda x: _average(x**p, window, window) * math.prod(window.kernel), HALVES)
     return powers(tf.abs(x)) ** (1 / p)
 
 
 @op("GlobalAveragePool", layout=LayoutRule.SPATIAL)
-def global_average_pool(x: Any) -> Any:
+def global_average_pool(x: tf.Tensor) -> tf.Tensor:
     """The mean over the spatial dimensions."""
     return tf.reduce_mean(x, list(range(1, x.shape.rank - 1)), keepdims=True)
 
 
 @op("GlobalMaxPool", layout=LayoutRule.SPATIAL)
-def global_max_pool(x: Any) -> Any:
+def global_max_pool(x: tf.Tensor) -> tf.Tensor:
     """The largest element over the spatial dimensions."""
     return tf.reduce_max(x, list(range(1, x.shape.rank - 1)), keepdims=True)
 
 
 @op("GlobalLpPool", layout=LayoutRule.SPATIAL)
-def global_lp_pool(x: Any, *, p: int = 2) -> Any:
+def global_lp_pool(x: tf.Tensor, *, p: int = 2) -> tf.Tensor:
     """The p-norm over the spatial dimensions."""
     return tf.reduce_sum(tf.abs(x) ** p, list(range(1, x.shape.rank - 1)), keepdims=True) ** (1 / p)
 
 
-def max_pool_with_indices(x: Any, window: Window, column_major: bool) -> tuple[Any, Any]:
-    """Return the largest element of each window and its place in x, flattened in ONNX's order; x is channels-last.
+def max_pool_with_indices(x: tf.Tensor, window: Window, column_major: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    """Max pooling of an NHWC tensor with the index of each maximum in x flattened in NCHW.
 
     Args:
         x: the tensor.
@@ -179,7 +182,7 @@ def max_pool_with_indices(x: Any, window: Window, column_major: bool) -> tuple[A
     return values, places + offsets
 
 
-def _places(spatial: Sequence[Any], column_major: bool) -> Any:
+def _places(spatial: Sequence[Size], column_major: bool) -> tf.Tensor:
     """Return the place of each element of a channel: [1, *spatial, 1]."""
     order = list(spatial)[::-1] if column_major else list(spatial)
     plane = shapes.reshaped(tf.range(tf.cast(shapes.product(order), tf.int64), dtype=tf.int64), order)
@@ -188,10 +191,10 @@ def _places(spatial: Sequence[Any], column_major: bool) -> Any:
 
 @op("MaxUnpool")
 def max_unpool(
-    x: Any, indices: Any, output_shape: Any = None, *, kernel_shape: Sequence[int], pads: Sequence[int] = (),
-    strides: Sequence[int] = (),
-) -> Any:  # fmt: skip
-    """Zeros with x at the indices, which count in the shape that kernel, strides and pads imply, and zeros up to output_shape."""
+    x: tf.Tensor, indices: tf.Tensor, output_shape: tf.Tensor | None = None,
+    *, kernel_shape: Sequence[int], pads: Sequence[int] = (), strides: Sequence[int] = (),
+) -> tf.Tensor:  # fmt: skip
+    """Max unpooling: x scattered to the indices, which count in the shape that kernel, strides and pads imply, zero-padded."""
     rank, strides, pads = len(kernel_shape), strides or [1] * len(kernel_shape), pads or [0] * 2 * len(kernel_shape)
     sizes = shapes.sizes(x)
     for axis, (taps, stride) in enumerate(zip(kernel_shape, strides, strict=True)):

@@ -1,10 +1,9 @@
-"""Quantisation to integers and small floats, and back."""
+"""Quantization to integers and small floats, dequantization, and products of quantized tensors."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +12,7 @@ from modelport_converters.onnx_to_tensorflow.ops.convolution.conv import conv_in
 from modelport_converters.onnx_to_tensorflow.ops.elementwise.casting import dtype_of, to_type
 from modelport_converters.onnx_to_tensorflow.ops.nn.linear import mat_mul
 from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, op
+from modelport_converters.onnx_to_tensorflow.weights import Weight
 
 RANGES = {
     "int2": (-2, 1), "uint2": (0, 3), "int4": (-8, 7), "uint4": (0, 15), "int8": (-128, 127), "uint8": (0, 255),
@@ -26,10 +26,10 @@ _EXACT = 2**24
 
 @op("QuantizeLinear", layout=LayoutRule.QUANTIZED)
 def quantize_linear(
-    x: Any, y_scale: Any, y_zero_point: Any = None, *, axis: int = 1, block_size: int = 0, output_dtype: int = 0,
-    precision: int = 0, saturate: int = 1,
-) -> Any:  # fmt: skip
-    """saturate(round(x / scale) + zero point), with a scale for the tensor, each place along the axis or each block."""
+    x: tf.Tensor, y_scale: tf.Tensor, y_zero_point: tf.Tensor | None = None,
+    *, axis: int = 1, block_size: int = 0, output_dtype: int = 0, precision: int = 0, saturate: int = 1,
+) -> tf.Tensor:  # fmt: skip
+    """Quantize: saturate(round(x / scale) + zero point), per tensor, per axis or per block."""
     target = y_zero_point.dtype if y_zero_point is not None else dtype_of(output_dtype) if output_dtype else tf.uint8
     wide = dtype_of(precision) if precision else y_scale.dtype
     wide = wide if wide.is_floating else tf.float64  # integers are divided as real numbers
@@ -39,9 +39,10 @@ def quantize_linear(
 
 @op("DequantizeLinear", layout=LayoutRule.QUANTIZED)
 def dequantize_linear(
-    x: Any, x_scale: Any, x_zero_point: Any = None, *, axis: int = 1, block_size: int = 0, output_dtype: int = 0
-) -> Any:
-    """(x - zero point) * scale, with a scale for the tensor, each place along the axis or each block."""
+    x: tf.Tensor, x_scale: tf.Tensor, x_zero_point: tf.Tensor | None = None,
+    *, axis: int = 1, block_size: int = 0, output_dtype: int = 0,
+) -> tf.Tensor:  # fmt: skip
+    """Dequantize: (x - zero point) * scale, per tensor, per axis or per block."""
     target = dtype_of(output_dtype) if output_dtype else x_scale.dtype
     wide = to_type(x, tf.float32)
     zero = _shift(x_zero_point, x, axis, block_size)
@@ -50,8 +51,8 @@ def dequantize_linear(
 
 
 @op("DynamicQuantizeLinear", layout=LayoutRule.ELEMENTWISE)
-def dynamic_quantize_linear(x: Any) -> tuple[Any, Any, Any]:
-    """The elements in 256 steps between their extremes and zero, the scale (1 for zeros only) and the zero point."""
+def dynamic_quantize_linear(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Dynamic quantization to uint8 over the range of x and zero; also the scale (1 for zeros only) and the zero point."""
     low, high = tf.minimum(tf.reduce_min(x), 0.0), tf.maximum(tf.reduce_max(x), 0.0)
     scale = tf.where(high > low, (high - low) / 255.0, 1.0)
     zero = tf.round(tf.clip_by_value(-low / scale, 0.0, 255.0))
@@ -60,11 +61,12 @@ def dynamic_quantize_linear(x: Any) -> tuple[Any, Any, Any]:
 
 @op("QLinearConv", layout=LayoutRule.SPATIAL, lazy=("w",))
 def qlinear_conv(
-    x: Any, x_scale: Any, x_zero: Any, w: Any, w_scale: Any, w_zero: Any, y_scale: Any, y_zero: Any, b: Any = None,
+    x: tf.Tensor, x_scale: tf.Tensor, x_zero: tf.Tensor, w: Weight | tf.Tensor, w_scale: tf.Tensor, w_zero: tf.Tensor,
+    y_scale: tf.Tensor, y_zero: tf.Tensor, b: tf.Tensor | None = None,
     *, auto_pad: str = "NOTSET", dilations: Sequence[int] = (), group: int = 1, kernel_shape: Sequence[int] = (),
     pads: Sequence[int] = (), strides: Sequence[int] = (),
-) -> Any:  # fmt: skip
-    """The convolution of quantised tensors, exact before it is quantised again; x is channels-last."""
+) -> tf.Tensor:  # fmt: skip
+    """Quantized convolution, accumulated exactly before it is requantized; x is channels-last."""
     y = conv_integer(
         x, w, x_zero, w_zero, auto_pad=auto_pad, dilations=dilations, group=group, pads=pads, strides=strides
     )
@@ -75,17 +77,18 @@ def qlinear_conv(
 
 @op("QLinearMatMul")
 def qlinear_mat_mul(
-    a: Any, a_scale: Any, a_zero: Any, b: Any, b_scale: Any, b_zero: Any, y_scale: Any, y_zero: Any
-) -> Any:
-    """The matrix product of quantised operands, exact before it is quantised again; rows of a have scales, columns of b."""
+    a: tf.Tensor, a_scale: tf.Tensor, a_zero: tf.Tensor, b: tf.Tensor, b_scale: tf.Tensor, b_zero: tf.Tensor,
+    y_scale: tf.Tensor, y_zero: tf.Tensor,
+) -> tf.Tensor:  # fmt: skip
+    """Quantized matrix product, accumulated exactly before it is requantized; scales per row of a and per column of b."""
     product = exact_product(a, _rows(a_zero), b, b_zero)
     scales = [tf.cast(scale, tf.float32) for scale in (_rows(a_scale), b_scale, _rows(y_scale))]
     factor = scales[0] * scales[1] / scales[2]
     return rounded(product * factor, to_type(_rows(y_zero), tf.float32), y_zero.dtype)
 
 
-def exact_product(a: Any, a_zero: Any, b: Any, b_zero: Any) -> Any:
-    """The matrix product of what is left after the zero points, exact where the operands are integers, as float32."""
+def exact_product(a: tf.Tensor, a_zero: tf.Tensor, b: tf.Tensor, b_zero: tf.Tensor) -> tf.Tensor:
+    """Matrix product of (a - zero point) and (b - zero point) as float32, exact where the operands are integers."""
     depth = a.shape[-1]
     exact = depth is not None and depth * _reach(a.dtype) * _reach(b.dtype) < _EXACT
     wide = tf.float32 if exact or a.dtype.is_floating else tf.float64
@@ -93,7 +96,7 @@ def exact_product(a: Any, a_zero: Any, b: Any, b_zero: Any) -> Any:
     return tf.cast(mat_mul(left, to_type(b, wide) - to_type(b_zero, wide)), tf.float32)
 
 
-def rounded(x: Any, zero: Any, target: tf.DType, saturate: bool = True) -> Any:
+def rounded(x: tf.Tensor, zero: tf.Tensor | None, target: tf.DType, saturate: bool = True) -> tf.Tensor:
     """Round half to even, add the zero point (float32 or None), saturate and cast to an integer type or a small float."""
     if target.name not in RANGES:
         return to_type(x if zero is None else tf.cast(x, tf.float32) + zero, target, saturate)
@@ -103,7 +106,7 @@ def rounded(x: Any, zero: Any, target: tf.DType, saturate: bool = True) -> Any:
     return tf.cast(y, target) if target.name.endswith(("8", "16")) else to_type(tf.cast(y, tf.int32), target)
 
 
-def _shift(zero: Any, x: Any, axis: int, block_size: int) -> Any:
+def _shift(zero: tf.Tensor | None, x: tf.Tensor, axis: int, block_size: int) -> tf.Tensor | None:
     """Return a zero point as float32 that broadcasts against x; None for zeros that are known."""
     if zero is None:
         return None
@@ -113,7 +116,7 @@ def _shift(zero: Any, x: Any, axis: int, block_size: int) -> Any:
     return _spread(to_type(zero, tf.float32), x, axis, block_size)
 
 
-def _spread(parameter: Any, x: Any, axis: int, block_size: int) -> Any:
+def _spread(parameter: tf.Tensor, x: tf.Tensor, axis: int, block_size: int) -> tf.Tensor:
     """Return a scale or zero point so that it broadcasts against x."""
     if parameter.shape.rank == 0 or parameter.shape.num_elements() == 1:
         return tf.reshape(parameter, [])
@@ -130,11 +133,11 @@ def _reach(dtype: tf.DType) -> float:
     return math.inf if dtype.is_floating else float(dtype.max - dtype.min)
 
 
-def _flat(parameter: Any) -> Any:
+def _flat(parameter: tf.Tensor) -> tf.Tensor:
     """Return a scale or zero point of one element as a scalar, and one for each channel as it is."""
     return tf.reshape(parameter, []) if parameter.shape.num_elements() == 1 else parameter
 
 
-def _rows(parameter: Any) -> Any:
+def _rows(parameter: tf.Tensor) -> tf.Tensor:
     """Return parameters of rows so that they broadcast against a matrix."""
     return parameter[:, None] if parameter.shape.rank == 1 and parameter.shape[0] != 1 else parameter

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, op
 
-_Reduce = Callable[..., Any]
+_Reduce = Callable[..., tf.Tensor]
 
 
 def _extreme(logical: _Reduce, numeric: _Reduce) -> _Reduce:
@@ -20,7 +19,7 @@ def _extreme(logical: _Reduce, numeric: _Reduce) -> _Reduce:
 def _real(function: _Reduce) -> _Reduce:
     """Compute integers in float64, as a logarithm or root of them is cut down to an integer."""
 
-    def compute(x: Any, axes: Any, keep: bool) -> Any:
+    def compute(x: tf.Tensor, axes: tf.Tensor, keep: bool) -> tf.Tensor:
         return (
             function(x, axes, keep)
             if x.dtype.is_floating
@@ -30,19 +29,21 @@ def _real(function: _Reduce) -> _Reduce:
     return compute
 
 
-def _log_sum_exp(x: Any, axes: Any, keep: bool) -> Any:
+def _log_sum_exp(x: tf.Tensor, axes: tf.Tensor, keep: bool) -> tf.Tensor:
     return tf.reduce_logsumexp(x, axes, keep)
 
 
-def _l1(x: Any, axes: Any, keep: bool) -> Any:
+def _l1(x: tf.Tensor, axes: tf.Tensor, keep: bool) -> tf.Tensor:
     return tf.reduce_sum(x if x.dtype.is_unsigned else tf.abs(x), axes, keep)
 
 
-def _register(name: str, function: _Reduce, alone: Callable[[Any], Any] = tf.identity) -> None:
+def _register(name: str, function: _Reduce, alone: Callable[[tf.Tensor], tf.Tensor] = tf.identity) -> None:
     """Register a reduction; `alone` is what it makes of single elements, when noop_with_empty_axes reduces nothing."""
 
     @op(name, layout=LayoutRule.REDUCE)
-    def reduce(data: Any, axes: Any = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Any:
+    def reduce(
+        data: tf.Tensor, axes: tf.Tensor | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+    ) -> tf.Tensor:
         """Reduce along axes; all of them when none is named."""
         known = axes if axes is None or isinstance(axes, np.ndarray) else tf.get_static_value(axes)
         if axes is None or (known is not None and np.size(known) == 0):
@@ -55,7 +56,7 @@ def _register(name: str, function: _Reduce, alone: Callable[[Any], Any] = tf.ide
         return function(data, tf.cond(tf.size(axes) == 0, lambda: every, lambda: axes), bool(keepdims))
 
 
-def _absolute(x: Any) -> Any:
+def _absolute(x: tf.Tensor) -> tf.Tensor:
     return x if x.dtype.is_unsigned else tf.abs(x)
 
 
@@ -71,7 +72,7 @@ _register("ReduceSum", tf.reduce_sum)
 _register("ReduceSumSquare", lambda x, axes, keep: tf.reduce_sum(x * x, axes, keep), lambda x: x * x)
 
 
-def _position(find: Callable[..., Any], data: Any, axis: int, keepdims: int, last: int) -> Any:
+def _position(find: Callable[..., tf.Tensor], data: tf.Tensor, axis: int, keepdims: int, last: int) -> tf.Tensor:
     if last:
         size = tf.shape(data, out_type=tf.int64)[axis]
         found = size - 1 - find(tf.reverse(data, [axis]), axis, tf.int64)
@@ -81,24 +82,24 @@ def _position(find: Callable[..., Any], data: Any, axis: int, keepdims: int, las
 
 
 @op("ArgMax", layout=LayoutRule.REDUCE)
-def arg_max(data: Any, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> Any:
-    """Where along axis the largest element stands: the first such place, or the last."""
+def arg_max(data: tf.Tensor, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> tf.Tensor:
+    """The index of the maximum along axis: the first one, or the last."""
     return _position(tf.argmax, data, axis, keepdims, select_last_index)
 
 
 @op("ArgMin", layout=LayoutRule.REDUCE)
-def arg_min(data: Any, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> Any:
-    """Where along axis the smallest element stands: the first such place, or the last."""
+def arg_min(data: tf.Tensor, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> tf.Tensor:
+    """The index of the minimum along axis: the first one, or the last."""
     return _position(tf.argmin, data, axis, keepdims, select_last_index)
 
 
 @op("CumSum")
-def cum_sum(x: Any, axis: Any, *, exclusive: int = 0, reverse: int = 0) -> Any:
-    """Running sum along axis."""
+def cum_sum(x: tf.Tensor, axis: tf.Tensor, *, exclusive: int = 0, reverse: int = 0) -> tf.Tensor:
+    """Cumulative sum along axis."""
     return tf.cumsum(x, tf.reshape(axis, []), bool(exclusive), bool(reverse))
 
 
 @op("CumProd")
-def cum_prod(x: Any, axis: Any, *, exclusive: int = 0, reverse: int = 0) -> Any:
-    """Running product along axis."""
+def cum_prod(x: tf.Tensor, axis: tf.Tensor, *, exclusive: int = 0, reverse: int = 0) -> tf.Tensor:
+    """Cumulative product along axis."""
     return tf.math.cumprod(x, tf.reshape(axis, []), bool(exclusive), bool(reverse))

@@ -1,11 +1,10 @@
-"""Resize; Upsample becomes one when a model is brought to the newest opset."""
+"""Resize, and so Upsample, which onnx's version converter replaces by it."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -45,12 +44,12 @@ class Options:
 
 @op("Resize", layout=LayoutRule.SPATIAL)
 def resize(
-    x: Any, roi: Any = None, scales: Any = None, sizes: Any = None, *, antialias: int = 0, axes: Sequence[int] = (),
-    coordinate_transformation_mode: str = "half_pixel", cubic_coeff_a: float = -0.75, exclude_outside: int = 0,
-    extrapolation_value: float = 0.0, keep_aspect_ratio_policy: str = "stretch", mode: str = "nearest",
-    nearest_mode: str = "round_prefer_floor",
-) -> Any:  # fmt: skip
-    """Sample x, which is channels-last from three dimensions on, at the points of another grid."""
+    x: tf.Tensor, roi: tf.Tensor | None = None, scales: tf.Tensor | None = None, sizes: tf.Tensor | None = None,
+    *, antialias: int = 0, axes: Sequence[int] = (), coordinate_transformation_mode: str = "half_pixel",
+    cubic_coeff_a: float = -0.75, exclude_outside: int = 0, extrapolation_value: float = 0.0,
+    keep_aspect_ratio_policy: str = "stretch", mode: str = "nearest", nearest_mode: str = "round_prefer_floor",
+) -> tf.Tensor:  # fmt: skip
+    """Resize x, channels-last from three dimensions on, by nearest, linear or cubic interpolation."""
     options = Options(
         mode, coordinate_transformation_mode, nearest_mode, cubic_coeff_a,
         bool(exclude_outside), bool(antialias), extrapolation_value,
@@ -70,7 +69,10 @@ def resize(
     return y if not supposed else _checked(y, dims)
 
 
-def _dims(x: Any, places: list[int], roi: Any, scales: Any, sizes: Any, policy: str, options: Options) -> list[Resized]:
+def _dims(
+    x: tf.Tensor, places: list[int], roi: tf.Tensor | None, scales: tf.Tensor | None, sizes: tf.Tensor | None,
+    policy: str, options: Options,
+) -> list[Resized]:  # fmt: skip
     """Return what happens to each dimension that the operator names."""
     count = len(places)
     own = [_size(x, place) for place in places]
@@ -98,7 +100,7 @@ def _dims(x: Any, places: list[int], roi: Any, scales: Any, sizes: Any, policy: 
     ]
 
 
-def _elements(values: Any, count: int) -> list[Any]:
+def _elements(values: tf.Tensor, count: int) -> list[float | tf.Tensor]:
     """Return a vector's elements: numbers, and scalar tensors of float64 where they are not known."""
     found: Sequence[float | None]
     if values.dtype.is_integer:
@@ -109,26 +111,26 @@ def _elements(values: Any, count: int) -> list[Any]:
     return [tf.cast(values[at], tf.float64) if item is None else item for at, item in enumerate(found)]
 
 
-def _size(x: Any, place: int) -> Any:
+def _size(x: tf.Tensor, place: int) -> int | tf.Tensor:
     known = x.shape[place]
     return tf.cast(tf.shape(x)[place], tf.float64) if known is None else int(known)
 
 
-def _whole(item: Any) -> Any:
+def _whole(item: int | tf.Tensor) -> float | tf.Tensor:
     return item if isinstance(item, tf.Tensor) else float(item)
 
 
-def _floor(value: Any) -> Any:
+def _floor(value: tf.Tensor) -> tf.Tensor:
     return tf.floor(value) if isinstance(value, tf.Tensor) else int(value)
 
 
-def _scaled(size: Any, factor: Any) -> Any:
+def _scaled(size: int | tf.Tensor, factor: float | tf.Tensor) -> int | tf.Tensor:
     if not isinstance(size, tf.Tensor) and not isinstance(factor, tf.Tensor):
         return resampling.scaled_size(size, factor)
     return tf.cast(tf.floor(tf.cast(size, tf.float32) * tf.cast(factor, tf.float32)), tf.float64)
 
 
-def _extreme(ratios: list[Any], policy: str) -> Any:
+def _extreme(ratios: list[float | tf.Tensor], policy: str) -> tf.Tensor:
     if not any(isinstance(ratio, tf.Tensor) for ratio in ratios):
         return min(ratios) if policy == "not_larger" else max(ratios)
     return functools.reduce(tf.minimum if policy == "not_larger" else tf.maximum, ratios)
@@ -145,7 +147,7 @@ def _same(dim: Resized) -> bool:
     return bool(dim.over == dim.under and (isinstance(dim.size, tf.Tensor) or dim.size == dim.out))
 
 
-def _checked(y: Any, dims: Dims) -> Any:
+def _checked(y: tf.Tensor, dims: Dims) -> tf.Tensor:
     """Return y, where batch and channels were supposed to keep their unknown size; running it fails if they do not."""
     known = y.shape
     result = tf.reshape(y, vector([dims[place].out for place in range(known.rank)], tf.int32))
@@ -155,7 +157,7 @@ def _checked(y: Any, dims: Dims) -> Any:
 # --- TensorFlow's own kernels ---------------------------------------------------------------------------
 
 
-def _by_kernel(x: Any, dims: Dims, options: Options) -> Any:
+def _by_kernel(x: tf.Tensor, dims: Dims, options: Options) -> tf.Tensor | None:
     """Return what a kernel for images computes, or None where it would not be what ONNX means."""
     if x.shape.rank != 4 or not set(dims) <= {1, 2} or options.coordinates == "tf_crop_and_resize":
         return None
@@ -202,13 +204,13 @@ def _is_exact(dim: Resized) -> bool:
     return not isinstance(dim.over, tf.Tensor) and dim.over == int(dim.over)
 
 
-def _first_of_one(x: Any, dims: Dims) -> Any:
+def _first_of_one(x: tf.Tensor, dims: Dims) -> tf.Tensor:
     """Return x, or its first element along a dimension whose output has one: ONNX's pytorch_half_pixel takes that one."""
     limits = [None, *(_limit(dims[place]) if place in dims else None for place in (1, 2)), None]
     return x if not any(limit is not None for limit in limits) else x[tuple(slice(limit) for limit in limits)]
 
 
-def _limit(dim: Resized) -> Any:
+def _limit(dim: Resized) -> tf.Tensor:
     if not isinstance(dim.out, tf.Tensor):
         return 1 if dim.out == 1 else None
     if not isinstance(dim.over, tf.Tensor) and dim.over >= 2:
@@ -219,7 +221,7 @@ def _limit(dim: Resized) -> Any:
 # --- one dimension after the other ------------------------------------------------------------------------
 
 
-def _by_dimension(x: Any, dims: Dims, options: Options) -> Any:
+def _by_dimension(x: tf.Tensor, dims: Dims, options: Options) -> tf.Tensor:
     y = x
     if options.mode != "nearest":
         wide = x.dtype == tf.float64 or (x.dtype.is_integer and x.dtype.size > 2)
@@ -229,7 +231,7 @@ def _by_dimension(x: Any, dims: Dims, options: Options) -> Any:
     return _cast(y, x.dtype)
 
 
-def _resized(x: Any, place: int, dim: Resized, options: Options) -> Any:
+def _resized(x: tf.Tensor, place: int, dim: Resized, options: Options) -> tf.Tensor:
     """Resize one dimension."""
     xp = np if dim.known else TENSORS
     points = resampling.coordinates(dim, options.coordinates, xp)
@@ -250,11 +252,11 @@ def _resized(x: Any, place: int, dim: Resized, options: Options) -> Any:
     return y
 
 
-def _at_most_one(scale: Any) -> Any:
+def _at_most_one(scale: float | tf.Tensor) -> float | tf.Tensor:
     return tf.minimum(scale, 1.0) if isinstance(scale, tf.Tensor) else min(scale, 1.0)
 
 
-def _by_taps(x: Any, place: int, dim: Resized, index: Any, weights: Any) -> Any:
+def _by_taps(x: tf.Tensor, place: int, dim: Resized, index: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     """Sum the elements that each output is interpolated from, one column of the table after the other."""
     columns = range(index.shape[1])
     return tf.add_n(
@@ -262,7 +264,7 @@ def _by_taps(x: Any, place: int, dim: Resized, index: Any, weights: Any) -> Any:
     )
 
 
-def _by_matrix(x: Any, place: int, dim: Resized, index: Any, weights: Any) -> Any:
+def _by_matrix(x: tf.Tensor, place: int, dim: Resized, index: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     """Multiply by the matrix that interpolates: where there are many taps, or their number is not known."""
     count = tf.cast(dim.size, tf.int32)
     rows = tf.range(tf.shape(index)[0])[:, None] * count
@@ -272,12 +274,12 @@ def _by_matrix(x: Any, place: int, dim: Resized, index: Any, weights: Any) -> An
     return tf.einsum(f"z{letters[place]},{letters}->{letters.replace(letters[place], 'z')}", table, x)
 
 
-def _along(values: Any, place: int, rank: int) -> Any:
+def _along(values: tf.Tensor, place: int, rank: int) -> tf.Tensor:
     """Return a vector so that it broadcasts along one dimension."""
     return tf.reshape(values, [*[1] * place, -1, *[1] * (rank - place - 1)])
 
 
-def _cast(y: Any, dtype: tf.DType) -> Any:
+def _cast(y: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     """Return y in the type of the input: rounded and within its range for integers."""
     if not dtype.is_integer or y.dtype == dtype:
         return tf.cast(y, dtype)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -20,8 +19,11 @@ _PRECISE = {**HALVES, "float32": "float64"}
 
 
 @op("DFT")
-def dft(x: Any, dft_length: Any = None, axis: Any = None, *, inverse: int = 0, onesided: int = 0) -> Any:
-    """The discrete Fourier transform along an axis; the last dimension holds real and imaginary parts."""
+def dft(
+    x: tf.Tensor, dft_length: tf.Tensor | None = None, axis: tf.Tensor | None = None,
+    *, inverse: int = 0, onesided: int = 0,
+) -> tf.Tensor:  # fmt: skip
+    """Discrete Fourier transform along an axis; the last dimension holds real and imaginary parts."""
     if x.shape.rank is None:
         raise Unsupported("the rank of its input is not known")
     places = [-2] if axis is None else integers(axis)
@@ -34,7 +36,9 @@ def dft(x: Any, dft_length: Any = None, axis: Any = None, *, inverse: int = 0, o
     return widened(lambda signal: _transformed(signal, dft_length, order, bool(inverse), bool(onesided)), via)(x)
 
 
-def _transformed(x: Any, length: Any, order: Any, inverse: bool, onesided: bool) -> Any:
+def _transformed(
+    x: tf.Tensor, length: tf.Tensor | None, order: Sequence[int] | tf.Tensor, inverse: bool, onesided: bool
+) -> tf.Tensor:
     whole = [*order, x.shape.rank - 1] if isinstance(order, list) else tf.concat([order, [x.shape.rank - 1]], 0)
     if isinstance(whole, list) and whole == sorted(whole):
         return spectrum(x, _length(x, length, inverse and onesided), inverse, onesided)
@@ -43,7 +47,7 @@ def _transformed(x: Any, length: Any, order: Any, inverse: bool, onesided: bool)
     return tf.transpose(y, np.argsort(whole) if isinstance(whole, list) else tf.math.invert_permutation(whole))
 
 
-def _length(x: Any, length: Any, halved: bool) -> Any:
+def _length(x: tf.Tensor, length: tf.Tensor | None, halved: bool) -> int | tf.Tensor:
     """Return the number of samples, as a number or a scalar tensor."""
     if length is not None:
         known = integers(length)
@@ -52,7 +56,7 @@ def _length(x: Any, length: Any, halved: bool) -> Any:
     return 2 * (own - 1) if halved else own
 
 
-def spectrum(x: Any, length: Any, inverse: bool, onesided: bool) -> Any:
+def spectrum(x: tf.Tensor, length: int | tf.Tensor, inverse: bool, onesided: bool) -> tf.Tensor:
     """Return the transform along the last dimension but one.
 
     Args:
@@ -71,18 +75,18 @@ def spectrum(x: Any, length: Any, inverse: bool, onesided: bool) -> Any:
     return _parts(y[..., : length // 2 + 1] if onesided else y)
 
 
-def _complex(x: Any) -> Any:
+def _complex(x: tf.Tensor) -> tf.Tensor:
     """Return complex numbers; those without an imaginary part are real."""
     if x.shape[-1] == 2:
         return tf.complex(x[..., 0], x[..., 1])
     return tf.complex(x[..., 0], tf.reduce_sum(x[..., 1:], -1))
 
 
-def _parts(z: Any) -> Any:
+def _parts(z: tf.Tensor) -> tf.Tensor:
     return tf.bitcast(z, z.dtype.real_dtype)
 
 
-def _fitted(z: Any, length: Any) -> Any:
+def _fitted(z: tf.Tensor, length: int | tf.Tensor) -> tf.Tensor:
     own = size(z, -1, tf.int32)
     if isinstance(own, int) and own == length:
         return z
@@ -94,8 +98,11 @@ def _fitted(z: Any, length: Any) -> Any:
 
 
 @op("STFT")
-def stft(signal: Any, frame_step: Any, window: Any = None, frame_length: Any = None, *, onesided: int = 1) -> Any:
-    """The Fourier transform of every frame of a signal, each multiplied by the window."""
+def stft(
+    signal: tf.Tensor, frame_step: tf.Tensor, window: tf.Tensor | None = None, frame_length: tf.Tensor | None = None,
+    *, onesided: int = 1,
+) -> tf.Tensor:  # fmt: skip
+    """Short-time Fourier transform: that of every frame of a signal, each multiplied by the window."""
     signal = tf.ensure_shape(signal, [None, None, None])
     if frame_length is None and window is not None:
         length = size(window, 0, tf.int32)
@@ -106,7 +113,9 @@ def stft(signal: Any, frame_step: Any, window: Any = None, frame_length: Any = N
     return widened(lambda x, w: _frames_spectra(x, w, length, step, bool(onesided)), HALVES)(signal, window)
 
 
-def _frames_spectra(x: Any, window: Any, length: Any, step: Any, onesided: bool) -> Any:
+def _frames_spectra(
+    x: tf.Tensor, window: tf.Tensor | None, length: int | tf.Tensor, step: int | tf.Tensor, onesided: bool
+) -> tf.Tensor:
     frames = tf.signal.frame(x, length, step, axis=1)
     if window is not None:
         frames = frames * window[:, None]
@@ -115,7 +124,7 @@ def _frames_spectra(x: Any, window: Any, length: Any, step: Any, onesided: bool)
 
 def _window(name: str, factors: Sequence[float]) -> None:
     @op(name)
-    def window(size: Any, *, output_datatype: int = 1, periodic: int = 1) -> Any:
+    def window(size: tf.Tensor, *, output_datatype: int = 1, periodic: int = 1) -> tf.Tensor:
         """A window of `size` points: a sum of cosines over one period, whose end is left out when periodic."""
         points = tf.cast(tf.range(_scalar(size)), tf.float64)
         period = tf.cast(_scalar(size) if periodic else _scalar(size) - 1, tf.float64)
@@ -129,10 +138,11 @@ for _name, _factors in COSINES.items():
 
 @op("MelWeightMatrix")
 def mel_weight_matrix(
-    num_mel_bins: Any, dft_length: Any, sample_rate: Any, lower_edge_hertz: Any, upper_edge_hertz: Any,
+    num_mel_bins: tf.Tensor, dft_length: tf.Tensor, sample_rate: tf.Tensor, lower_edge_hertz: tf.Tensor,
+    upper_edge_hertz: tf.Tensor,
     *, output_datatype: int = 1,
-) -> Any:  # fmt: skip
-    """Triangular filters with a peak of 1, evenly spaced on the mel scale: [dft_length // 2 + 1, num_mel_bins]."""
+) -> tf.Tensor:  # fmt: skip
+    """Mel filter bank: triangular filters with a peak of 1, evenly spaced in mel: [dft_length // 2 + 1, num_mel_bins]."""
     count, length = _scalar(num_mel_bins), _scalar(dft_length)
     low, high = (_mel(tf.cast(tf.reshape(edge, []), tf.float64)) for edge in (lower_edge_hertz, upper_edge_hertz))
     places = tf.cast(tf.range(count + 2), tf.float64)
@@ -148,13 +158,13 @@ def mel_weight_matrix(
     return to_type(weights, dtype_of(output_datatype))
 
 
-def _mel(hertz: Any) -> Any:
+def _mel(hertz: tf.Tensor) -> tf.Tensor:
     return MEL_FACTOR / math.log(10) * tf.math.log1p(hertz / MEL_CORNER)
 
 
-def _hertz(mel: Any) -> Any:
+def _hertz(mel: tf.Tensor) -> tf.Tensor:
     return MEL_CORNER * tf.math.expm1(mel * math.log(10) / MEL_FACTOR)
 
 
-def _scalar(value: Any) -> Any:
+def _scalar(value: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.reshape(value, []), tf.int32)

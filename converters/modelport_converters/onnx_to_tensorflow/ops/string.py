@@ -1,9 +1,8 @@
-"""Strings."""
+"""String operators: concatenation, splitting, normalization, regular expressions and n-grams (TfIdfVectorizer)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -17,14 +16,14 @@ _OWN_CASES = frozenset({"az", "el", "hy", "lt", "tr"})
 
 
 @op("StringConcat")
-def string_concat(x: Any, y: Any) -> Any:
-    """The strings of x, each followed by that of y."""
+def string_concat(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """Concatenate strings elementwise."""
     return tf.add(x, y)
 
 
 @op("RegexFullMatch")
-def regex_full_match(x: Any, *, pattern: str = "") -> Any:
-    """Whether a whole string matches a pattern of RE2."""
+def regex_full_match(x: tf.Tensor, *, pattern: str = "") -> tf.Tensor:
+    """Full match of each string with a regular expression of RE2."""
     try:
         with tf.init_scope():
             tf.strings.regex_full_match("", pattern)
@@ -35,14 +34,10 @@ def regex_full_match(x: Any, *, pattern: str = "") -> Any:
 
 @op("StringNormalizer")
 def string_normalizer(
-    x: Any,
-    *,
-    case_change_action: str = "NONE",
-    is_case_sensitive: int = 0,
-    locale: str = "",
-    stopwords: Sequence[str] = (),
-) -> Any:
-    """The strings without stop words, in lower or upper case; one empty string where none is left."""
+    x: tf.Tensor,
+    *, case_change_action: str = "NONE", is_case_sensitive: int = 0, locale: str = "", stopwords: Sequence[str] = (),
+) -> tf.Tensor:  # fmt: skip
+    """Normalize strings: drop stop words, change case; one empty string where none is left."""
     if x.shape.rank not in (1, 2):
         raise Unsupported("its input must be [C] or [1, C]")
     x = x if x.shape.rank == 1 else tf.ensure_shape(x, [1, None])
@@ -70,8 +65,8 @@ def _encoding(locale: str) -> str:
 
 
 @op("StringSplit")
-def string_split(x: Any, *, delimiter: str = "", maxsplit: int | None = None) -> tuple[Any, Any]:
-    """The parts of each string, padded with empty strings, and their number; at ASCII's whitespace without a delimiter."""
+def string_split(x: tf.Tensor, *, delimiter: str = "", maxsplit: int | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+    """Split strings at a delimiter, ASCII whitespace by default: the parts, padded with "", and their counts."""
     flat = tf.reshape(x, [-1])
     limit = -1 if maxsplit is None else max(maxsplit, -1)
     texts = flat if delimiter else tf.strings.strip(flat)
@@ -88,11 +83,12 @@ def string_split(x: Any, *, delimiter: str = "", maxsplit: int | None = None) ->
 
 @op("TfIdfVectorizer")
 def tf_idf_vectorizer(
-    x: Any, *, max_gram_length: int, max_skip_count: int, min_gram_length: int, mode: str, ngram_counts: Sequence[int],
+    x: tf.Tensor,
+    *, max_gram_length: int, max_skip_count: int, min_gram_length: int, mode: str, ngram_counts: Sequence[int],
     ngram_indexes: Sequence[int], pool_int64s: Sequence[int] = (), pool_strings: Sequence[str] = (),
     weights: Sequence[float] = (),
-) -> Any:  # fmt: skip
-    """How often each n-gram of the pool occurs in a row (TF), whether it does (IDF), or how often by weight (TFIDF)."""
+) -> tf.Tensor:  # fmt: skip
+    """Counts of the pool's n-grams in each row: TF, IDF (occurrence alone, weighted) or TFIDF (weighted counts)."""
     pool = pool_strings if x.dtype == tf.string else pool_int64s
     items, tree = levels(pool, ngram_counts, min_gram_length, max_gram_length)
     rows = x[None] if x.shape.rank == 1 else tf.ensure_shape(x, [None, None])
@@ -105,8 +101,8 @@ def tf_idf_vectorizer(
     return result[0] if x.shape.rank == 1 else result
 
 
-def _occurring(words: Any, tree: Sequence[Level], count: int, shortest: int, skips: int) -> Any:
-    """Return the numbers of all n-grams found in each row, some -1.
+def _occurring(words: tf.Tensor, tree: Sequence[Level], count: int, shortest: int, skips: int) -> tf.Tensor:
+    """Return the pool indices of all n-grams found in each row, padded with -1.
 
     Args:
         words: positions in the list of distinct items, -1 for an item that is in no n-gram.
@@ -129,7 +125,7 @@ def _occurring(words: Any, tree: Sequence[Level], count: int, shortest: int, ski
     return tf.concat(found, 1)
 
 
-def _weighed(grams: Any, columns: Any, size: int, mode: str, weights: Any) -> Any:
+def _weighed(grams: tf.Tensor, columns: np.ndarray, size: int, mode: str, weights: np.ndarray) -> tf.Tensor:
     column = tf.where(
         grams < 0, np.int64(size), tf.gather(tf.constant(columns), tf.maximum(grams, 0))
     )  # `size` is not counted

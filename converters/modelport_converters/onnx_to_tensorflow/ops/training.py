@@ -1,9 +1,8 @@
-"""Optimisers of ai.onnx.preview.training."""
+"""Optimizers of ai.onnx.preview.training: Adagrad, Adam and Momentum."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 
@@ -14,7 +13,9 @@ TRAINING = "ai.onnx.preview.training"
 refuse({"Gradient": "it differentiates the graph around it, which a translated node does not see"}, domain=TRAINING)
 
 
-def _each(values: tuple[Any, ...], kinds: int, update: Callable[..., tuple[Any, ...]]) -> tuple[Any, ...]:
+def _each(
+    values: tuple[tf.Tensor, ...], kinds: int, update: Callable[..., tuple[tf.Tensor, ...]]
+) -> tuple[tf.Tensor, ...]:
     """Call `update` on the values of each tensor, given kind by kind, and return the results kind by kind."""
     count = len(values) // kinds
     results = [update(*values[index::count]) for index in range(count)]
@@ -23,11 +24,12 @@ def _each(values: tuple[Any, ...], kinds: int, update: Callable[..., tuple[Any, 
 
 @op("Adagrad", domain=TRAINING)
 def adagrad(
-    r: Any, t: Any, *values: Any, decay_factor: float = 0.0, epsilon: float = 1e-6, norm_coefficient: float = 0.0
-) -> Any:
-    """Steps scaled by the root of the accumulated squares: the new tensors and accumulations."""
+    r: tf.Tensor, t: tf.Tensor, *values: tf.Tensor, decay_factor: float = 0.0, epsilon: float = 1e-6,
+    norm_coefficient: float = 0.0,
+) -> tuple[tf.Tensor, ...]:  # fmt: skip
+    """Adagrad: one step; the new tensors and accumulated squared gradients."""
 
-    def update(x: Any, gradient: Any, squares: Any) -> tuple[Any, ...]:
+    def update(x: tf.Tensor, gradient: tf.Tensor, squares: tf.Tensor) -> tuple[tf.Tensor, ...]:
         rate = tf.cast(r, x.dtype) / (1 + tf.cast(t, x.dtype) * decay_factor)
         gradient = norm_coefficient * x + gradient
         squares = squares + gradient * gradient
@@ -38,12 +40,12 @@ def adagrad(
 
 @op("Adam", domain=TRAINING)
 def adam(
-    r: Any, t: Any, *values: Any, alpha: float = 0.9, beta: float = 0.999, epsilon: float = 1e-6,
+    r: tf.Tensor, t: tf.Tensor, *values: tf.Tensor, alpha: float = 0.9, beta: float = 0.999, epsilon: float = 1e-6,
     norm_coefficient: float = 0.0, norm_coefficient_post: float = 0.0,
-) -> Any:  # fmt: skip
-    """Steps from running means of gradients and squares: the new tensors and both means."""
+) -> tuple[tf.Tensor, ...]:  # fmt: skip
+    """Adam: one step; the new tensors and both moving averages."""
 
-    def update(x: Any, gradient: Any, mean: Any, squares: Any) -> tuple[Any, ...]:
+    def update(x: tf.Tensor, gradient: tf.Tensor, mean: tf.Tensor, squares: tf.Tensor) -> tuple[tf.Tensor, ...]:
         gradient = norm_coefficient * x + gradient
         mean = alpha * mean + (1 - alpha) * gradient
         squares = beta * squares + (1 - beta) * gradient * gradient
@@ -59,10 +61,12 @@ def adam(
 
 
 @op("Momentum", domain=TRAINING)
-def momentum(r: Any, t: Any, *values: Any, alpha: float, beta: float, mode: str, norm_coefficient: float) -> Any:
-    """Steps along a running sum of gradients, plain or Nesterov's: the new tensors and sums."""
+def momentum(
+    r: tf.Tensor, t: tf.Tensor, *values: tf.Tensor, alpha: float, beta: float, mode: str, norm_coefficient: float
+) -> tuple[tf.Tensor, ...]:
+    """Momentum, plain or Nesterov's: one step; the new tensors and momenta."""
 
-    def update(x: Any, gradient: Any, speed: Any) -> tuple[Any, ...]:
+    def update(x: tf.Tensor, gradient: tf.Tensor, speed: tf.Tensor) -> tuple[tf.Tensor, ...]:
         gradient = norm_coefficient * x + gradient
         speed = alpha * speed + tf.where(t > 0, tf.cast(beta, x.dtype), tf.ones([], x.dtype)) * gradient
         step = gradient + alpha * speed if mode == "nesterov" else speed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow as tf
 
@@ -22,11 +21,12 @@ _FILTER = -10000.0
 
 @op("Attention", domain=DOMAIN)
 def attention(
-    x: Any, weights: Any, bias: Any = None, mask_index: Any = None, past: Any = None, attention_bias: Any = None,
+    x: tf.Tensor, weights: tf.Tensor, bias: tf.Tensor | None = None, mask_index: tf.Tensor | None = None,
+    past: tf.Tensor | None = None, attention_bias: tf.Tensor | None = None,
     *, num_heads: int, do_rotary: int = 0, mask_filter_value: float = _FILTER, qkv_hidden_sizes: Sequence[int] = (),
     scale: float = 0.0, unidirectional: int = 0,
-) -> Any:  # fmt: skip
-    """Self-attention with its projections; also the keys and values for the next step."""
+) -> tuple[tf.Tensor, tf.Tensor]:  # fmt: skip
+    """Self-attention with its input projections; also the key-value cache for the next step."""
     if do_rotary:
         raise Unsupported("do_rotary")
     joint = tf.tensordot(x, weights, 1)
@@ -44,11 +44,12 @@ def attention(
 
 @op("MultiHeadAttention", domain=DOMAIN)
 def multi_head_attention(
-    query: Any, key: Any = None, value: Any = None, bias: Any = None, key_padding_mask: Any = None, attention_bias: Any = None,
-    past_key: Any = None, past_value: Any = None,
+    query: tf.Tensor, key: tf.Tensor | None = None, value: tf.Tensor | None = None, bias: tf.Tensor | None = None,
+    key_padding_mask: tf.Tensor | None = None, attention_bias: tf.Tensor | None = None,
+    past_key: tf.Tensor | None = None, past_value: tf.Tensor | None = None,
     *, num_heads: int, mask_filter_value: float = _FILTER, scale: float = 0.0, unidirectional: int = 0,
-) -> Any:  # fmt: skip
-    """Attention on projected queries, keys and values, which may be packed; also the keys and values with those of the past."""
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:  # fmt: skip
+    """Multi-head attention on projected queries, keys and values, which may be packed; also the key and value caches."""
     q, k, v = _unpacked(query, key, value, bias, num_heads)
     if past_key is not None:
         k, v = tf.concat([past_key, k], 2), tf.concat([past_value, v], 2)
@@ -60,11 +61,11 @@ def multi_head_attention(
 
 @op("RotaryEmbedding", domain=DOMAIN)
 def contrib_rotary_embedding(
-    x: Any, position_ids: Any, cos_cache: Any, sin_cache: Any,
+    x: tf.Tensor, position_ids: tf.Tensor, cos_cache: tf.Tensor, sin_cache: tf.Tensor,
     *, interleaved: int = 0, is_packed_batching: int = 0, num_heads: int = 0, rotary_embedding_dim: int = 0,
     scale: float = 1.0,
-) -> Any:  # fmt: skip
-    """Rotate pairs of features; position_ids are one for each token, or the position of the first."""
+) -> tf.Tensor:  # fmt: skip
+    """Rotary position embedding; position_ids are one for each token, or the position of the first."""
     if is_packed_batching:
         raise Unsupported("is_packed_batching")
     if position_ids.shape.rank == 1:
@@ -77,7 +78,9 @@ def contrib_rotary_embedding(
     )  # fmt: skip
 
 
-def _unpacked(query: Any, key: Any, value: Any, bias: Any, heads: int) -> list[Any]:
+def _unpacked(
+    query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, bias: tf.Tensor | None, heads: int
+) -> list[tf.Tensor | None]:
     """Return queries, keys and values as [batch, heads, sequence, size], with their biases."""
     if query.shape.rank == 5:  # [batch, sequence, heads, 3, size]
         parts = [tf.transpose(part, [0, 2, 1, 3]) for part in tf.unstack(query, axis=3)]
@@ -92,8 +95,8 @@ def _unpacked(query: Any, key: Any, value: Any, bias: Any, heads: int) -> list[A
     return [part + tf.reshape(own, [heads, 1, -1]) for part, own in zip(parts, biases, strict=True)]
 
 
-def _mask(mask: Any, q: Any, k: Any, value: float) -> Any:
-    """Return what a mask adds to the scores: one number of keys an instance, or zeros and ones for keys, or for pairs."""
+def _mask(mask: tf.Tensor | None, q: tf.Tensor, k: tf.Tensor, value: float) -> tf.Tensor | None:
+    """Return the attention bias of a mask: key lengths [batch], a key mask [batch, keys] of 0 and 1, or a mask of pairs."""
     if mask is None:
         return None
     if mask.shape.rank == 1:
@@ -110,14 +113,14 @@ def _mask(mask: Any, q: Any, k: Any, value: float) -> Any:
     raise Unsupported(f"a mask of {mask.shape.rank} dimensions")
 
 
-def _causal(q: Any, k: Any, value: float) -> Any:
+def _causal(q: tf.Tensor, k: tf.Tensor, value: float) -> tf.Tensor:
     count, keys = tf.shape(q)[2], tf.shape(k)[2]
     return _filtered(tf.range(keys) <= tf.range(count)[:, None] + keys - count, q, value)
 
 
-def _filtered(allowed: Any, q: Any, value: float) -> Any:
+def _filtered(allowed: tf.Tensor, q: tf.Tensor, value: float) -> tf.Tensor:
     return tf.where(allowed, tf.constant(0, q.dtype), tf.constant(value, q.dtype))
 
 
-def _sum(one: Any, two: Any) -> Any:
+def _sum(one: tf.Tensor | None, two: tf.Tensor | None) -> tf.Tensor | None:
     return two if one is None else one if two is None else one + two

@@ -1,4 +1,4 @@
-"""Operators of com.microsoft that ONNX Runtime's optimizer writes: fused products, activations and normalisations.
+"""Operators of com.microsoft that ONNX Runtime's optimizer writes: fused products, activations and normalizations.
 
 Their meaning is that of ONNX Runtime's `docs/ContribOperators.md`.
 """
@@ -6,7 +6,6 @@ Their meaning is that of ONNX Runtime's `docs/ContribOperators.md`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import tensorflow as tf
 
@@ -32,15 +31,15 @@ refuse(
 )  # fmt: skip
 
 
-def _fast_gelu(x: Any, bias: Any = None) -> Any:
+def _fast_gelu(x: tf.Tensor, bias: tf.Tensor | None = None) -> tf.Tensor:
     return tf.nn.gelu(x if bias is None else x + bias, approximate=True)
 
 
-def _bias_gelu(x: Any, bias: Any) -> Any:
+def _bias_gelu(x: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
     return tf.nn.gelu(x + bias, approximate=False)
 
 
-def _bias_add(x: Any, bias: Any, skip: Any) -> Any:
+def _bias_add(x: tf.Tensor, bias: tf.Tensor, skip: tf.Tensor) -> tf.Tensor:
     return x + bias + skip
 
 
@@ -56,8 +55,8 @@ elementwise(
 
 
 @op("QuickGelu", domain=DOMAIN, layout=LayoutRule.ELEMENTWISE)
-def quick_gelu(x: Any, *, alpha: float = 1.702) -> Any:
-    """Return x * sigmoid(alpha x)."""
+def quick_gelu(x: tf.Tensor, *, alpha: float = 1.702) -> tf.Tensor:
+    """Quick GELU: x * sigmoid(alpha * x)."""
     return x * tf.sigmoid(alpha * x)
 
 
@@ -67,32 +66,26 @@ def quick_gelu(x: Any, *, alpha: float = 1.702) -> Any:
 @op("FusedMatMul", domain=DOMAIN)
 @op("TransposeMatMul", domain=DOMAIN)
 def fused_mat_mul(
-    a: Any,
-    b: Any,
-    *,
-    alpha: float = 1.0,
-    trans_a: int = 0,
-    trans_b: int = 0,
-    trans_batch_a: int = 0,
-    trans_batch_b: int = 0,
-) -> Any:
-    """Return alpha * A' B', where either may be transposed, or have its first dimension moved to the last but one place."""
+    a: tf.Tensor, b: tf.Tensor,
+    *, alpha: float = 1.0, trans_a: int = 0, trans_b: int = 0, trans_batch_a: int = 0, trans_batch_b: int = 0,
+) -> tf.Tensor:  # fmt: skip
+    """Matrix product alpha * A' B'; A' and B' are transposed, or have the batch dimension moved before the last, on request."""
     a, b = _batch_moved(a) if trans_batch_a else a, _batch_moved(b) if trans_batch_b else b
     y = tf.matmul(a, b, transpose_a=bool(trans_a), transpose_b=bool(trans_b))
     return y if alpha == 1.0 else alpha * y
 
 
-def _batch_moved(x: Any) -> Any:
+def _batch_moved(x: tf.Tensor) -> tf.Tensor:
     rank = x.shape.rank
     return tf.transpose(x, [*range(1, rank - 1), 0, rank - 1])
 
 
 @op("FusedGemm", domain=DOMAIN)
 def fused_gemm(
-    a: Any, b: Any, c: Any = None, *, activation: str = "", activation_alpha: float | None = None,
-    activation_beta: float | None = None, activation_gamma: float | None = None, alpha: float = 1.0, beta: float = 1.0,
-    trans_a: int = 0, trans_b: int = 0,
-) -> Any:  # fmt: skip
+    a: tf.Tensor, b: tf.Tensor, c: tf.Tensor | None = None,
+    *, activation: str = "", activation_alpha: float | None = None, activation_beta: float | None = None,
+    activation_gamma: float | None = None, alpha: float = 1.0, beta: float = 1.0, trans_a: int = 0, trans_b: int = 0,
+) -> tf.Tensor:  # fmt: skip
     """Gemm followed by an activation."""
     y = gemm(a, b, c, alpha=alpha, beta=beta, trans_a=trans_a, trans_b=trans_b)
     given = (activation_alpha, activation_beta, activation_gamma)
@@ -101,18 +94,19 @@ def fused_gemm(
 
 @op("FusedConv", domain=DOMAIN, layout=LayoutRule.SPATIAL, lazy=("w",))
 def fused_conv(
-    x: Any, w: Any, b: Any = None, z: Any = None,
-    *, activation: str = "", activation_params: Sequence[float] = (), auto_pad: str = "NOTSET", dilations: Sequence[int] = (),
-    group: int = 1, kernel_shape: Sequence[int] = (), pads: Sequence[int] = (), strides: Sequence[int] = (),
-) -> Any:  # fmt: skip
-    """Convolution, a sum with z, and an activation; x is channels-last, z as in ONNX."""
+    x: tf.Tensor, w: tf.Tensor, b: tf.Tensor | None = None, z: tf.Tensor | None = None,
+    *, activation: str = "", activation_params: Sequence[float] = (), auto_pad: str = "NOTSET",
+    dilations: Sequence[int] = (), group: int = 1, kernel_shape: Sequence[int] = (), pads: Sequence[int] = (),
+    strides: Sequence[int] = (),
+) -> tf.Tensor:  # fmt: skip
+    """Convolution, residual sum with z and activation; x is channels-last, z as in ONNX."""
     y = conv(x, w, b, auto_pad=auto_pad, dilations=dilations, group=group, kernel_shape=kernel_shape, pads=pads,
                 strides=strides)  # fmt: skip
     y = y if z is None else y + tf.transpose(z, nhwc_perm(z.shape.rank))
     return activated(y, activation, activation_params)
 
 
-_ACTIVATIONS: dict[str, Callable[..., Any]] = {
+_ACTIVATIONS: dict[str, Callable[..., tf.Tensor]] = {
     "": lambda x: x,
     "Clip": lambda x, low=None, high=None: tf.clip_by_value(
         x, x.dtype.min if low is None else low, x.dtype.max if high is None else high
@@ -125,7 +119,7 @@ _ACTIVATIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-def activated(x: Any, name: str, parameters: Sequence[float]) -> Any:
+def activated(x: tf.Tensor, name: str, parameters: Sequence[float]) -> tf.Tensor:
     """Apply the activation of a fused operator.
 
     Raises:
@@ -141,18 +135,19 @@ def activated(x: Any, name: str, parameters: Sequence[float]) -> Any:
 
 @op("SkipLayerNormalization", domain=DOMAIN)
 def skip_layer_normalization(
-    x: Any, skip: Any, gamma: Any, beta: Any = None, bias: Any = None, *, epsilon: float = 1e-12
-) -> Any:
-    """Layer normalisation of x + skip + bias; also the mean, 1 / deviation and the sum."""
+    x: tf.Tensor, skip: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor | None = None, bias: tf.Tensor | None = None,
+    *, epsilon: float = 1e-12,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:  # fmt: skip
+    """Layer normalization of x + skip + bias; also the mean, the inverse standard deviation and the sum."""
     total = x + skip if bias is None else x + bias + skip
     return *layer_norm(total, gamma, beta, epsilon=epsilon), total
 
 
 @op("SkipSimplifiedLayerNormalization", domain=DOMAIN)
 def skip_simplified_layer_normalization(
-    x: Any, skip: Any, gamma: Any, bias: Any = None, *, epsilon: float = 1e-12
-) -> Any:
-    """Divide x + skip + bias by its root mean square; also the mean (empty), 1 / root and the sum."""
+    x: tf.Tensor, skip: tf.Tensor, gamma: tf.Tensor, bias: tf.Tensor | None = None, *, epsilon: float = 1e-12
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """RMS normalization of x + skip + bias; also the mean (empty), the inverse RMS and the sum."""
     total = x + skip if bias is None else x + bias + skip
     y, inverse = simplified_layer_normalization(total, gamma, epsilon=epsilon)
     return y, tf.zeros_like(inverse), inverse, total
@@ -160,19 +155,20 @@ def skip_simplified_layer_normalization(
 
 @op("SimplifiedLayerNormalization", domain=DOMAIN)
 def simplified_layer_normalization(
-    x: Any, scale: Any, *, axis: int = -1, epsilon: float = 1e-5, stash_type: int = 1
-) -> Any:
-    """Divide by the root mean square over the dimensions from axis on, then scale; also 1 / root."""
+    x: tf.Tensor, scale: tf.Tensor, *, axis: int = -1, epsilon: float = 1e-5, stash_type: int = 1
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """RMS normalization over the dimensions from axis on; also the inverse RMS."""
     y, inverse = root_mean_square(wide(x, stash_type), trailing(x, axis), epsilon)
     return tf.cast(y, scale.dtype) * scale, inverse
 
 
 @op("EmbedLayerNormalization", domain=DOMAIN)
 def embed_layer_normalization(
-    input_ids: Any, segment_ids: Any, word: Any, position: Any, segment: Any, gamma: Any, beta: Any, mask: Any = None,
-    position_ids: Any = None, *, epsilon: float = 1e-12, mask_index_type: int = 0,
-) -> Any:  # fmt: skip
-    """Layer normalisation of the sum of three embeddings; also the number of ones in each row of the mask, and the sum."""
+    input_ids: tf.Tensor, segment_ids: tf.Tensor, word: tf.Tensor, position: tf.Tensor, segment: tf.Tensor,
+    gamma: tf.Tensor, beta: tf.Tensor, mask: tf.Tensor | None = None, position_ids: tf.Tensor | None = None,
+    *, epsilon: float = 1e-12, mask_index_type: int = 0,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:  # fmt: skip
+    """Layer normalization of the sum of word, position and segment embeddings; also the mask's count per row, and the sum."""
     shape = tf.shape(input_ids)
     total = tf.gather(word, input_ids)
     total += position[: shape[1]] if position_ids is None else tf.gather(position, position_ids)

@@ -1,9 +1,8 @@
-"""Quantised operators of com.microsoft: computed on dequantised values, rounded as ONNX Runtime does."""
+"""Quantized operators of com.microsoft: computed on dequantized values, rounded as ONNX Runtime does."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import tensorflow as tf
 
@@ -18,20 +17,20 @@ from modelport_converters.onnx_to_tensorflow.ops.quantization import (
 from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, Unsupported, op, operators
 
 
-def dequantized(x: Any, scale: Any, zero: Any = None, axis: int | None = None) -> Any:
-    """Return (x - zero) * scale; scale and zero are scalars, or one for each place along axis."""
+def dequantized(x: tf.Tensor, scale: tf.Tensor, zero: tf.Tensor | None = None, axis: int | None = None) -> tf.Tensor:
+    """Dequantize: (x - zero) * scale, per tensor or per axis."""
     wide = tf.cast(x, tf.int32)
     wide = wide if zero is None else wide - tf.cast(_along(zero, x, axis), tf.int32)
     return tf.cast(wide, scale.dtype) * _along(scale, x, axis)
 
 
-def quantized(y: Any, scale: Any, zero: Any = None, axis: int | None = None) -> Any:
-    """Return y / scale + zero, rounded half to even and limited to the type of zero (uint8 where it is absent)."""
+def quantized(y: tf.Tensor, scale: tf.Tensor, zero: tf.Tensor | None = None, axis: int | None = None) -> tf.Tensor:
+    """Quantize: round(y / scale) half to even + zero, saturated to the type of zero (uint8 where it is absent)."""
     shift = None if zero is None else tf.cast(_along(zero, y, axis), tf.float32)
     return rounded(y / _along(scale, y, axis), shift, tf.uint8 if zero is None else zero.dtype)
 
 
-def _along(parameter: Any, x: Any, axis: int | None) -> Any:
+def _along(parameter: tf.Tensor, x: tf.Tensor, axis: int | None) -> tf.Tensor:
     if parameter.shape.rank == 0:
         return parameter
     if parameter.shape.num_elements() == 1:
@@ -41,7 +40,7 @@ def _along(parameter: Any, x: Any, axis: int | None) -> Any:
     return tf.reshape(parameter, [-1, *[1] * (x.shape.rank - 1 - axis % x.shape.rank)])
 
 
-def _standard(name: str) -> Callable[..., Any]:
+def _standard(name: str) -> Callable[..., tf.Tensor]:
     """Return the function of an ai.onnx operator."""
     found = operators.find("", name)
     if found is None:
@@ -53,11 +52,12 @@ for _name, _function in (("QuantizeLinear", quantize_linear), ("DequantizeLinear
     op(_name, domain=DOMAIN, layout=LayoutRule.QUANTIZED)(_function)
 
 
-def _binary(name: str, function: Callable[[Any, Any], Any]) -> None:
+def _binary(name: str, function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> None:
     @op(name, domain=DOMAIN, layout=LayoutRule.ELEMENTWISE)
     def compute(
-        a: Any, a_scale: Any, a_zero: Any, b: Any, b_scale: Any, b_zero: Any, c_scale: Any, c_zero: Any = None
-    ) -> Any:
+        a: tf.Tensor, a_scale: tf.Tensor, a_zero: tf.Tensor, b: tf.Tensor, b_scale: tf.Tensor, b_zero: tf.Tensor,
+        c_scale: tf.Tensor, c_zero: tf.Tensor | None = None,
+    ) -> tf.Tensor:  # fmt: skip
         y = function(dequantized(a, a_scale, a_zero), dequantized(b, b_scale, b_zero))
         return quantized(y, c_scale, tf.zeros([], a.dtype) if c_zero is None else c_zero)
 
@@ -66,30 +66,37 @@ _binary("QLinearAdd", tf.add)
 _binary("QLinearMul", tf.multiply)
 
 
-def _unary(x: Any, x_scale: Any, x_zero: Any, y_scale: Any, y_zero: Any, function: Callable[[Any], Any]) -> Any:
+def _unary(
+    x: tf.Tensor, x_scale: tf.Tensor, x_zero: tf.Tensor, y_scale: tf.Tensor, y_zero: tf.Tensor,
+    function: Callable[[tf.Tensor], tf.Tensor],
+) -> tf.Tensor:  # fmt: skip
     y = function(dequantized(x, x_scale, x_zero))
     return quantized(y, y_scale, tf.zeros([], x.dtype) if y_zero is None else y_zero)
 
 
 @op("QLinearSigmoid", domain=DOMAIN, layout=LayoutRule.ELEMENTWISE)
-def q_linear_sigmoid(x: Any, x_scale: Any, x_zero: Any, y_scale: Any, y_zero: Any = None) -> Any:
-    """Sigmoid of a quantised tensor."""
+def q_linear_sigmoid(
+    x: tf.Tensor, x_scale: tf.Tensor, x_zero: tf.Tensor, y_scale: tf.Tensor, y_zero: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Sigmoid of a quantized tensor."""
     return _unary(x, x_scale, x_zero, y_scale, y_zero, tf.sigmoid)
 
 
 @op("QLinearLeakyRelu", domain=DOMAIN, layout=LayoutRule.ELEMENTWISE)
 def q_linear_leaky_relu(
-    x: Any, x_scale: Any, x_zero: Any, y_scale: Any, y_zero: Any = None, *, alpha: float = 0.01
-) -> Any:
-    """Leaky rectifier of a quantised tensor."""
+    x: tf.Tensor, x_scale: tf.Tensor, x_zero: tf.Tensor, y_scale: tf.Tensor, y_zero: tf.Tensor | None = None,
+    *, alpha: float = 0.01,
+) -> tf.Tensor:  # fmt: skip
+    """Leaky ReLU of a quantized tensor."""
     return _unary(x, x_scale, x_zero, y_scale, y_zero, lambda value: tf.nn.leaky_relu(value, alpha))
 
 
 @op("QLinearSoftmax", domain=DOMAIN)
 def q_linear_softmax(
-    x: Any, x_scale: Any, x_zero: Any, y_scale: Any, y_zero: Any, *, axis: int = -1, opset: int
-) -> Any:
-    """Softmax of a quantised tensor; before opset 13 over all dimensions from axis on."""
+    x: tf.Tensor, x_scale: tf.Tensor, x_zero: tf.Tensor, y_scale: tf.Tensor, y_zero: tf.Tensor,
+    *, axis: int = -1, opset: int,
+) -> tf.Tensor:  # fmt: skip
+    """Softmax of a quantized tensor; before opset 13 over all dimensions from axis on."""
     if opset >= 13 or axis % x.shape.rank == x.shape.rank - 1:
         return _unary(x, x_scale, x_zero, y_scale, y_zero, lambda value: tf.nn.softmax(value, axis))
     rows = tf.reshape(x, [tf.reduce_prod(tf.shape(x)[: axis % x.shape.rank]), -1])
@@ -98,11 +105,11 @@ def q_linear_softmax(
 
 @op("QLinearAveragePool", domain=DOMAIN, layout=LayoutRule.SPATIAL)
 def q_linear_average_pool(
-    x: Any, x_scale: Any, x_zero: Any, y_scale: Any, y_zero: Any = None,
+    x: tf.Tensor, x_scale: tf.Tensor, x_zero: tf.Tensor, y_scale: tf.Tensor, y_zero: tf.Tensor | None = None,
     *, auto_pad: str = "NOTSET", ceil_mode: int = 0, channels_last: int = 0, count_include_pad: int = 0,
     kernel_shape: Sequence[int], pads: Sequence[int] = (), strides: Sequence[int] = (),
-) -> Any:  # fmt: skip
-    """Average pooling of a quantised tensor, which is channels-last."""
+) -> tf.Tensor:  # fmt: skip
+    """Average pooling of a quantized tensor, which is channels-last."""
     if channels_last:
         raise Unsupported("channels_last")
     pool, given = (
@@ -117,17 +124,18 @@ def q_linear_average_pool(
 
 @op("QLinearGlobalAveragePool", domain=DOMAIN, layout=LayoutRule.SPATIAL)
 def q_linear_global_average_pool(
-    x: Any, x_scale: Any, x_zero: Any, y_scale: Any, y_zero: Any, *, channels_last: int = 0
-) -> Any:
-    """The mean over the spatial dimensions of a quantised tensor, which is channels-last."""
+    x: tf.Tensor, x_scale: tf.Tensor, x_zero: tf.Tensor, y_scale: tf.Tensor, y_zero: tf.Tensor,
+    *, channels_last: int = 0,
+) -> tf.Tensor:  # fmt: skip
+    """Global average pooling of a quantized tensor, which is channels-last."""
     rank = x.shape.rank
     axes = [nhwc_axis(axis, rank) for axis in (range(1, rank - 1) if channels_last else range(2, rank))]
     return _unary(x, x_scale, x_zero, y_scale, y_zero, lambda value: tf.reduce_mean(value, axes, keepdims=True))
 
 
 @op("QLinearConcat", domain=DOMAIN, layout=LayoutRule.AXIS)
-def q_linear_concat(*values: Any, axis: int) -> Any:
-    """Join tensors of different scales; the first two inputs are the result's scale and zero point."""
+def q_linear_concat(*values: tf.Tensor, axis: int) -> tf.Tensor:
+    """Concatenation of quantized tensors with a scale each; the first two inputs are the result's scale and zero point."""
     scale, zero, rest = values[0], values[1], values[2:]
     parts = [dequantized(*rest[start : start + 3]) for start in range(0, len(rest), 3)]
     return quantized(tf.concat(parts, axis), scale, zero)
@@ -135,9 +143,10 @@ def q_linear_concat(*values: Any, axis: int) -> Any:
 
 @op("QLinearWhere", domain=DOMAIN)
 def q_linear_where(
-    condition: Any, x: Any, x_scale: Any, x_zero: Any, y: Any, y_scale: Any, y_zero: Any, z_scale: Any, z_zero: Any
-) -> Any:
-    """Elements of x where the condition holds, else of y, quantised alike."""
+    condition: tf.Tensor, x: tf.Tensor, x_scale: tf.Tensor, x_zero: tf.Tensor, y: tf.Tensor, y_scale: tf.Tensor,
+    y_zero: tf.Tensor, z_scale: tf.Tensor, z_zero: tf.Tensor,
+) -> tf.Tensor:  # fmt: skip
+    """Where on quantized tensors, requantized to the scale of z."""
     return quantized(
         tf.where(condition, dequantized(x, x_scale, x_zero), dequantized(y, y_scale, y_zero)), z_scale, z_zero
     )
@@ -145,10 +154,11 @@ def q_linear_where(
 
 @op("QGemm", domain=DOMAIN)
 def q_gemm(
-    a: Any, a_scale: Any, a_zero: Any, b: Any, b_scale: Any, b_zero: Any, c: Any = None, y_scale: Any = None,
-    y_zero: Any = None, *, alpha: float = 1.0, trans_a: int = 0, trans_b: int = 0,
-) -> Any:  # fmt: skip
-    """A' @ B' and a bias in steps of alpha times both scales; b may have a scale for each column of B'."""
+    a: tf.Tensor, a_scale: tf.Tensor, a_zero: tf.Tensor, b: tf.Tensor, b_scale: tf.Tensor, b_zero: tf.Tensor,
+    c: tf.Tensor | None = None, y_scale: tf.Tensor | None = None, y_zero: tf.Tensor | None = None,
+    *, alpha: float = 1.0, trans_a: int = 0, trans_b: int = 0,
+) -> tf.Tensor:  # fmt: skip
+    """Gemm of quantized matrices; c is int32 in steps of alpha * a_scale * b_scale, b may have a scale per column of B'."""
     left, right = tf.transpose(a) if trans_a else a, tf.transpose(b) if trans_b else b
     product = exact_product(left, a_zero, right, b_zero)
     if c is not None:
@@ -156,21 +166,26 @@ def q_gemm(
     scale = alpha * a_scale * b_scale
     if y_scale is None:
         return product * scale
+    if y_zero is None:
+        raise Unsupported("y_scale without y_zero_point")
     return rounded(product * (scale / y_scale), tf.cast(y_zero, tf.float32), y_zero.dtype)
 
 
 @op("MatMulIntegerToFloat", domain=DOMAIN)
 def mat_mul_integer_to_float(
-    a: Any, b: Any, a_scale: Any, b_scale: Any, a_zero: Any = None, b_zero: Any = None, bias: Any = None
-) -> Any:
-    """Matrix product of quantised matrices, as floats."""
+    a: tf.Tensor, b: tf.Tensor, a_scale: tf.Tensor, b_scale: tf.Tensor, a_zero: tf.Tensor | None = None,
+    b_zero: tf.Tensor | None = None, bias: tf.Tensor | None = None,
+) -> tf.Tensor:  # fmt: skip
+    """Matrix product of quantized matrices, dequantized to float."""
     y = tf.matmul(dequantized(a, a_scale, a_zero), dequantized(b, b_scale, b_zero, -1))
     return y if bias is None else y + bias
 
 
 @op("DynamicQuantizeMatMul", domain=DOMAIN)
-def dynamic_quantize_mat_mul(a: Any, b: Any, b_scale: Any, b_zero: Any = None, bias: Any = None) -> Any:
-    """Matrix product after rounding A to 256 steps between its extremes."""
+def dynamic_quantize_mat_mul(
+    a: tf.Tensor, b: tf.Tensor, b_scale: tf.Tensor, b_zero: tf.Tensor | None = None, bias: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Matrix product with A quantized dynamically to uint8."""
     low, high = tf.minimum(tf.reduce_min(a), 0.0), tf.maximum(tf.reduce_max(a), 0.0)
     scale = tf.where(high > low, (high - low) / 255.0, 1.0)
     zero = tf.cast(tf.cast(tf.round(tf.clip_by_value(-low / scale, 0.0, 255.0)), tf.int32), tf.uint8)
@@ -179,16 +194,17 @@ def dynamic_quantize_mat_mul(a: Any, b: Any, b_scale: Any, b_zero: Any = None, b
 
 @op("MatMulNBits", domain=DOMAIN)
 def mat_mul_n_bits(
-    a: Any, b: Any, scales: Any, zero_points: Any = None, g_idx: Any = None, bias: Any = None,
+    a: tf.Tensor, b: tf.Tensor, scales: tf.Tensor, zero_points: tf.Tensor | None = None, g_idx: tf.Tensor | None = None,
+    bias: tf.Tensor | None = None,
     *, k: int, n: int, bits: int = 4, block_size: int, accuracy_level: int = 0,
-) -> Any:  # fmt: skip
-    """Product with a matrix of N rows whose blocks of K are packed in `bits` bits, the lowest first, each with its scale."""
+) -> tf.Tensor:  # fmt: skip
+    """Matrix product with weights [N, K] quantized per block of K, `bits` bits each, packed from the lowest."""
     if bits not in (2, 4, 8) or g_idx is not None:
         raise Unsupported(f"bits={bits}" if g_idx is None else "g_idx")
     blocks = -(-k // block_size)
     values = tf.reshape(_unpacked(b, bits), [n, blocks, block_size])
     if zero_points is None:
-        zero: Any = float(2 ** (bits - 1))
+        zero: float | tf.Tensor = float(2 ** (bits - 1))
     elif zero_points.dtype == tf.uint8:
         zero = tf.cast(_unpacked(tf.reshape(zero_points, [n, -1]), bits)[:, :blocks, None], a.dtype)
     else:
@@ -198,8 +214,8 @@ def mat_mul_n_bits(
     return y if bias is None else y + bias
 
 
-def _unpacked(packed: Any, bits: int) -> Any:
-    """Return the numbers in the bytes of the last dimension, the lowest bits first, as int32."""
+def _unpacked(packed: tf.Tensor, bits: int) -> tf.Tensor:
+    """Unpack integers of a few bits from the bytes of the last dimension, the lowest bits first, as int32."""
     if bits == 8:
         return tf.cast(packed, tf.int32)
     shifts = tf.range(0, 8, bits)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
 from modelport_converters.onnx_to_tensorflow.ops.normalization import wide
@@ -12,9 +10,10 @@ from modelport_converters.onnx_to_tensorflow.registry import Unsupported, op
 
 @op("CausalConvWithState")
 def causal_conv_with_state(
-    x: Any, weight: Any, bias: Any = None, past_state: Any = None, *, activation: str = "none"
-) -> Any:
-    """Convolve each channel with the positions up to the present one; also the last of them, for the next call."""
+    x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | None = None, past_state: tf.Tensor | None = None,
+    *, activation: str = "none",
+) -> tuple[tf.Tensor, tf.Tensor]:  # fmt: skip
+    """Causal depthwise convolution over [batch, channels, time]; also the last inputs, as the state of the next call."""
     if activation not in ("none", "silu", "swish"):
         raise Unsupported(f"activation={activation}")
     shape, taps = tf.shape(x), weight.shape[2]

@@ -1,14 +1,13 @@
-"""Col2Im: the sum of the blocks that sliding windows cut out of an image."""
+"""Col2Im, the fold operation: overlapping blocks summed into an image."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow as tf
 
 from modelport_converters.onnx_to_tensorflow.registry import op
-from modelport_converters.onnx_to_tensorflow.shapes import integers, product, reshaped, sizes
+from modelport_converters.onnx_to_tensorflow.shapes import Size, integers, product, reshaped, sizes
 from modelport_converters.onnx_to_tensorflow.widening import widened
 
 _segment_sum = widened(tf.math.unsorted_segment_sum, {"bool": "int32"})
@@ -16,15 +15,15 @@ _segment_sum = widened(tf.math.unsorted_segment_sum, {"bool": "int32"})
 
 @op("Col2Im")
 def col2im(
-    data: Any, image_shape: Any, block_shape: Any, *,
-    dilations: Sequence[int] = (), pads: Sequence[int] = (), strides: Sequence[int] = (),
-) -> Any:  # fmt: skip
-    """Sum the columns, each a flattened block, into the image that they were cut from."""
+    data: tf.Tensor, image_shape: tf.Tensor, block_shape: tf.Tensor,
+    *, dilations: Sequence[int] = (), pads: Sequence[int] = (), strides: Sequence[int] = (),
+) -> tf.Tensor:  # fmt: skip
+    """Col2Im: sum columns [batch, channels * block, blocks] into the image that the sliding blocks were taken from."""
     rank = image_shape.shape[0]
     image, block = (_items(item, rank) for item in (image_shape, block_shape))
     dilations, strides, pads = dilations or [1] * rank, strides or [1] * rank, pads or [0] * 2 * rank
-    ids: Any = 0
-    inside: Any = True
+    ids: int | tf.Tensor = 0
+    inside: bool | tf.Tensor = True
     for axis in range(rank):
         reach = image[axis] + pads[axis] + pads[axis + rank] - dilations[axis] * (block[axis] - 1)
         starts = tf.range((reach - 1) // strides[axis] + 1, dtype=tf.int64) * strides[axis] - pads[axis]
@@ -42,6 +41,6 @@ def col2im(
     return reshaped(tf.transpose(pixels), [batch, depth, *image])
 
 
-def _items(value: Any, count: int) -> list[Any]:
+def _items(value: tf.Tensor, count: int) -> list[Size]:
     known = integers(value)
     return [tf.cast(value[at], tf.int64) for at in range(count)] if known is None else list(known)

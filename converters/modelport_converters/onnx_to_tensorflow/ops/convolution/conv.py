@@ -1,10 +1,9 @@
-"""Convolution, of floats and of integers, with groups and depthwise."""
+"""Convolution, grouped and depthwise, of floats and of integers."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +12,7 @@ from modelport_converters.onnx_graph.windows import Window
 from modelport_converters.onnx_to_tensorflow.ops.convolution.windows import padded, strided, window_over
 from modelport_converters.onnx_to_tensorflow.ops.nn.linear import shifted
 from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, op
-from modelport_converters.onnx_to_tensorflow.weights import arrange, static_array
+from modelport_converters.onnx_to_tensorflow.weights import Weight, arrange, static_array
 from modelport_converters.onnx_to_tensorflow.widening import HALVES, widened
 
 _BLOCK = 16
@@ -26,9 +25,10 @@ _EXACT_TAPS = 2**24 // 255**2
 
 @op("Conv", layout=LayoutRule.SPATIAL, lazy=("w",))
 def conv(
-    x: Any, w: Any, b: Any = None, *, auto_pad: str = "NOTSET", dilations: Sequence[int] = (), group: int = 1,
-    kernel_shape: Sequence[int] = (), pads: Sequence[int] = (), strides: Sequence[int] = (),
-) -> Any:  # fmt: skip
+    x: tf.Tensor, w: Weight | tf.Tensor, b: tf.Tensor | None = None,
+    *, auto_pad: str = "NOTSET", dilations: Sequence[int] = (), group: int = 1, kernel_shape: Sequence[int] = (),
+    pads: Sequence[int] = (), strides: Sequence[int] = (),
+) -> tf.Tensor:  # fmt: skip
     """Convolution; x is channels-last, w as in ONNX: [M, C/group, *kernel]."""
     window = window_over(x, [int(size) for size in w.shape[2:]], strides, dilations, pads, auto_pad)
     return convolved(x, w, b, group, window)
@@ -36,19 +36,19 @@ def conv(
 
 @op("ConvInteger", layout=LayoutRule.SPATIAL, lazy=("w",))
 def conv_integer(
-    x: Any, w: Any, x_zero_point: Any = None, w_zero_point: Any = None, *, auto_pad: str = "NOTSET",
-    dilations: Sequence[int] = (), group: int = 1, kernel_shape: Sequence[int] = (), pads: Sequence[int] = (),
-    strides: Sequence[int] = (),
-) -> Any:  # fmt: skip
-    """Convolution in int32 of what is left after the zero points: one for x, one for w or for each of its filters."""
+    x: tf.Tensor, w: Weight | tf.Tensor, x_zero_point: tf.Tensor | None = None, w_zero_point: tf.Tensor | None = None,
+    *, auto_pad: str = "NOTSET", dilations: Sequence[int] = (), group: int = 1, kernel_shape: Sequence[int] = (),
+    pads: Sequence[int] = (), strides: Sequence[int] = (),
+) -> tf.Tensor:  # fmt: skip
+    """Integer convolution of x and w minus their zero points, int32; the zero point of w is per tensor or per filter."""
     window = window_over(x, [int(size) for size in w.shape[2:]], strides, dilations, pads, auto_pad)
     dtype = tf.float32 if math.prod([int(size) for size in w.shape[1:]]) <= _EXACT_TAPS else tf.float64
     filters = _distance(w, w_zero_point, dtype)
     return tf.cast(convolved(tf.cast(shifted(x, x_zero_point), dtype), filters, None, group, window), tf.int32)
 
 
-def _distance(w: Any, zero_point: Any, dtype: tf.DType) -> Any:
-    """Return the distance of filters from their zero points: an array where both are known."""
+def _distance(w: Weight | tf.Tensor, zero_point: tf.Tensor | None, dtype: tf.DType) -> np.ndarray | tf.Tensor:
+    """Return the filters minus their zero points: an array where both are static."""
     array, zero = static_array(w), np.zeros(1, np.int32) if zero_point is None else static_array(zero_point)
     if array is not None and zero is not None:
         return (array.astype(np.int32) - zero.astype(np.int32).reshape([-1] + [1] * (array.ndim - 1))).astype(
@@ -59,8 +59,10 @@ def _distance(w: Any, zero_point: Any, dtype: tf.DType) -> Any:
     return tf.cast(shifted(arrange(w), zero_point), dtype)
 
 
-def convolved(x: Any, w: Any, b: Any, group: int, window: Window) -> Any:
-    """Convolve a channels-last tensor; w are filters in ONNX's order: a weight, an array or a tensor."""
+def convolved(
+    x: tf.Tensor, w: Weight | np.ndarray | tf.Tensor, b: tf.Tensor | None, group: int, window: Window
+) -> tf.Tensor:
+    """Convolve a channels-last tensor with filters in ONNX's order, [M, C/group, *kernel]: a weight, an array or a tensor."""
     if x.dtype.name in HALVES:  # a kernel of its own would add up in this type
         return widened(lambda x, b: convolved(x, w, b, group, window), HALVES)(x, b)
     if len(window.kernel) == 1:
@@ -75,12 +77,12 @@ def convolved(x: Any, w: Any, b: Any, group: int, window: Window) -> Any:
     return y if b is None else tf.nn.bias_add(y, b)
 
 
-def _typed(w: Any, dtype: tf.DType) -> Any:
+def _typed(w: np.ndarray | tf.Tensor, dtype: tf.DType) -> np.ndarray | tf.Tensor:
     return w if isinstance(w, np.ndarray) or w.dtype == dtype else tf.cast(w, dtype)
 
 
-def _grouped(x: Any, w: Any, group: int, window: Window) -> Any:
-    """Convolve each group of channels by itself: faster on a CPU than the grouped kernel, and its gradient exists."""
+def _grouped(x: tf.Tensor, w: np.ndarray | tf.Tensor, group: int, window: Window) -> tf.Tensor:
+    """Grouped convolution, one for each group: faster on a CPU than the grouped kernel, and its gradient exists."""
     native = len(window.kernel) == 2 or 1 in (max(window.strides), max(window.dilations))
     if native and window.same and not window.fixed:
         padding = "SAME"
@@ -96,20 +98,22 @@ def _grouped(x: Any, w: Any, group: int, window: Window) -> Any:
     return y if native else strided(y, window.strides)
 
 
-def _convolution(x: Any, w: Any, strides: Sequence[int], padding: str, dilations: Sequence[int]) -> Any:
+def _convolution(
+    x: tf.Tensor, w: np.ndarray | tf.Tensor, strides: Sequence[int], padding: str, dilations: Sequence[int]
+) -> tf.Tensor:
     if len(strides) == 2:
         return tf.nn.conv2d(x, w, list(strides), padding, dilations=list(dilations))
     return tf.nn.convolution(x, w, list(strides), padding, "NDHWC", list(dilations))
 
 
-def _blocks(w: Any, group: int) -> Sequence[Any]:
-    """Return the filters, [*kernel, depth, filters], of each group, or of several small groups together where w is known."""
+def _blocks(w: np.ndarray | tf.Tensor, group: int) -> Sequence[np.ndarray | tf.Tensor]:
+    """Split filters [*kernel, depth, filters] by group; small groups are merged into block-diagonal filters where w is static."""
     if group == 1:
         return [w]
     array, depth, filters = static_array(w), int(w.shape[-2]), int(w.shape[-1]) // group
     count = max((n for n in range(1, group + 1) if group % n == 0 and n * max(depth, filters) <= _BLOCK), default=1)
     if array is None or count == 1:
-        parts: Sequence[Any] = tf.split(w, group, -1)
+        parts: Sequence[tf.Tensor] = tf.split(w, group, -1)
         return parts
     kernel = array.shape[:-2]
     blocks = np.zeros((group // count, *kernel, count, depth, count, filters), array.dtype)
@@ -118,8 +122,8 @@ def _blocks(w: Any, group: int) -> Sequence[Any]:
     return list(blocks.reshape(group // count, *kernel, count * depth, count * filters))
 
 
-def _depthwise(x: Any, w: Any, window: Window) -> Any:
-    """Convolve each channel; never with explicit padding in the kernel, which oneDNN's fused form cannot read."""
+def _depthwise(x: tf.Tensor, w: np.ndarray | tf.Tensor, window: Window) -> tf.Tensor:
+    """Depthwise convolution; never with explicit padding in the kernel, which oneDNN's fused form cannot read."""
     native = len(set(window.strides)) == 1 and 1 in (max(window.strides), max(window.dilations))
     padding = "SAME" if native and window.same else "VALID"
     x = x if padding == "SAME" else padded(x, window)

@@ -1,29 +1,32 @@
-"""Deformable convolution: each tap of the window stands where an offset puts it."""
+"""Deformable convolution: the kernel's sampling positions are moved by offsets."""
 
 from __future__ import annotations
 
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from modelport_converters.onnx_to_tensorflow import shapes
 from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, op
+from modelport_converters.onnx_to_tensorflow.shapes import Size
 from modelport_converters.onnx_to_tensorflow.widening import HALVES, widened
 
 
 @op("DeformConv", layout=LayoutRule.SPATIAL)
 def deform_conv(
-    x: Any, w: Any, offset: Any, b: Any = None, mask: Any = None, *, dilations: Sequence[int] = (), group: int = 1,
-    kernel_shape: Sequence[int] = (), offset_group: int = 1, pads: Sequence[int] = (), strides: Sequence[int] = (),
-) -> Any:  # fmt: skip
-    """Convolution whose taps are moved by offsets and weighted by a mask; x is channels-last, the others as in ONNX."""
+    x: tf.Tensor, w: tf.Tensor, offset: tf.Tensor, b: tf.Tensor | None = None, mask: tf.Tensor | None = None,
+    *, dilations: Sequence[int] = (), group: int = 1, kernel_shape: Sequence[int] = (), offset_group: int = 1,
+    pads: Sequence[int] = (), strides: Sequence[int] = (),
+) -> tf.Tensor:  # fmt: skip
+    """Deformable convolution with offsets and a modulation mask; x is channels-last, the others as in ONNX."""
     starts = _tap_places(w.shape.as_list()[2:], tuple(dilations), tuple(pads))
 
-    def compute(x: Any, w: Any, offset: Any, b: Any, mask: Any) -> Any:
+    def compute(
+        x: tf.Tensor, w: tf.Tensor, offset: tf.Tensor, b: tf.Tensor | None, mask: tf.Tensor | None
+    ) -> tf.Tensor:
         moves = _grouped(offset, offset_group, len(starts), w.shape.rank - 2)
         places = moves + _window_places(offset, strides, w.shape.rank - 2) + tf.constant(starts, x.dtype)
         samples = _sampled(x, places)
@@ -36,14 +39,14 @@ def deform_conv(
     return widened(compute, HALVES)(x, w, offset, b, mask)
 
 
-def _tap_places(kernel: Sequence[int], dilations: Sequence[int], pads: Sequence[int]) -> np.ndarray[Any, Any]:
-    """Return where each tap of the first window stands: [taps, dimensions]."""
+def _tap_places(kernel: Sequence[int], dilations: Sequence[int], pads: Sequence[int]) -> np.ndarray:
+    """Return the position of each kernel tap in the first window: [taps, dimensions]."""
     grid = np.stack(np.meshgrid(*map(np.arange, kernel), indexing="ij"), -1).reshape(-1, len(kernel))
     return grid * (dilations or (1,) * len(kernel)) - (pads[: len(kernel)] or (0,) * len(kernel))
 
 
-def _window_places(offset: Any, strides: Sequence[int], rank: int) -> Any:
-    """Return by how much each window is moved from the first: [windows, 1, dimensions]."""
+def _window_places(offset: tf.Tensor, strides: Sequence[int], rank: int) -> tf.Tensor:
+    """Return the offset of each window from the first: [windows, 1, dimensions]."""
     steps = strides or [1] * rank
     sizes = shapes.sizes(offset, tf.int32)[2:]
     lines = [tf.range(size) * step for size, step in zip(sizes, steps, strict=True)]
@@ -51,14 +54,14 @@ def _window_places(offset: Any, strides: Sequence[int], rank: int) -> Any:
     return tf.cast(grid, offset.dtype)
 
 
-def _grouped(values: Any, offset_group: int, taps: int, items: int) -> Any:
-    """Bring [N, groups * taps * items, *windows] to [N, groups, windows, taps, items]."""
+def _grouped(values: tf.Tensor, offset_group: int, taps: int, items: int) -> tf.Tensor:
+    """Reshape [N, groups * taps * items, *windows] to [N, groups, windows, taps, items]."""
     sizes = shapes.sizes(values)
     split = shapes.reshaped(values, [sizes[0], offset_group, taps, items, shapes.product(sizes[2:])])
     return tf.transpose(split, [0, 1, 4, 2, 3])
 
 
-def _sampled(x: Any, places: Any) -> Any:
+def _sampled(x: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
     """Interpolate a channels-last tensor linearly at places [N, groups, windows, taps, dimensions]; it is zero outside.
 
     Returns:
@@ -69,17 +72,19 @@ def _sampled(x: Any, places: Any) -> Any:
     flat = shapes.reshaped(x, [sizes[0], shapes.product(spatial), groups, depth])
     flat = tf.transpose(flat, [0, 2, 1, 3])
     floors = tf.floor(places)
-    total: Any = 0.0
+    total: float | tf.Tensor = 0.0
     for corner in itertools.product((0, 1), repeat=len(spatial)):
         index, weight = _corner(places, floors, corner, spatial)
         total += tf.gather(flat, index, batch_dims=2) * weight[..., None]
     return total
 
 
-def _corner(places: Any, floors: Any, corner: Sequence[int], spatial: Sequence[Any]) -> tuple[Any, Any]:
+def _corner(
+    places: tf.Tensor, floors: tf.Tensor, corner: Sequence[int], spatial: Sequence[Size]
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the index of one neighbour of each place, and its weight, which is zero outside."""
-    index: Any = 0
-    weight: Any = 1.0
+    index: Size = 0
+    weight: float | tf.Tensor = 1.0
     for axis, (step, size) in enumerate(zip(corner, spatial, strict=True)):
         at, last = floors[..., axis] + step, tf.cast(size - 1, floors.dtype)
         inside = tf.cast((at >= 0) & (at <= last), floors.dtype)
@@ -88,8 +93,8 @@ def _corner(places: Any, floors: Any, corner: Sequence[int], spatial: Sequence[A
     return index, weight
 
 
-def _products(samples: Any, w: Any, group: int) -> Any:
-    """Multiply what the taps met, [N, offset groups, windows, taps, depth], with w; return [N * windows, filters]."""
+def _products(samples: tf.Tensor, w: tf.Tensor, group: int) -> tf.Tensor:
+    """Multiply the sampled values, [N, offset groups, windows, taps, depth], with w; return [N * windows, filters]."""
     taps, filters = math.prod(w.shape.as_list()[2:]), int(w.shape[0]) // group
     channels = int(samples.shape[1]) * int(samples.shape[-1])
     columns = tf.reshape(tf.transpose(samples, [0, 2, 3, 1, 4]), [-1, taps, group, channels // group])

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import tensorflow as tf
 
-from modelport_converters.onnx_graph.windows import Pairs, Size, Window, halves
+from modelport_converters.onnx_graph.windows import Pairs, Window, halves
 from modelport_converters.onnx_to_tensorflow import shapes
 from modelport_converters.onnx_to_tensorflow.ops.convolution.conv import convolved
 from modelport_converters.onnx_to_tensorflow.ops.convolution.windows import cropped, paddings, spatial_sizes
 from modelport_converters.onnx_to_tensorflow.profile import is_lite
 from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, op
-from modelport_converters.onnx_to_tensorflow.weights import arrange, static_array
+from modelport_converters.onnx_to_tensorflow.shapes import Size
+from modelport_converters.onnx_to_tensorflow.weights import Weight, arrange, static_array
 from modelport_converters.onnx_to_tensorflow.widening import HALVES, widened
 
 
 @op("ConvTranspose", layout=LayoutRule.SPATIAL, lazy=("w",))
 def conv_transpose(
-    x: Any, w: Any, b: Any = None, *, auto_pad: str = "NOTSET", dilations: Sequence[int] = (), group: int = 1,
-    kernel_shape: Sequence[int] = (), output_padding: Sequence[int] = (), output_shape: Sequence[int] = (),
-    pads: Sequence[int] = (), strides: Sequence[int] = (),
-) -> Any:  # fmt: skip
+    x: tf.Tensor, w: Weight | tf.Tensor, b: tf.Tensor | None = None,
+    *, auto_pad: str = "NOTSET", dilations: Sequence[int] = (), group: int = 1, kernel_shape: Sequence[int] = (),
+    output_padding: Sequence[int] = (), output_shape: Sequence[int] = (), pads: Sequence[int] = (),
+    strides: Sequence[int] = (),
+) -> tf.Tensor:  # fmt: skip
     """Transposed convolution; x is channels-last, w as in ONNX: [C, M/group, *kernel]."""
     kernel = [int(size) for size in w.shape[2:]]
     strides, dilations = strides or [1] * len(kernel), dilations or [1] * len(kernel)
@@ -41,7 +43,7 @@ def _crops(
     sizes: Sequence[Size], spans: Sequence[int], strides: Sequence[int], pads: Sequence[int], auto_pad: str,
     output_shape: Sequence[int],
 ) -> Pairs:  # fmt: skip
-    """Return what ONNX calls pads here: how much of the full result is cut off at both sides, or added where negative."""
+    """Return the crops of the full result at both sides, which ONNX calls pads; negative ones are added."""
     rank = len(spans)
     if output_shape:  # some models give the batch and the channels too
         steps = zip(sizes, spans, strides, output_shape[-rank:], strict=True)
@@ -51,8 +53,8 @@ def _crops(
     return [(int(pads[axis]), int(pads[axis + rank])) if pads else (0, 0) for axis in range(rank)]
 
 
-def _native(x: Any, w: Any, group: int, window: Window) -> Any:
-    """Compute by TensorFlow's own operator, which takes crops in two dimensions only, and TensorFlow Lite's none but SAME."""
+def _native(x: tf.Tensor, w: Weight | tf.Tensor, group: int, window: Window) -> tf.Tensor:
+    """Transposed convolution by TensorFlow's kernel, which crops in two dimensions only, in TensorFlow Lite to SAME only."""
     rank = len(window.kernel)
     if rank == 1:
         return tf.squeeze(_native(tf.expand_dims(x, 1), w, group, window.lifted()), 1)
@@ -71,27 +73,27 @@ def _native(x: Any, w: Any, group: int, window: Window) -> Any:
     if rank == 3:
         y = tf.nn.conv3d_transpose(x, filters, target, list(window.strides), "VALID")
     else:
-        padding: Any = "SAME" if same else paddings(crops) if inside and window.padded else "VALID"
+        padding: str | list[list[Size]] = "SAME" if same else paddings(crops) if inside and window.padded else "VALID"
         y = tf.nn.conv2d_transpose(x, filters, target, list(window.strides), padding)
     return y if inside else cropped(y, window.pads)
 
 
 def _fits(window: Window) -> bool:
-    """Tell whether the operator's kernel can crop: less than the window, at both sides."""
+    """Tell whether the kernel can apply the crops: smaller than the window, at both sides."""
     pairs = zip(window.pads, window.kernel, strict=True)
     return window.fixed and all(0 <= before < taps and 0 <= after < taps for (before, after), taps in pairs)
 
 
 def _is_same(window: Window) -> bool:
-    """Tell whether SAME crops so: the smaller half before, where the steps are as many as those that the result takes."""
+    """Tell whether the crops are those of SAME padding: the smaller half before, and as many windows as the input is long."""
     return window.fixed and all(
         0 <= after - before <= 1 and before >= 0 and 0 < taps - before - after <= stride
         for (before, after), taps, stride in zip(window.pads, window.kernel, window.strides, strict=True)
     )
 
 
-def _spread(x: Any, w: Any, group: int, window: Window) -> Any:
-    """Convolve x with zeros between its elements with the filters reversed, which takes groups and dilations."""
+def _spread(x: tf.Tensor, w: Weight | tf.Tensor, group: int, window: Window) -> tf.Tensor:
+    """Transposed convolution as a convolution of the dilated input with flipped filters, which takes groups and dilations."""
     kernel, array = window.kernel, static_array(w)
     reversed_filters = _reversed(arrange(w) if array is None else array, group, tf if array is None else np)
     reach = [(taps - 1) * dilation for taps, dilation in zip(kernel, window.dilations, strict=True)]
@@ -103,8 +105,8 @@ def _spread(x: Any, w: Any, group: int, window: Window) -> Any:
     return y if inside else cropped(y, window.pads)
 
 
-def _reversed(w: Any, group: int, library: Any) -> Any:
-    """Return the filters from last to first in the order of Conv, [M, C/group, *kernel], by TensorFlow or NumPy."""
+def _reversed(w: np.ndarray | tf.Tensor, group: int, library: ModuleType) -> np.ndarray | tf.Tensor:
+    """Flip the filters and bring them to the order of Conv, [M, C/group, *kernel], by TensorFlow or NumPy."""
     depth, filters, *kernel = [int(w.shape[0]) // group, *(int(size) for size in w.shape[1:])]
     split = library.reshape(w, (group, depth, filters, *kernel))
     moved = library.transpose(split, (0, 2, 1, *range(3, 3 + len(kernel))))
@@ -112,8 +114,8 @@ def _reversed(w: Any, group: int, library: Any) -> Any:
     return joined[(slice(None), slice(None), *[slice(None, None, -1)] * len(kernel))]
 
 
-def _interleaved(x: Any, strides: Sequence[int]) -> Any:
-    """Put stride - 1 zeros between neighbours."""
+def _interleaved(x: tf.Tensor, strides: Sequence[int]) -> tf.Tensor:
+    """Dilate the spatial dimensions with stride - 1 zeros between elements."""
     for axis, stride in enumerate(strides, 1):
         if stride > 1:
             sizes, zeros = shapes.sizes(x, tf.int32), [[0, 0]] * (x.shape.rank + 1)

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 
 from modelport_converters.onnx_to_tensorflow.registry import LayoutRule, elementwise, op
 
 
-def divide(a: Any, b: Any) -> Any:
-    """Quotient; of integers truncated towards zero."""
+def divide(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    """Division; of integers truncated towards zero."""
     return tf.raw_ops.Div(x=a, y=b) if a.dtype.is_floating or a.dtype.is_unsigned else tf.truncatediv(a, b)
 
 
-def sign(x: Any) -> Any:
-    """-1, 0 or 1."""
+def sign(x: tf.Tensor) -> tf.Tensor:
+    """Sign: -1, 0 or 1."""
     return tf.cast(x != 0, x.dtype) if x.dtype.is_unsigned else tf.sign(x)
 
 
-def negative(x: Any) -> Any:
-    """Minus x, wrapped for unsigned integers."""
+def negative(x: tf.Tensor) -> tf.Tensor:
+    """Negation; unsigned integers wrap around."""
     return tf.zeros([], x.dtype) - x if x.dtype.is_unsigned else tf.negative(x)
 
 
-def power(x: Any, exponent: Any) -> Any:
-    """A power in the type of the base; the exponent may be of another type."""
+def power(x: tf.Tensor, exponent: tf.Tensor) -> tf.Tensor:
+    """Power in the type of the base; the exponent may be of another type."""
     if x.dtype == exponent.dtype and x.dtype.is_floating:
         return tf.pow(x, exponent)
     wide = tf.float64 if exponent.dtype.is_floating or x.dtype.is_floating else tf.int64
@@ -39,12 +38,12 @@ def power(x: Any, exponent: Any) -> Any:
     return tf.cast(tf.pow(base, times), x.dtype)
 
 
-def mean(*values: Any) -> Any:
+def mean(*values: tf.Tensor) -> tf.Tensor:
     """Mean of the operands."""
     return functools.reduce(tf.add, values) / tf.cast(len(values), values[0].dtype)
 
 
-def _folded(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+def _folded(function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> Callable[..., tf.Tensor]:
     return lambda *values: functools.reduce(function, values)
 
 
@@ -103,8 +102,8 @@ elementwise(
 
 
 @op("Clip", layout=LayoutRule.ELEMENTWISE)
-def clip(x: Any, minimum: Any = None, maximum: Any = None) -> Any:
-    """Limit to [minimum, maximum]; either may be absent, and the maximum wins where it is the smaller."""
+def clip(x: tf.Tensor, minimum: tf.Tensor | None = None, maximum: tf.Tensor | None = None) -> tf.Tensor:
+    """Clip to [minimum, maximum]; either may be absent, and the maximum wins where it is the smaller."""
     low, high = (None if bound is None else tf.get_static_value(bound) for bound in (minimum, maximum))
     if x.dtype.is_floating and low is not None and low == 0 and (maximum is None or (high is not None and high == 6)):
         return (
@@ -116,7 +115,7 @@ def clip(x: Any, minimum: Any = None, maximum: Any = None) -> Any:
 
 
 @op("Mod", layout=LayoutRule.ELEMENTWISE)
-def mod(a: Any, b: Any, *, fmod: int = 0) -> Any:
+def mod(a: tf.Tensor, b: tf.Tensor, *, fmod: int = 0) -> tf.Tensor:
     """Remainder with the sign of b, or of a when fmod is set."""
     if not a.dtype.is_floating:
         return a - divide(a, b) * b if fmod or a.dtype.is_unsigned else tf.math.floormod(a, b)
@@ -131,8 +130,8 @@ def mod(a: Any, b: Any, *, fmod: int = 0) -> Any:
 
 
 @op("BitShift", layout=LayoutRule.ELEMENTWISE)
-def bit_shift(x: Any, y: Any, *, direction: str) -> Any:
-    """Shift by y bits; amounts outside the width leave only copies of the sign bit."""
+def bit_shift(x: tf.Tensor, y: tf.Tensor, *, direction: str) -> tf.Tensor:
+    """Bitwise shift by y bits; amounts outside the width leave only copies of the sign bit."""
     bits = tf.constant(x.dtype.size * 8, y.dtype)
     inside = (y >= 0) & (y < bits)
     safe = tf.where(inside, y, tf.zeros([], y.dtype))
@@ -143,7 +142,7 @@ def bit_shift(x: Any, y: Any, *, direction: str) -> Any:
 
 
 @op("IsInf", layout=LayoutRule.ELEMENTWISE)
-def is_inf(x: Any, *, detect_negative: int = 1, detect_positive: int = 1) -> Any:
+def is_inf(x: tf.Tensor, *, detect_negative: int = 1, detect_positive: int = 1) -> tf.Tensor:
     """True for infinities of the signs asked for."""
     if detect_negative and detect_positive:
         return tf.math.is_inf(x)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import onnx_ir as ir
 import tensorflow as tf
@@ -22,20 +20,20 @@ _WITH_CASTS = frozenset({"int4", "uint4"})  # TensorFlow has kernels from int32 
 
 
 @op("Cast", layout=LayoutRule.ELEMENTWISE)
-def cast(x: Any, *, to: int, saturate: int = 1, round_mode: str = "up") -> Any:
-    """Elements in another type; floats of 8 bits and fewer saturate unless told otherwise."""
+def cast(x: tf.Tensor, *, to: int, saturate: int = 1, round_mode: str = "up") -> tf.Tensor:
+    """Cast to a type; floats of 8 bits and fewer saturate unless told otherwise."""
     return to_type(x, dtype_of(to), bool(saturate))
 
 
 @op("CastLike")
-def cast_like(x: Any, like: Any, *, saturate: int = 1, round_mode: str = "up") -> Any:
-    """Elements in the type of another tensor."""
+def cast_like(x: tf.Tensor, like: tf.Tensor, *, saturate: int = 1, round_mode: str = "up") -> tf.Tensor:
+    """Cast to the type of another tensor."""
     return to_type(x, like.dtype, bool(saturate))
 
 
 @op("BitCast")
-def bit_cast(x: Any, *, to: int) -> Any:
-    """The same bits read as another type of that width."""
+def bit_cast(x: tf.Tensor, *, to: int) -> tf.Tensor:
+    """Bitcast: the same bits read as another type of that width."""
     target = dtype_of(to)
     if target == x.dtype:
         return x
@@ -47,8 +45,8 @@ def bit_cast(x: Any, *, to: int) -> Any:
     return plain if plain.dtype == target else tf.bitcast(plain, target)
 
 
-def to_type(x: Any, target: tf.DType, saturate: bool = True) -> Any:
-    """Return a tensor in another type, as ONNX's Cast."""
+def to_type(x: tf.Tensor, target: tf.DType, saturate: bool = True) -> tf.Tensor:
+    """Cast a tensor to a type, as ONNX's Cast does."""
     if x.dtype == target:
         return tf.identity(x)
     if target == tf.string:
@@ -66,8 +64,8 @@ def to_type(x: Any, target: tf.DType, saturate: bool = True) -> Any:
     return tf.cast(plain, target)
 
 
-def codes(x: Any) -> Any:
-    """Return the bytes that hold the elements of a small type, as uint8.
+def codes(x: tf.Tensor) -> tf.Tensor:
+    """Bitcast a tensor of a type of 8 bits or fewer to uint8.
 
     TensorFlow's only kernel that reads the bytes of every type is Fingerprint: the hash of each byte tells which one it was.
     """
@@ -80,8 +78,8 @@ def codes(x: Any) -> Any:
     return tf.reshape(found, tf.shape(x))
 
 
-def from_codes(bytes_of: Any, target: tf.DType) -> Any:
-    """Return a tensor of a small type from the bytes that hold it.
+def from_codes(bytes_of: tf.Tensor, target: tf.DType) -> tf.Tensor:
+    """Bitcast uint8 to a type of 8 bits or fewer.
 
     A serialised tensor begins with its type's number, so that uint8 is parsed as another type of one byte.
     """
@@ -96,15 +94,15 @@ def _is_small(dtype: tf.DType) -> bool:
 
 
 def _values(dtype: tf.DType) -> Array:
-    """Return the number that each byte stands for in a small type."""
+    """Return the value of every code of a type of 8 bits or fewer."""
     count = 2 ** _BITS.get(dtype.name, 4 if dtype.name == "float4_e2m1fn" else 8)
     every = np.arange(count, dtype=np.uint8)
     values: Array = every.view(dtype.as_numpy_dtype).astype(np.int32 if dtype.name in _BITS else np.float32)
     return values
 
 
-def _readable(x: Any) -> Any:
-    """Return a tensor of a small type in one that TensorFlow computes with; any other as it is."""
+def _readable(x: tf.Tensor) -> tf.Tensor:
+    """Cast a type of 8 bits or fewer to one that TensorFlow computes with; any other tensor is returned as it is."""
     if not _is_small(x.dtype):
         return x
     if x.dtype in (tf.dtypes.experimental.float8_e4m3fn, tf.dtypes.experimental.float8_e5m2):
@@ -115,8 +113,8 @@ def _readable(x: Any) -> Any:
     return tf.gather(tf.constant(values), tf.cast(codes(x), tf.int32) & (len(values) - 1))
 
 
-def _nearest(x: Any, target: tf.DType, saturate: bool) -> Any:
-    """Return the bytes of the nearest numbers of a small float, ties to the even one."""
+def _nearest(x: tf.Tensor, target: tf.DType, saturate: bool) -> tf.Tensor:
+    """Round to the nearest values of a small float, ties to even; return their codes as uint8."""
     x = x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
     values = _values(target).astype(np.float64)
     half = len(values) // 2
@@ -140,7 +138,7 @@ def _nearest(x: Any, target: tf.DType, saturate: bool) -> Any:
     return tf.cast(tf.where(tf.math.is_nan(x), nan, found), tf.uint8)
 
 
-def _from_string(x: Any, target: tf.DType) -> Any:
+def _from_string(x: tf.Tensor, target: tf.DType) -> tf.Tensor:
     if not target.is_integer:
         return tf.strings.to_number(x, tf.float64)
     whole = tf.strings.regex_full_match(x, _WHOLE)
@@ -148,7 +146,7 @@ def _from_string(x: Any, target: tf.DType) -> Any:
     return tf.where(whole, number, tf.cast(tf.strings.to_number(tf.where(whole, "0", x), tf.float64), tf.int64))
 
 
-def _to_string(x: Any) -> Any:
+def _to_string(x: tf.Tensor) -> tf.Tensor:
     if x.dtype == tf.bool:
         return tf.where(x, "True", "False")
     if not x.dtype.is_floating:
@@ -157,7 +155,7 @@ def _to_string(x: Any) -> Any:
 
 
 def dtype_of(to: int) -> tf.DType:
-    """Return the type that a number of TensorProto.DataType names."""
+    """Return the tf.DType of a number of TensorProto.DataType."""
     try:
         return to_dtype(ir.DataType(to))
     except (TypeError, ValueError) as error:

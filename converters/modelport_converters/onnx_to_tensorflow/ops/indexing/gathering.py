@@ -1,20 +1,19 @@
-"""Gathering and scattering."""
+"""Gather and scatter operators, OneHot, NonZero and Compress."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from modelport_converters.onnx_to_tensorflow.registry import Unsupported, op
-from modelport_converters.onnx_to_tensorflow.shapes import product, reshaped, size, sizes
+from modelport_converters.onnx_to_tensorflow.shapes import Size, product, reshaped, size, sizes
 
 
 @op("Gather")
-def gather(data: Any, indices: Any, *, axis: int = 0) -> Any:
-    """Slices of data along axis; negative indices count from the end."""
+def gather(data: tf.Tensor, indices: tf.Tensor, *, axis: int = 0) -> tf.Tensor:
+    """Gather slices along axis; negative indices count from the end."""
     known = tf.get_static_value(indices) if indices.shape.num_elements() is not None else None
     rank = data.shape.rank
     if known is None or known.ndim or rank is None:
@@ -24,26 +23,26 @@ def gather(data: Any, indices: Any, *, axis: int = 0) -> Any:
     return data[(slice(None),) * (axis % rank) + (int(known),)]
 
 
-def _element(data: Any, index: int) -> Any:
-    """Return an element of a vector of integers as a constant, where it is known."""
+def _element(data: tf.Tensor, index: int) -> tf.Tensor | None:
+    """Return one element of an integer vector, as a constant where it is static."""
     found = tf.get_static_value(data, partial=True) if data.dtype in (tf.int32, tf.int64) else None
     return None if found is None or found[index] is None else tf.constant(int(found[index]), data.dtype)
 
 
-def _counted(indices: Any, count: Any) -> Any:
-    """Return indices counted from the start; known ones without an operation where none is negative."""
+def _counted(indices: tf.Tensor, count: int | tf.Tensor) -> tf.Tensor:
+    """Make negative indices non-negative; static ones without an operation."""
     known = tf.get_static_value(indices)
     if known is None or (isinstance(count, tf.Tensor) and (known < 0).any()):
         return tf.where(indices < 0, indices + tf.cast(count, indices.dtype), indices)
     return tf.constant(np.where(known < 0, known + count, known), indices.dtype) if (known < 0).any() else indices
 
 
-def _places(data: Any, indices: Any, axis: int) -> Any:
-    """Return where in the flattened data the elements stand that indices name along axis: an int64 of the indices' shape."""
+def _places(data: tf.Tensor, indices: tf.Tensor, axis: int) -> tf.Tensor:
+    """Return the flat positions in data of elements indexed along axis: int64, of the shape of the indices."""
     own, count = sizes(data), sizes(indices)
     rank = len(own)
     axis %= rank
-    total: Any = tf.cast(_counted(indices, own[axis]), tf.int64) * product(own[axis + 1 :])
+    total: tf.Tensor = tf.cast(_counted(indices, own[axis]), tf.int64) * product(own[axis + 1 :])
     for other in range(rank):
         if other != axis:
             along = tf.range(count[other], dtype=tf.int64) * product(own[other + 1 :])
@@ -52,8 +51,8 @@ def _places(data: Any, indices: Any, axis: int) -> Any:
 
 
 @op("GatherElements")
-def gather_elements(data: Any, indices: Any, *, axis: int = 0) -> Any:
-    """One element for each index: data at the index's own position, with the index itself along axis."""
+def gather_elements(data: tf.Tensor, indices: tf.Tensor, *, axis: int = 0) -> tf.Tensor:
+    """Gather one element for each index: data at the index's own position, with the index itself along axis."""
     rank = data.shape.rank
     known = data.shape.as_list()[:-1]
     if axis % rank == rank - 1 and None not in known and known == indices.shape.as_list()[:-1]:
@@ -62,8 +61,8 @@ def gather_elements(data: Any, indices: Any, *, axis: int = 0) -> Any:
 
 
 @op("GatherND")
-def gather_nd(data: Any, indices: Any, *, batch_dims: int = 0) -> Any:
-    """Slices of data at the index vectors in the last dimension of indices."""
+def gather_nd(data: tf.Tensor, indices: tf.Tensor, *, batch_dims: int = 0) -> tf.Tensor:
+    """Gather slices at the index vectors in the last dimension of indices."""
     depth = _depth(indices)
     own = sizes(data)
     linear = _linear(indices, own[batch_dims : batch_dims + depth])
@@ -78,15 +77,15 @@ def gather_nd(data: Any, indices: Any, *, batch_dims: int = 0) -> Any:
     return reshaped(found, [*sizes(linear), *rest])
 
 
-def _depth(indices: Any) -> int:
+def _depth(indices: tf.Tensor) -> int:
     if indices.shape[-1] is None:
         raise Unsupported("the last dimension of its indices must be known when the model is converted")
     return int(indices.shape[-1])
 
 
-def _linear(indices: Any, own: Sequence[Any]) -> Any:
-    """Return index vectors as positions in the flattened dimensions of the sizes `own`."""
-    total: Any = tf.zeros(tf.shape(indices)[:-1], tf.int64) if not own else None
+def _linear(indices: tf.Tensor, own: Sequence[Size]) -> tf.Tensor:
+    """Ravel index vectors to positions in the flattened dimensions of sizes `own`."""
+    total: tf.Tensor = tf.zeros(tf.shape(indices)[:-1], tf.int64) if not own else None
     for at, count in enumerate(own):
         place = tf.cast(_counted(indices[..., at], count), tf.int64)
         total = place if total is None else total * count + place
@@ -94,22 +93,24 @@ def _linear(indices: Any, own: Sequence[Any]) -> Any:
 
 
 @op("ScatterElements")
-def scatter_elements(data: Any, indices: Any, updates: Any, *, axis: int = 0, reduction: str = "none") -> Any:
-    """Data with one element replaced, or combined, for each index."""
+def scatter_elements(
+    data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, *, axis: int = 0, reduction: str = "none"
+) -> tf.Tensor:
+    """Scatter elements into data along axis, replacing or reducing."""
     places = tf.reshape(_places(data, indices, axis), [-1])
     result = _scatter(tf.reshape(data, [-1]), places, tf.reshape(updates, [-1]), reduction)
     return reshaped(result, sizes(data))
 
 
 @op("Scatter")
-def scatter(data: Any, indices: Any, updates: Any, *, axis: int = 0) -> Any:
-    """The former name of ScatterElements."""
+def scatter(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, *, axis: int = 0) -> tf.Tensor:
+    """Scatter, the former name of ScatterElements."""
     return scatter_elements(data, indices, updates, axis=axis)
 
 
 @op("ScatterND")
-def scatter_nd(data: Any, indices: Any, updates: Any, *, reduction: str = "none") -> Any:
-    """Data with slices replaced, or combined, at the index vectors in the last dimension of indices."""
+def scatter_nd(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, *, reduction: str = "none") -> tf.Tensor:
+    """Scatter slices into data at the index vectors in the last dimension of indices, replacing or reducing."""
     depth = _depth(indices)
     own = sizes(data)
     places = tf.reshape(_linear(indices, own[:depth]), [-1])
@@ -126,8 +127,8 @@ _SCATTERS = {
 }
 
 
-def _scatter(data: Any, places: Any, updates: Any, reduction: str) -> Any:
-    """Combine slices with those of data along its first dimension; each place may occur more than once."""
+def _scatter(data: tf.Tensor, places: tf.Tensor, updates: tf.Tensor, reduction: str) -> tf.Tensor:
+    """Scatter slices along the first dimension with a reduction; an index may occur more than once."""
     if data.dtype == tf.bool and reduction != "none":
         wide = [tf.cast(item, tf.int32) for item in (data, updates)]
         return tf.cast(_scatter(wide[0], places, wide[1], reduction), tf.bool)
@@ -139,12 +140,14 @@ def _scatter(data: Any, places: Any, updates: Any, reduction: str) -> Any:
 
 
 @op("TensorScatter")
-def tensor_scatter(cache: Any, update: Any, write_indices: Any = None, *, axis: int = -2, mode: str = "linear") -> Any:
-    """The cache with the update written along axis, for each sample from its own index on; circular wraps around."""
+def tensor_scatter(
+    cache: tf.Tensor, update: tf.Tensor, write_indices: tf.Tensor | None = None, *, axis: int = -2, mode: str = "linear"
+) -> tf.Tensor:
+    """Cache update: write along axis, for each sample from its own index on; circular wraps around."""
     own, axis = sizes(cache), axis % cache.shape.rank
     length, steps, rest = own[axis], size(update, axis), own[axis + 1 :]
     many = product(own[:axis])
-    first: Any = tf.zeros([1], tf.int64) if write_indices is None else tf.cast(write_indices, tf.int64)
+    first: tf.Tensor = tf.zeros([1], tf.int64) if write_indices is None else tf.cast(write_indices, tf.int64)
     inner = product(own[1:axis])
     place = tf.repeat(first, inner)[:, None] + tf.range(steps, dtype=tf.int64)
     place = place % length if mode == "circular" else place
@@ -154,8 +157,8 @@ def tensor_scatter(cache: Any, update: Any, write_indices: Any = None, *, axis: 
 
 
 @op("OneHot")
-def one_hot(indices: Any, depth: Any, values: Any, *, axis: int = -1) -> Any:
-    """values[1] where the index says, values[0] elsewhere; negative indices count from depth."""
+def one_hot(indices: tf.Tensor, depth: tf.Tensor, values: tf.Tensor, *, axis: int = -1) -> tf.Tensor:
+    """One-hot encoding with the off and on values; negative indices count from depth."""
     kind = indices.dtype if indices.dtype in (tf.int32, tf.int64) else tf.int64
     depth = tf.cast(tf.reshape(depth, []), tf.int32)
     places = _counted(tf.cast(indices, kind), tf.cast(depth, kind))
@@ -164,14 +167,14 @@ def one_hot(indices: Any, depth: Any, values: Any, *, axis: int = -1) -> Any:
 
 
 @op("NonZero")
-def non_zero(data: Any) -> Any:
-    """The positions of the elements that are not zero: [rank, count]."""
+def non_zero(data: tf.Tensor) -> tf.Tensor:
+    """Indices of the elements that are not zero: [rank, count]."""
     zero = tf.zeros([], data.dtype)
     return tf.transpose(tf.where(data if data.dtype == tf.bool else tf.not_equal(data, zero)))
 
 
 @op("Compress")
-def compress(data: Any, condition: Any, *, axis: int | None = None) -> Any:
-    """The slices along axis, or the elements of the flattened data, where the condition holds."""
+def compress(data: tf.Tensor, condition: tf.Tensor, *, axis: int | None = None) -> tf.Tensor:
+    """Select slices along axis, or elements of the flattened data, by a boolean mask."""
     places = tf.reshape(tf.where(condition), [-1])
     return tf.gather(tf.reshape(data, [-1]) if axis is None else data, places, axis=axis or 0)

@@ -1,9 +1,8 @@
-"""Slicing with starts, ends and steps that may be unknown until the model runs."""
+"""Slice, with static or dynamic starts, ends and steps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import tensorflow as tf
 
@@ -12,8 +11,10 @@ from modelport_converters.onnx_to_tensorflow.shapes import LARGEST_INDEX, intege
 
 
 @op("Slice", layout=LayoutRule.SLICE)
-def slice_(data: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Any:
-    """data[start:end:step] along each of axes; numbers beyond a dimension mean its end."""
+def slice_(
+    data: tf.Tensor, starts: tf.Tensor, ends: tf.Tensor, axes: tf.Tensor | None = None, steps: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Slice data[start:end:step] along each of axes; numbers beyond a dimension mean its end."""
     rank, count = data.shape.rank, starts.shape[0]
     if axes is None and count is None:
         raise Unsupported("the number of its starts must be known when the model is converted")
@@ -37,8 +38,8 @@ def slice_(data: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = Non
     return tf.strided_slice(data, begin, end, stride, begin_mask=untouched, end_mask=untouched)
 
 
-def _cut(data: Any, numbers: Mapping[int, tuple[int, int, int]]) -> Any:
-    """Cut out by known numbers: a start, an end and a step for some axes."""
+def _cut(data: tf.Tensor, numbers: Mapping[int, tuple[int, int, int]]) -> tf.Tensor:
+    """Slice by static starts, ends and steps of some axes."""
     spans = [_span(*numbers[axis], size) if axis in numbers else slice(None) for axis, size in enumerate(data.shape)]
     if data.shape.rank == 1 and spans[0].stop is None and (spans[0].step or 1) < 0 and data.shape[0] is not None:
         return tf.gather(data, range(data.shape[0])[spans[0]])  # TensorFlow's shape inference fails on a reversed shape
@@ -46,7 +47,7 @@ def _cut(data: Any, numbers: Mapping[int, tuple[int, int, int]]) -> Any:
 
 
 def _span(start: int, end: int, step: int, size: int | None) -> slice:
-    """Return what ONNX says that a slice takes; TensorFlow's converter reads memory at numbers outside of a known size."""
+    """Clamp a static span as ONNX defines it; TensorFlow's converter reads memory outside of a static size."""
     step, back = _limit(step), int(step < 0)
     if size is None:
         before, behind = (
@@ -64,8 +65,8 @@ def _limit(number: int) -> int:
     return min(max(number, -LARGEST_INDEX), LARGEST_INDEX)
 
 
-def _spread(given: Any, places: Sequence[int], rank: int, otherwise: int) -> Any:
-    """Return a vector with one element for each dimension: the given ones at their places."""
+def _spread(given: tf.Tensor, places: Sequence[int], rank: int, otherwise: int) -> tf.Tensor:
+    """Return a vector of one element per dimension: the given ones at their axes."""
     known = integers(given)
     items = {axis: given[at] if known is None else known[at] for at, axis in enumerate(places)}
     return vector([items.get(axis, otherwise) for axis in range(rank)], tf.int32)

@@ -1,8 +1,6 @@
-"""Sorting: the largest elements and the distinct ones."""
+"""Sorting: TopK and Unique."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import tensorflow as tf
 
@@ -11,8 +9,15 @@ from modelport_converters.onnx_to_tensorflow.shapes import integers
 
 
 @op("TopK")
-def top_k(data: Any, k: Any, *, axis: int = -1, largest: int = 1, sorted: int = 1) -> Any:  # noqa: A002
-    """The k largest or smallest elements along axis and their indices; of equal ones, that with the lower index first."""
+def top_k(
+    data: tf.Tensor,
+    k: tf.Tensor,
+    *,
+    axis: int = -1,
+    largest: int = 1,
+    sorted: int = 1,  # noqa: A002
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Top k elements along axis, largest or smallest, and their indices; of equal ones the lower index comes first."""
     rank, known = data.shape.rank, integers(k)
     order = list(range(rank))
     order[axis], order[-1] = order[-1], order[axis]
@@ -25,14 +30,20 @@ def top_k(data: Any, k: Any, *, axis: int = -1, largest: int = 1, sorted: int = 
     return tf.transpose(values, order), tf.transpose(indices, order)
 
 
-def _reversed(data: Any) -> Any:
-    """Return numbers in the opposite order: the complement of an integer never overflows."""
+def _reversed(data: tf.Tensor) -> tf.Tensor:
+    """Negate the order of numbers: the complement of an integer never overflows."""
     return tf.bitwise.invert(data) if data.dtype.is_integer else -data
 
 
 @op("Unique")
-def unique(data: Any, *, axis: int | None = None, sorted: int = 1, wanted: int = 1) -> Any:  # noqa: A002
-    """The distinct elements, or slices along axis; their first positions; which of them each input is; their numbers."""
+def unique(
+    data: tf.Tensor,
+    *,
+    axis: int | None = None,
+    sorted: int = 1,  # noqa: A002
+    wanted: int = 1,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Unique elements, or slices along axis; also the first indices, the inverse indices and the counts."""
     place = 0 if axis is None else axis % data.shape.rank
     data = tf.reshape(data, [-1]) if axis is None else data
     kept, inverse, counts = tf.raw_ops.UniqueWithCountsV2(x=data, axis=[place], out_idx=tf.int64)
@@ -46,8 +57,8 @@ def unique(data: Any, *, axis: int | None = None, sorted: int = 1, wanted: int =
     return tuple([kept, first, tf.cast(inverse, tf.int64), counts][:wanted])
 
 
-def _order(data: Any, axis: int) -> Any:
-    """Return the order that sorts the slices along axis, the first element of each counting most."""
+def _order(data: tf.Tensor, axis: int) -> tf.Tensor:
+    """Return the argsort of the slices along axis, lexicographic."""
     if data.shape.rank == 1 and data.dtype not in (tf.string, tf.bool):
         return tf.argsort(data, stable=True)
     rank = data.shape.rank
@@ -59,7 +70,7 @@ def _order(data: Any, axis: int) -> Any:
     count = tf.shape(keys)[0]
     keys = tf.reshape(keys, [count, tf.reduce_prod(tf.shape(keys)[1:])])
 
-    def by_column(column: Any, order: Any) -> Any:
+    def by_column(column: tf.Tensor, order: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return column - 1, tf.gather(order, tf.argsort(tf.gather(keys[:, column], order), stable=True))
 
     start = [tf.shape(keys)[1] - 1, tf.range(count)]

@@ -1,9 +1,8 @@
-"""Operators of ai.onnx.ml that encode, scale and pick features."""
+"""Feature transformers of ai.onnx.ml: encoders, scalers, imputers and extractors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -19,21 +18,21 @@ refuse(dict.fromkeys(("CastMap", "DictVectorizer", "ZipMap"), _MAPS), domain=ML)
 
 
 @op("ArrayFeatureExtractor", domain=ML)
-def array_feature_extractor(x: Any, y: Any) -> Any:
-    """The columns y of x."""
+def array_feature_extractor(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """Select the columns y of x."""
     picked = tf.gather(x, tf.reshape(y, [-1]), axis=-1)
     return picked[None] if x.shape.rank == 1 else picked
 
 
 @op("Binarizer", domain=ML)
-def binarizer(x: Any, *, threshold: float = 0.0) -> Any:
-    """1 above the threshold, else 0."""
+def binarizer(x: tf.Tensor, *, threshold: float = 0.0) -> tf.Tensor:
+    """Binarize: 1 above the threshold, else 0."""
     return tf.cast(x > tf.cast(threshold, x.dtype), x.dtype)
 
 
 @op("FeatureVectorizer", domain=ML)
-def feature_vectorizer(*values: Any, inputdimensions: Sequence[int] = ()) -> Any:
-    """The columns of all inputs side by side, each input with as many as inputdimensions says: cut, or filled with 0."""
+def feature_vectorizer(*values: tf.Tensor, inputdimensions: Sequence[int] = ()) -> tf.Tensor:
+    """Concatenate the columns of all inputs, each cut or zero-padded to its inputdimensions."""
     columns = [tf.cast(value, tf.float32) for value in values]
     columns = [value[None] if value.shape.rank == 1 else value for value in columns]
     for at, size in enumerate(inputdimensions):
@@ -43,8 +42,8 @@ def feature_vectorizer(*values: Any, inputdimensions: Sequence[int] = ()) -> Any
 
 
 @op("Normalizer", domain=ML)
-def normalizer(x: Any, *, norm: str = "MAX") -> Any:
-    """Rows divided by their largest value, sum of magnitudes or Euclidean length; rows of norm 0 stay."""
+def normalizer(x: tf.Tensor, *, norm: str = "MAX") -> tf.Tensor:
+    """Normalize rows by their maximum, L1 or L2 norm; rows of norm 0 stay."""
     x = tf.cast(x, tf.float32)
     order = {"MAX": None, "L1": 1, "L2": 2}[norm]
     size = tf.norm(x, order, -1, keepdims=True) if order else tf.reduce_max(x, -1, keepdims=True)
@@ -52,8 +51,8 @@ def normalizer(x: Any, *, norm: str = "MAX") -> Any:
 
 
 @op("Scaler", domain=ML)
-def scaler(x: Any, *, offset: Sequence[float] = (), scale: Sequence[float] = ()) -> Any:
-    """(x - offset) * scale."""
+def scaler(x: tf.Tensor, *, offset: Sequence[float] = (), scale: Sequence[float] = ()) -> tf.Tensor:
+    """Scale features: (x - offset) * scale."""
     x = tf.cast(x, tf.float32)
     x = x - np.array(offset, np.float32) if len(offset) else x
     return x * np.array(scale, np.float32) if len(scale) else x
@@ -61,10 +60,11 @@ def scaler(x: Any, *, offset: Sequence[float] = (), scale: Sequence[float] = ())
 
 @op("Imputer", domain=ML)
 def imputer(
-    x: Any, *, imputed_value_floats: Sequence[float] = (), imputed_value_int64s: Sequence[int] = (),
+    x: tf.Tensor,
+    *, imputed_value_floats: Sequence[float] = (), imputed_value_int64s: Sequence[int] = (),
     replaced_value_float: float = 0.0, replaced_value_int64: int = 0,
-) -> Any:  # fmt: skip
-    """The column's imputed value wherever x is the value to be replaced."""
+) -> tf.Tensor:  # fmt: skip
+    """Impute: replace missing values by the column's imputed value."""
     whole = x.dtype.is_integer
     values, replaced = (
         (imputed_value_int64s, replaced_value_int64) if whole else (imputed_value_floats, replaced_value_float)
@@ -77,9 +77,9 @@ def imputer(
 
 @op("OneHotEncoder", domain=ML)
 def one_hot_encoder(
-    x: Any, *, cats_int64s: Sequence[int] = (), cats_strings: Sequence[str] = (), zeros: int = 1
-) -> Any:
-    """A new last axis with 1 at the place of the element's category; all 0 for an unknown one, or an error unless `zeros`."""
+    x: tf.Tensor, *, cats_int64s: Sequence[int] = (), cats_strings: Sequence[str] = (), zeros: int = 1
+) -> tf.Tensor:
+    """One-hot encoding along a new last axis; an unknown category is all 0, or an error unless `zeros`."""
     x = x if x.dtype == tf.string else tf.cast(x, tf.int64)
     cats = cats_strings if x.dtype == tf.string else cats_int64s
     place = find(x, cats)
@@ -92,10 +92,11 @@ def one_hot_encoder(
 
 @op("CategoryMapper", domain=ML)
 def category_mapper(
-    x: Any, *, cats_int64s: Sequence[int] = (), cats_strings: Sequence[str] = (), default_int64: int = -1,
+    x: tf.Tensor,
+    *, cats_int64s: Sequence[int] = (), cats_strings: Sequence[str] = (), default_int64: int = -1,
     default_string: str = "_Unused",
-) -> Any:  # fmt: skip
-    """Each string's number, or each number's string."""
+) -> tf.Tensor:  # fmt: skip
+    """Map category strings to integers, or integers to strings."""
     if x.dtype == tf.string:
         return tf.gather(tf.constant([*cats_int64s, default_int64], tf.int64), find(x, cats_strings))
     return tf.gather(tf.constant([*cats_strings, default_string]), find(x, cats_int64s))
@@ -103,13 +104,14 @@ def category_mapper(
 
 @op("LabelEncoder", domain=ML)
 def label_encoder(
-    x: Any, *, classes_strings: Sequence[str] = (), default_float: float = -0.0, default_int64: int = -1,
-    default_string: str = "_Unused", default_tensor: Any = None, keys_floats: Sequence[float] = (),
-    keys_int64s: Sequence[int] = (), keys_strings: Sequence[str] = (), keys_tensor: Any = None,
+    x: tf.Tensor,
+    *, classes_strings: Sequence[str] = (), default_float: float = -0.0, default_int64: int = -1,
+    default_string: str = "_Unused", default_tensor: np.ndarray | None = None, keys_floats: Sequence[float] = (),
+    keys_int64s: Sequence[int] = (), keys_strings: Sequence[str] = (), keys_tensor: np.ndarray | None = None,
     values_floats: Sequence[float] = (), values_int64s: Sequence[int] = (), values_strings: Sequence[str] = (),
-    values_tensor: Any = None,
-) -> Any:  # fmt: skip
-    """The value of each element's key, or the default; version 1 maps strings to their places in a list, and back."""
+    values_tensor: np.ndarray | None = None,
+) -> tf.Tensor:  # fmt: skip
+    """Map keys to values, with a default; version 1 maps strings to their indices in a list, and back."""
     if len(classes_strings):
         return category_mapper(
             x, cats_int64s=range(len(classes_strings)), cats_strings=classes_strings, default_int64=default_int64,
@@ -124,18 +126,19 @@ def label_encoder(
         (values_floats, default_float, tf.float32),
     )
     if values_tensor is not None:
-        values = values_tensor.ravel()
-        kind = tf.string if values.dtype.kind in "OSU" else tf.as_dtype(values.dtype)
-        fallback = {"O": default_string, "i": default_int64}.get(values.dtype.kind, default_float)
+        code = values_tensor.dtype.kind
+        values, kind = list(values_tensor.ravel()), tf.string if code in "OSU" else tf.as_dtype(values_tensor.dtype)
+        fallback = {"O": default_string, "i": default_int64}.get(code, default_float)
         default = default_tensor.ravel()[0] if default_tensor is not None else fallback
     else:
-        values, default, kind = next((choice for choice in choices if len(choice[0])), choices[0])
+        listed, default, kind = next((choice for choice in choices if len(choice[0])), choices[0])
+        values = list(listed)
         default = default if default_tensor is None else default_tensor.ravel()[0]
-    return tf.gather(tf.constant([*values, default], kind), find(x, keys))
+    return tf.gather(tf.constant([*values, default], kind), find(x, list(keys)))
 
 
-def find(x: Any, keys: Sequence[Any]) -> Any:
-    """Return the place of each element among the keys, the first of equal ones, or their number where it is none of them.
+def find(x: tf.Tensor, keys: Sequence[str | bytes | float]) -> tf.Tensor:
+    """Return the index of each element among the keys, the first of equal ones, or the number of keys where it is absent.
 
     NaN is found where it is a key. Strings are found by fingerprint, without a table, whose state a SavedModel would carry.
     """
@@ -163,9 +166,9 @@ def find(x: Any, keys: Sequence[Any]) -> Any:
     return tf.reshape(place, tf.shape(x))
 
 
-def _fingerprints(texts: Any) -> Any:
+def _fingerprints(texts: np.ndarray) -> np.ndarray:
     with tf.init_scope():
-        codes = tf.strings.to_hash_bucket_fast(tf.constant(texts.tolist(), tf.string), _BUCKETS).numpy()
+        codes: np.ndarray = tf.strings.to_hash_bucket_fast(tf.constant(texts.tolist(), tf.string), _BUCKETS).numpy()
     if len(np.unique(codes)) != len(set(texts.tolist())):
         raise Unsupported("two of its strings have the same fingerprint")
     return codes

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -20,23 +19,20 @@ _TOLERANCE = 0.005
 
 @op("LinearRegressor", domain=ML)
 def linear_regressor(
-    x: Any,
-    *,
-    coefficients: Sequence[float],
-    intercepts: Sequence[float] = (),
-    post_transform: str = "NONE",
-    targets: int = 1,
-) -> Any:
-    """X @ coefficients' + intercepts."""
+    x: tf.Tensor,
+    *, coefficients: Sequence[float], intercepts: Sequence[float] = (), post_transform: str = "NONE", targets: int = 1,
+) -> tf.Tensor:  # fmt: skip
+    """Linear regression: X @ coefficients' + intercepts."""
     return transformed(_affine(rows(x, tf.float32), coefficients, intercepts, targets), post_transform)
 
 
 @op("LinearClassifier", domain=ML)
 def linear_classifier(
-    x: Any, *, coefficients: Sequence[float], intercepts: Sequence[float] = (), multi_class: int = 0,
+    x: tf.Tensor,
+    *, coefficients: Sequence[float], intercepts: Sequence[float] = (), multi_class: int = 0,
     classlabels_ints: Sequence[int] = (), classlabels_strings: Sequence[str] = (), post_transform: str = "NONE",
-) -> Any:  # fmt: skip
-    """The label with the largest of X @ coefficients' + intercepts, and these scores; a single one is compared with 0."""
+) -> tuple[tf.Tensor, tf.Tensor]:  # fmt: skip
+    """Linear classifier: argmax of the scores X @ coefficients' + intercepts, and these; a single score is compared with 0."""
     x, labels = rows(x, tf.float32), label_names(classlabels_ints, classlabels_strings)
     count = len(intercepts) or (len(coefficients) // x.shape[1] if x.shape[1] else int(labels.shape[0]))
     scores = _affine(x, coefficients, intercepts, count)
@@ -48,7 +44,7 @@ def linear_classifier(
     return chosen, both(scores, post_transform, True)
 
 
-def _affine(x: Any, coefficients: Sequence[float], intercepts: Sequence[float], count: int) -> Any:
+def _affine(x: tf.Tensor, coefficients: Sequence[float], intercepts: Sequence[float], count: int) -> tf.Tensor:
     weights = np.reshape(np.array(coefficients, np.float32), [count, -1])
     y = tf.matmul(x, weights, transpose_b=True)
     return y + np.array(intercepts, np.float32) if len(intercepts) else y
@@ -56,11 +52,12 @@ def _affine(x: Any, coefficients: Sequence[float], intercepts: Sequence[float], 
 
 @op("SVMRegressor", domain=ML)
 def svm_regressor(
-    x: Any, *, coefficients: Sequence[float], kernel_params: Sequence[float] = (), kernel_type: str = "LINEAR",
+    x: tf.Tensor,
+    *, coefficients: Sequence[float], kernel_params: Sequence[float] = (), kernel_type: str = "LINEAR",
     n_supports: int = 0, one_class: int = 0, post_transform: str = "NONE", rho: Sequence[float] = (0.0,),
     support_vectors: Sequence[float] = (),
-) -> Any:  # fmt: skip
-    """The kernel of each row with the support vectors @ coefficients + rho; its sign for one class."""
+) -> tf.Tensor:  # fmt: skip
+    """Support vector regression: kernel(x, support vectors) @ coefficients + rho; the sign of it for one-class models."""
     x = rows(x, tf.float64)
     if n_supports:
         x = _kernel(x, np.reshape(_double(support_vectors), [n_supports, -1]), kernel_type, kernel_params)
@@ -70,12 +67,13 @@ def svm_regressor(
 
 @op("SVMClassifier", domain=ML)
 def svm_classifier(
-    x: Any, *, coefficients: Sequence[float], rho: Sequence[float], classlabels_ints: Sequence[int] = (),
+    x: tf.Tensor,
+    *, coefficients: Sequence[float], rho: Sequence[float], classlabels_ints: Sequence[int] = (),
     classlabels_strings: Sequence[str] = (), kernel_params: Sequence[float] = (), kernel_type: str = "LINEAR",
     post_transform: str = "NONE", prob_a: Sequence[float] = (), prob_b: Sequence[float] = (),
     support_vectors: Sequence[float] = (), vectors_per_class: Sequence[int] = (),
-) -> Any:  # fmt: skip
-    """The label with most votes of the machines of all pairs of classes, and their scores or the classes' probabilities."""
+) -> tuple[tf.Tensor, tf.Tensor]:  # fmt: skip
+    """Support vector classifier, one-vs-one: labels by votes, and the decision values or the classes' probabilities."""
     x, labels = rows(x, tf.float64), label_names(classlabels_ints, classlabels_strings)
     count = int(labels.shape[0])
     if count < 2:
@@ -98,8 +96,10 @@ def svm_classifier(
     return label, tf.cast(scores, tf.float32)
 
 
-def _linear_machine(x: Any, coefficients: Any, rho: float, labels: Any, post_transform: str) -> tuple[Any, Any]:
-    """Return label and scores where the coefficients [classes, features] are all there is."""
+def _linear_machine(
+    x: tf.Tensor, coefficients: np.ndarray, rho: float, labels: tf.Tensor, post_transform: str
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return labels and scores of a linear machine without support vectors, coefficients [classes, features]."""
     count = int(labels.shape[0])
     scores = tf.matmul(x, np.reshape(coefficients, [count, -1]), transpose_b=True) + rho
     best = tf.argmax(scores, 1)
@@ -110,12 +110,12 @@ def _linear_machine(x: Any, coefficients: Any, rho: float, labels: Any, post_tra
     return tf.gather(labels, best), tf.cast(transformed(scores, post_transform), tf.float32)
 
 
-def _double(values: Sequence[float]) -> Any:
+def _double(values: Sequence[float]) -> np.ndarray:
     return np.array(values, np.float64)
 
 
-def _kernel(x: Any, vectors: Any, kind: str, params: Sequence[float]) -> Any:
-    """Return the kernel of each row with each support vector, [rows, vectors]; params are gamma, coef0 and degree."""
+def _kernel(x: tf.Tensor, vectors: np.ndarray, kind: str, params: Sequence[float]) -> tf.Tensor:
+    """Return the kernel matrix [rows, vectors]; params are gamma, coef0 and degree."""
     gamma, coef0, degree = (*params, 0.0, 0.0, 0.0)[:3]
     product = tf.matmul(x, vectors, transpose_b=True)
     if kind == "RBF":
@@ -126,8 +126,8 @@ def _kernel(x: Any, vectors: Any, kind: str, params: Sequence[float]) -> Any:
     return tf.tanh(gamma * product + coef0) if kind == "SIGMOID" else product
 
 
-def _pairwise(coefficients: Any, per_class: Sequence[int], pairs: Sequence[tuple[int, int]]) -> Any:
-    """Return [vectors, pairs]: libsvm keeps, for each vector, a coefficient against each of the other classes."""
+def _pairwise(coefficients: np.ndarray, per_class: Sequence[int], pairs: Sequence[tuple[int, int]]) -> np.ndarray:
+    """Return libsvm's dual coefficients as a matrix [vectors, pairs of classes]."""
     ends = np.cumsum(per_class)
     own = [slice(end - size, end) for end, size in zip(ends, per_class, strict=True)]
     table = np.reshape(coefficients, [len(per_class) - 1, -1])
@@ -138,8 +138,8 @@ def _pairwise(coefficients: Any, per_class: Sequence[int], pairs: Sequence[tuple
     return weights
 
 
-def _coupled(decisions: Any, pairs: Sequence[tuple[int, int]], count: int) -> Any:
-    """Return probabilities [rows, classes] from scaled decisions of all pairs (Platt's sigmoid, then coupling).
+def _coupled(decisions: tf.Tensor, pairs: Sequence[tuple[int, int]], count: int) -> tf.Tensor:
+    """Return probabilities [rows, classes] by Platt scaling and pairwise coupling of the decisions.
 
     Minimises sum over pairs (r_ji p_i - r_ij p_j)^2 row by row, and ends each row where libsvm does.
     """
@@ -152,7 +152,7 @@ def _coupled(decisions: Any, pairs: Sequence[tuple[int, int]], count: int) -> An
     turned = tf.transpose(r, [0, 2, 1])
     q = tf.linalg.diag(tf.reduce_sum(turned * turned, 2)) - r * turned
 
-    def step(rounds: Any, p: Any, open_rows: Any) -> tuple[Any, Any, Any]:
+    def step(rounds: tf.Tensor, p: tf.Tensor, open_rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         qp = tf.linalg.matvec(q, p)
         pqp = tf.reduce_sum(p * qp, 1, keepdims=True)
         open_rows = open_rows & (tf.reduce_max(tf.abs(qp - pqp), 1, keepdims=True) >= _TOLERANCE / count)
@@ -164,8 +164,8 @@ def _coupled(decisions: Any, pairs: Sequence[tuple[int, int]], count: int) -> An
     return tf.while_loop(lambda n, p, left: (n < _ROUNDS) & tf.reduce_any(left), step, state, shapes)[1]
 
 
-def _sweep(q: Any, p: Any, qp: Any, pqp: Any, count: int) -> Any:
-    """Return p after one round over its elements, each moved to where the others want it."""
+def _sweep(q: tf.Tensor, p: tf.Tensor, qp: tf.Tensor, pqp: tf.Tensor, count: int) -> tf.Tensor:
+    """Return p after one iteration of pairwise coupling over its elements."""
     for i in range(count):
         change = (pqp - qp[:, i : i + 1]) / q[:, i, i, None]
         p = p + change * np.eye(count)[i]

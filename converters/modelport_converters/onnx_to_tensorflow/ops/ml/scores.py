@@ -1,10 +1,9 @@
-"""What the classifiers and regressors of ai.onnx.ml share: labels and the transforms of scores, as ONNX Runtime reads them."""
+"""Labels and post-transforms of scores, shared by the models of ai.onnx.ml, as ONNX Runtime reads them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow as tf
 
@@ -12,12 +11,12 @@ _ERF = 0.147
 """Constant of Winitzki's approximation of the inverse error function, by which onnx and ONNX Runtime define PROBIT."""
 
 
-def label_names(integers: Sequence[int] | None, strings: Sequence[str] | None) -> Any:
-    """Return the labels of the classes as a constant: strings, or integers."""
+def label_names(integers: Sequence[int] | None, strings: Sequence[str] | None) -> tf.Tensor:
+    """Return the class labels as a constant of strings or integers."""
     return tf.constant(list(strings)) if strings else tf.constant(list(integers or ()), tf.int64)
 
 
-def transformed(scores: Any, name: str) -> Any:
+def transformed(scores: tf.Tensor, name: str) -> tf.Tensor:
     """Apply a post_transform to scores [rows, classes]; a single score is changed by PROBIT only."""
     if name == "PROBIT":
         return _probit(scores)
@@ -34,8 +33,8 @@ def transformed(scores: Any, name: str) -> Any:
     return scores
 
 
-def both(score: Any, name: str, positive: bool) -> Any:
-    """Return the scores of two classes for one score [rows, 1] that stands for both.
+def both(score: tf.Tensor, name: str, positive: bool) -> tf.Tensor:
+    """Expand the single score [rows, 1] of a binary classifier to the scores of both classes.
 
     Args:
         score: of the second class.
@@ -49,13 +48,13 @@ def both(score: Any, name: str, positive: bool) -> Any:
     return tf.concat([1 - score if positive else -score, score], 1)
 
 
-def rows(x: Any, dtype: Any) -> Any:
+def rows(x: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     """Return the input [rows, features] as floats; one dimension is one row."""
     x = tf.cast(x, dtype)
     return x[None] if x.shape.rank == 1 else x
 
 
-def _probit(p: Any) -> Any:
+def _probit(p: tf.Tensor) -> tf.Tensor:
     z = 2 * p - 1
     log = tf.math.log((1 - z) * (1 + z))
     half = 2 / (math.pi * _ERF) + log / 2

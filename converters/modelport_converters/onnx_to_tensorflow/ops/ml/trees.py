@@ -1,8 +1,8 @@
-"""Tree ensembles of ai.onnx.ml: all trees descend side by side, one level a step."""
+"""Tree ensembles of ai.onnx.ml, evaluated level by level for all trees at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,16 +21,16 @@ _TRANSFORMS = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
 """In the order of TreeEnsemble's attributes."""
 
 
-def evaluate(x: Any, table: trees.Tables, values: Any, mask: Any, aggregate: str) -> Any:
-    """Return the aggregated leaf values [rows, targets] of rows x [rows, features]."""
+def evaluate(x: tf.Tensor, table: trees.Tables, values: np.ndarray, mask: np.ndarray, aggregate: str) -> tf.Tensor:
+    """Evaluate an ensemble: the aggregated leaf values [rows, targets] of x [rows, features]."""
     weights, complete = _weights(values, mask, aggregate), bool(mask.all())
     return _descended(
         x, table, lambda leaf: _aggregated(tf.gather(weights, leaf), aggregate, complete), values.shape[1]
     )
 
 
-def _descended(x: Any, table: trees.Tables, valued: Callable[[Any], Any], width: int) -> Any:
-    """Return what `valued` makes of the leaves [rows, trees] that rows x reach: [rows, width]."""
+def _descended(x: tf.Tensor, table: trees.Tables, valued: Callable[[tf.Tensor], tf.Tensor], width: int) -> tf.Tensor:
+    """Descend all trees to their leaves [rows, trees] and map these by `valued`: [rows, width]."""
     wide = _widened(x, table)
     columns = int(wide.shape[1])
     bits = max(1, (columns - 1).bit_length())
@@ -38,7 +38,7 @@ def _descended(x: Any, table: trees.Tables, valued: Callable[[Any], Any], width:
     read, leaf = _nodes(table, bits, index), tf.constant(table.leaf)
     together = max(_FEWEST, _STATES // table.roots)
 
-    def block(start: Any) -> Any:
+    def block(start: tf.Tensor) -> tf.Tensor:
         own = wide[start : start + together]
         flat, size = tf.reshape(own, [-1]), tf.shape(own)[0]
         offset = tf.range(size, dtype=index)[:, None] * columns
@@ -61,8 +61,8 @@ def _descended(x: Any, table: trees.Tables, valued: Callable[[Any], Any], width:
     return tf.reshape(parts.concat(), [-1, width])
 
 
-def _nodes(table: trees.Tables, bits: int, index: Any) -> Callable[[Any], tuple[Any, Any]]:
-    """Return what reads, for nodes, one number of child and column, and the threshold.
+def _nodes(table: trees.Tables, bits: int, index: tf.DType) -> Callable[[Any], tuple[tf.Tensor, tf.Tensor]]:
+    """Return a function that reads the packed child and column, and the threshold, of nodes.
 
     Both stand in one number of 64 bits where they fit: an access to memory costs more than taking them apart.
     """
@@ -72,7 +72,7 @@ def _nodes(table: trees.Tables, bits: int, index: Any) -> Callable[[Any], tuple[
         return lambda node: (tf.gather(codes, node), tf.gather(thresholds, node))
     packed = tf.constant(code << 32 | table.threshold.view(np.uint32))
 
-    def read(node: Any) -> tuple[Any, Any]:
+    def read(node: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         found = tf.gather(packed, node)
         entry = tf.cast(tf.bitwise.right_shift(found, tf.constant(32, tf.int64)), tf.int32)
         return entry, tf.bitcast(tf.cast(found, tf.int32), tf.float32)
@@ -80,8 +80,8 @@ def _nodes(table: trees.Tables, bits: int, index: Any) -> Callable[[Any], tuple[
     return read
 
 
-def _widened(x: Any, table: trees.Tables) -> Any:
-    """Return the columns that the tests ask for; see `Tables`."""
+def _widened(x: tf.Tensor, table: trees.Tables) -> tf.Tensor:
+    """Return the feature columns that the nodes test; see `Tables`."""
     parts, one, zero = [x], tf.ones([], x.dtype), tf.zeros([], x.dtype)
     if len(table.passing):
         picked = tf.gather(x, table.passing, axis=1)
@@ -98,12 +98,12 @@ def _widened(x: Any, table: trees.Tables) -> Any:
     return tf.concat(parts, 1) if len(parts) > 1 else x
 
 
-def _weights(values: Any, mask: Any, aggregate: str) -> Any:
+def _weights(values: np.ndarray, mask: np.ndarray, aggregate: str) -> tf.Tensor:
     lacking = {"MIN": np.inf, "MAX": -np.inf}.get(aggregate, 0.0)
     return tf.constant(np.where(mask, values, values.dtype.type(lacking)))
 
 
-def _aggregated(values: Any, aggregate: str, complete: bool) -> Any:
+def _aggregated(values: tf.Tensor, aggregate: str, complete: bool) -> tf.Tensor:
     """Aggregate [rows, trees, targets] over the trees; 0 for a target that no leaf of the row has, as ONNX Runtime does."""
     if aggregate in ("MIN", "MAX"):
         found = tf.reduce_min(values, 1) if aggregate == "MIN" else tf.reduce_max(values, 1)
@@ -111,20 +111,20 @@ def _aggregated(values: Any, aggregate: str, complete: bool) -> Any:
     return tf.reduce_mean(values, 1) if aggregate == "AVERAGE" else tf.reduce_sum(values, 1)
 
 
-def _features(x: Any, nodes: trees.Nodes) -> tuple[Any, int]:
-    """Return the columns up to the last one that is tested, and their number."""
+def _features(x: tf.Tensor, nodes: trees.Nodes) -> tuple[tf.Tensor, int]:
+    """Return the feature columns up to the last one tested, and their number."""
     count = int(nodes.feature.max(initial=0)) + 1
     return tf.ensure_shape(x[:, :count], [None, count]), count
 
 
-def _floats(x: Any) -> tuple[Any, Any]:
-    """Return the rows in a type that thresholds are compared in, and NumPy's name of it."""
+def _floats(x: tf.Tensor) -> tuple[tf.Tensor, tf.DType]:
+    """Cast features to the type in which thresholds are compared; also that type."""
     double = x.dtype == tf.float64
     return rows(x, tf.float64 if double else tf.float32), np.float64 if double else np.float32
 
 
-def _classic(x: Any, attributes: dict[str, Any], kind: str, targets: int, aggregate: str) -> Any:
-    """Return the scores of a TreeEnsembleClassifier or Regressor before base values."""
+def _classic(x: tf.Tensor, attributes: dict[str, Any], kind: str, targets: int, aggregate: str) -> tf.Tensor:
+    """Return the scores of a TreeEnsembleClassifier or TreeEnsembleRegressor without base values."""
     x, dtype = _floats(x)
     names = ("treeids", "nodeids", "featureids", "modes", "truenodeids", "falsenodeids", "missing_value_tracks_true")
     given = {name: attributes[f"nodes_{name}"] for name in names} | {"values": _either(attributes, "nodes_values")}
@@ -140,27 +140,33 @@ def _classic(x: Any, attributes: dict[str, Any], kind: str, targets: int, aggreg
     return evaluate(x, trees.tables(numbered, roots, features), values, mask, aggregate)
 
 
-def _either(attributes: dict[str, Any], name: str) -> Any:
-    tensor = attributes[f"{name}_as_tensor"]
-    return attributes[name] if tensor is None else tensor
+def _either(attributes: dict[str, Any], name: str) -> np.ndarray | Sequence[float] | None:
+    tensor: np.ndarray | None = attributes[f"{name}_as_tensor"]
+    listed: Sequence[float] | None = attributes[name]
+    return listed if tensor is None else tensor
 
 
-def _base(attributes: dict[str, Any], dtype: Any) -> Any:
+def _base(attributes: dict[str, Any], dtype: tf.DType) -> np.ndarray:
     base = _either(attributes, "base_values")
     return np.array(() if base is None else base, dtype.as_numpy_dtype)
 
 
 @op("TreeEnsembleRegressor", domain=ML)
 def tree_ensemble_regressor(
-    x: Any, *, aggregate_function: str = "SUM", base_values: Any = None, base_values_as_tensor: Any = None,
-    n_targets: int = 1, nodes_falsenodeids: Any = None, nodes_featureids: Any = None, nodes_hitrates: Any = None,
-    nodes_hitrates_as_tensor: Any = None, nodes_missing_value_tracks_true: Any = None, nodes_modes: Any = None,
-    nodes_nodeids: Any = None, nodes_treeids: Any = None, nodes_truenodeids: Any = None, nodes_values: Any = None,
-    nodes_values_as_tensor: Any = None, post_transform: str = "NONE", target_ids: Any = None,
-    target_nodeids: Any = None, target_treeids: Any = None, target_weights: Any = None,
-    target_weights_as_tensor: Any = None,
-) -> Any:  # fmt: skip
-    """The aggregated weights of the leaves that each row reaches, [rows, targets]."""
+    x: tf.Tensor,
+    *, aggregate_function: str = "SUM", base_values: Sequence[float] | None = None,
+    base_values_as_tensor: np.ndarray | None = None, n_targets: int = 1,
+    nodes_falsenodeids: Sequence[int] | None = None, nodes_featureids: Sequence[int] | None = None,
+    nodes_hitrates: Sequence[float] | None = None, nodes_hitrates_as_tensor: np.ndarray | None = None,
+    nodes_missing_value_tracks_true: Sequence[int] | None = None, nodes_modes: Sequence[str] | None = None,
+    nodes_nodeids: Sequence[int] | None = None, nodes_treeids: Sequence[int] | None = None,
+    nodes_truenodeids: Sequence[int] | None = None, nodes_values: Sequence[float] | None = None,
+    nodes_values_as_tensor: np.ndarray | None = None, post_transform: str = "NONE",
+    target_ids: Sequence[int] | None = None, target_nodeids: Sequence[int] | None = None,
+    target_treeids: Sequence[int] | None = None, target_weights: Sequence[float] | None = None,
+    target_weights_as_tensor: np.ndarray | None = None,
+) -> tf.Tensor:  # fmt: skip
+    """Tree ensemble: the aggregated weights of the leaves that each row reaches, [rows, targets]."""
     given = dict(locals())
     scores = _classic(x, given, "target", n_targets, aggregate_function)
     base = _base(given, scores.dtype)
@@ -170,15 +176,20 @@ def tree_ensemble_regressor(
 
 @op("TreeEnsembleClassifier", domain=ML)
 def tree_ensemble_classifier(
-    x: Any, *, base_values: Any = None, base_values_as_tensor: Any = None, class_ids: Any = None,
-    class_nodeids: Any = None, class_treeids: Any = None, class_weights: Any = None, class_weights_as_tensor: Any = None,
-    classlabels_int64s: Any = None, classlabels_strings: Any = None, nodes_falsenodeids: Any = None,
-    nodes_featureids: Any = None, nodes_hitrates: Any = None, nodes_hitrates_as_tensor: Any = None,
-    nodes_missing_value_tracks_true: Any = None, nodes_modes: Any = None, nodes_nodeids: Any = None,
-    nodes_treeids: Any = None, nodes_truenodeids: Any = None, nodes_values: Any = None,
-    nodes_values_as_tensor: Any = None, post_transform: str = "NONE",
-) -> Any:  # fmt: skip
-    """The label of the largest score of each row, and the scores of the classes [rows, classes].
+    x: tf.Tensor,
+    *, base_values: Sequence[float] | None = None, base_values_as_tensor: np.ndarray | None = None,
+    class_ids: Sequence[int] | None = None, class_nodeids: Sequence[int] | None = None,
+    class_treeids: Sequence[int] | None = None, class_weights: Sequence[float] | None = None,
+    class_weights_as_tensor: np.ndarray | None = None, classlabels_int64s: Sequence[int] | None = None,
+    classlabels_strings: Sequence[str] | None = None, nodes_falsenodeids: Sequence[int] | None = None,
+    nodes_featureids: Sequence[int] | None = None, nodes_hitrates: Sequence[float] | None = None,
+    nodes_hitrates_as_tensor: np.ndarray | None = None, nodes_missing_value_tracks_true: Sequence[int] | None = None,
+    nodes_modes: Sequence[str] | None = None, nodes_nodeids: Sequence[int] | None = None,
+    nodes_treeids: Sequence[int] | None = None, nodes_truenodeids: Sequence[int] | None = None,
+    nodes_values: Sequence[float] | None = None, nodes_values_as_tensor: np.ndarray | None = None,
+    post_transform: str = "NONE",
+) -> tuple[tf.Tensor, tf.Tensor]:  # fmt: skip
+    """Tree ensemble classifier: the label of the largest score of each row, and the scores [rows, classes].
 
     Where only one of two classes has weights, its score decides alone, by ONNX Runtime's rule: against 0.5 if no weight is
     negative, else against 0; and if it is the first one, it stands for both classes.
@@ -202,13 +213,15 @@ def tree_ensemble_classifier(
 
 @op("TreeEnsemble", domain=ML)
 def tree_ensemble(
-    x: Any, *, aggregate_function: int = 1, leaf_targetids: Any, leaf_weights: Any,
-    membership_values: Any = None, n_targets: int = 1, nodes_falseleafs: Any, nodes_falsenodeids: Any,
-    nodes_featureids: Any, nodes_hitrates: Any = None, nodes_missing_value_tracks_true: Any = None,
-    nodes_modes: Any, nodes_splits: Any, nodes_trueleafs: Any, nodes_truenodeids: Any,
-    post_transform: int = 0, tree_roots: Any,
-) -> Any:  # fmt: skip
-    """The aggregated weights of the leaves that each row reaches, [rows, targets]."""
+    x: tf.Tensor,
+    *, aggregate_function: int = 1, leaf_targetids: Sequence[int], leaf_weights: np.ndarray,
+    membership_values: np.ndarray | None = None, n_targets: int = 1, nodes_falseleafs: Sequence[int],
+    nodes_falsenodeids: Sequence[int], nodes_featureids: Sequence[int], nodes_hitrates: Sequence[float] | None = None,
+    nodes_missing_value_tracks_true: Sequence[int] | None = None, nodes_modes: np.ndarray, nodes_splits: np.ndarray,
+    nodes_trueleafs: Sequence[int], nodes_truenodeids: Sequence[int], post_transform: int = 0,
+    tree_roots: Sequence[int],
+) -> tf.Tensor:  # fmt: skip
+    """Tree ensemble: the aggregated weights of the leaves that each row reaches, [rows, targets]."""
     given = {name.removeprefix("nodes_"): value for name, value in locals().items()}
     kind = x.dtype
     x, dtype = _floats(x)

@@ -1,8 +1,6 @@
-"""Losses over classes, which are the second dimension in ONNX and arrive here as the last."""
+"""Losses over classes, which are the channels: the last dimension here."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import tensorflow as tf
 
@@ -12,24 +10,27 @@ from modelport_converters.onnx_to_tensorflow.widening import HALVES, widened
 
 @op("NegativeLogLikelihoodLoss", layout=LayoutRule.SPATIAL)
 def negative_log_likelihood_loss(
-    x: Any, target: Any, weight: Any = None, *, ignore_index: int | None = None, reduction: str = "mean"
-) -> Any:
-    """The negative log-probability of the wanted class, each or their weighted mean or sum."""
+    x: tf.Tensor, target: tf.Tensor, weight: tf.Tensor | None = None,
+    *, ignore_index: int | None = None, reduction: str = "mean",
+) -> tf.Tensor:  # fmt: skip
+    """Negative log-likelihood loss: per element, or the weighted mean or the sum."""
     return widened(_loss, HALVES)(x, target, weight, ignored=ignore_index, reduction=reduction)
 
 
 @op("SoftmaxCrossEntropyLoss", layout=LayoutRule.SPATIAL)
 def softmax_cross_entropy_loss(
-    scores: Any, labels: Any, weights: Any = None, *, ignore_index: int | None = None, reduction: str = "mean",
-    wanted: int = 1,
-) -> Any:  # fmt: skip
-    """The same of the softmax over the classes, and, if wanted, its logarithm."""
+    scores: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor | None = None,
+    *, ignore_index: int | None = None, reduction: str = "mean", wanted: int = 1,
+) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:  # fmt: skip
+    """Softmax cross-entropy loss; on request also the log-probabilities."""
     log_prob = widened(tf.nn.log_softmax, HALVES)(scores)
     loss = widened(_loss, HALVES)(log_prob, labels, weights, ignored=ignore_index, reduction=reduction)
     return (loss, log_prob) if wanted > 1 else loss
 
 
-def _loss(log_prob: Any, target: Any, weight: Any, *, ignored: int | None, reduction: str) -> Any:
+def _loss(
+    log_prob: tf.Tensor, target: tf.Tensor, weight: tf.Tensor | None, *, ignored: int | None, reduction: str
+) -> tf.Tensor:
     """Return the loss; ignored targets, which may be no class at all, count as 0 and have no weight."""
     kept = None if ignored is None else tf.not_equal(target, tf.cast(ignored, target.dtype))
     target = target if kept is None else tf.where(kept, target, tf.zeros_like(target))

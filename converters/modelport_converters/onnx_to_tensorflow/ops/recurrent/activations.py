@@ -1,15 +1,14 @@
-"""The activation functions of recurrent layers."""
+"""Activation functions of recurrent layers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import tensorflow as tf
 
 from modelport_converters.onnx_to_tensorflow.registry import Unsupported
 
-Function = Callable[[Any], Any]
+Function = Callable[[tf.Tensor], tf.Tensor]
 
 _PLAIN: dict[str, Function] = {
     "relu": tf.nn.relu,
@@ -19,14 +18,14 @@ _PLAIN: dict[str, Function] = {
     "tanh": tf.tanh,
 }
 
-_WITH_ALPHA: dict[str, tuple[Callable[[Any, float], Any], float]] = {
+_WITH_ALPHA: dict[str, tuple[Callable[[tf.Tensor, float], tf.Tensor], float]] = {
     "elu": (lambda x, a: tf.where(x >= 0, x, a * tf.math.expm1(tf.minimum(x, 0))), 1.0),
     "leakyrelu": (lambda x, a: tf.where(x >= 0, x, a * x), 0.01),
     "thresholdedrelu": (lambda x, a: tf.where(x >= a, x, tf.zeros([], x.dtype)), 1.0),
 }
 """Functions of one parameter and its default, as ONNX Runtime has it."""
 
-_WITH_BOTH: dict[str, tuple[Callable[[Any, float, float], Any], float, float]] = {
+_WITH_BOTH: dict[str, tuple[Callable[[tf.Tensor, float, float], tf.Tensor], float, float]] = {
     "affine": (lambda x, a, b: a * x + b, 1.0, 0.0),
     "hardsigmoid": (lambda x, a, b: tf.clip_by_value(a * x + b, 0, 1), 0.2, 0.5),
     "scaledtanh": (lambda x, a, b: a * tf.tanh(b * x), 1.0, 1.0),
@@ -37,7 +36,7 @@ _WITH_BOTH: dict[str, tuple[Callable[[Any, float, float], Any], float, float]] =
 def activations_of(
     names: Sequence[str], alphas: Sequence[float], betas: Sequence[float], clip: float | None
 ) -> list[Function]:
-    """Return the functions of these names, in any case; parameters are used up in order by those that take them.
+    """Return the activation functions of these names, in any case; those with parameters consume them in order.
 
     Args:
         names: one for each gate of each direction.

@@ -1,8 +1,8 @@
-"""Tensors made from an attribute or from a shape: constants, ranges and identity matrices."""
+"""Creation of tensors: constants, ranges and identity matrices."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -16,10 +16,11 @@ from modelport_converters.onnx_to_tensorflow.weights import to_dtype
 
 @op("Constant")
 def constant(
-    *, value: Any = None, value_float: float | None = None, value_floats: Any = None, value_int: int | None = None,
-    value_ints: Any = None, value_string: str | None = None, value_strings: Any = None, sparse_value: Any = None,
-) -> Any:  # fmt: skip
-    """The tensor in an attribute."""
+    *, value: np.ndarray | None = None, value_float: float | None = None, value_floats: Sequence[float] | None = None,
+    value_int: int | None = None, value_ints: Sequence[int] | None = None, value_string: str | None = None,
+    value_strings: Sequence[str] | None = None, sparse_value: None = None,
+) -> tf.Tensor:  # fmt: skip
+    """Constant: the tensor of an attribute."""
     for item, dtype in (
         (value_float, np.float32),
         (value_floats, np.float32),
@@ -36,8 +37,8 @@ def constant(
 
 
 @op("ConstantOfShape")
-def constant_of_shape(shape: Any, *, value: Any = None) -> Any:
-    """A tensor of one value; 0 of float32 by default."""
+def constant_of_shape(shape: tf.Tensor, *, value: np.ndarray | None = None) -> tf.Tensor:
+    """Fill a shape with one value; 0 of float32 by default."""
     array = np.zeros([1], np.float32) if value is None else np.asarray(value)
     dtype = tf.string if array.dtype.kind in "OSU" else tf.as_dtype(array.dtype)
     known = integers(shape)
@@ -45,8 +46,8 @@ def constant_of_shape(shape: Any, *, value: Any = None) -> Any:
 
 
 @op("Range")
-def range_(start: Any, limit: Any, delta: Any, *, stash_type: int = 1) -> Any:
-    """The numbers start + i * delta up to limit; float16 and bfloat16 are computed in stash_type."""
+def range_(start: tf.Tensor, limit: tf.Tensor, delta: tf.Tensor, *, stash_type: int = 1) -> tf.Tensor:
+    """Range from start to limit by delta; float16 and bfloat16 are computed in stash_type."""
     own = start.dtype
     start, limit, delta = (tf.reshape(item, []) for item in (start, limit, delta))
     if own.is_integer:
@@ -59,7 +60,7 @@ def range_(start: Any, limit: Any, delta: Any, *, stash_type: int = 1) -> Any:
     return tf.cast(start + tf.cast(tf.range(count), wide) * delta, own)
 
 
-def _not_behind(start: Any, limit: Any, delta: Any) -> Any:
+def _not_behind(start: tf.Tensor, limit: tf.Tensor, delta: tf.Tensor) -> tf.Tensor:
     """Return the limit, or start where no step leads to the limit: TensorFlow refuses that."""
     step = tf.get_static_value(delta)
     if step is not None:
@@ -68,8 +69,8 @@ def _not_behind(start: Any, limit: Any, delta: Any) -> Any:
 
 
 @op("EyeLike")
-def eye_like(data: Any, *, dtype: int | None = None, k: int = 0) -> Any:
-    """1 on the k-th diagonal, of the shape of the input."""
+def eye_like(data: tf.Tensor, *, dtype: int | None = None, k: int = 0) -> tf.Tensor:
+    """Identity matrix of the shape of the input, with its ones on the k-th diagonal."""
     kind = data.dtype if dtype is None else to_dtype(ir.DataType(dtype))
     rows, columns = sizes(data)
     return tf.cast(tf.range(columns, dtype=tf.int64) == tf.range(rows, dtype=tf.int64)[:, None] + k, kind)

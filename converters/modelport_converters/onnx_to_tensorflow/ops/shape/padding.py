@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,8 +13,11 @@ from modelport_converters.onnx_to_tensorflow.shapes import LARGEST_INDEX, intege
 
 
 @op("Pad", layout=LayoutRule.PAD)
-def pad(data: Any, pads: Any, constant_value: Any = None, axes: Any = None, *, mode: str = "constant") -> Any:
-    """Add elements before and after, as `mode` says; negative pads take elements away first."""
+def pad(
+    data: tf.Tensor, pads: tf.Tensor, constant_value: tf.Tensor | None = None, axes: tf.Tensor | None = None,
+    *, mode: str = "constant",
+) -> tf.Tensor:  # fmt: skip
+    """Pad by `mode`; negative pads crop first."""
     rank = data.shape.rank
     pairs = _pairs(pads, axes, rank)
     known = integers(pairs)
@@ -32,8 +34,8 @@ def pad(data: Any, pads: Any, constant_value: Any = None, axes: Any = None, *, m
     return _pad_known(data, amounts, mode)
 
 
-def _pairs(pads: Any, axes: Any, rank: int) -> Any:
-    """Return the amounts before and after each dimension: an array [rank, 2], or a tensor when they are not known."""
+def _pairs(pads: tf.Tensor, axes: tf.Tensor | None, rank: int) -> np.ndarray | tf.Tensor:
+    """Return the paddings [rank, 2]: an array where they are static, else a tensor."""
     known, places = integers(pads), list(range(rank)) if axes is None else integers(axes)
     if known is not None and places is not None:
         result = np.zeros([rank, 2], np.int64)
@@ -45,7 +47,7 @@ def _pairs(pads: Any, axes: Any, rank: int) -> Any:
     return tf.tensor_scatter_nd_update(tf.zeros([rank, 2], tf.int64), tf.cast(axes, tf.int64)[:, None] % rank, columns)
 
 
-def _padding(data: Any, value: Any) -> Any:
+def _padding(data: tf.Tensor, value: tf.Tensor | None) -> int | tf.Tensor:
     if value is None:
         return "" if data.dtype == tf.string else 0
     known = tf.get_static_value(value) if data.dtype != tf.string else None
@@ -54,12 +56,12 @@ def _padding(data: Any, value: Any) -> Any:
     return tf.cast(tf.reshape(value, []), data.dtype) if data.dtype != tf.string else tf.reshape(value, [])
 
 
-def _cropped(data: Any, amounts: Any) -> Any:
+def _cropped(data: tf.Tensor, amounts: np.ndarray) -> tf.Tensor:
     ends = [LARGEST_INDEX if after == 0 else -int(after) for after in amounts[:, 1]]
     return tf.strided_slice(data, amounts[:, 0].astype(np.int32), np.array(ends, np.int32))
 
 
-def _pad_known(data: Any, amounts: Any, mode: str) -> Any:
+def _pad_known(data: tf.Tensor, amounts: np.ndarray, mode: str) -> tf.Tensor:
     known = [1 if size is None else size for size in data.shape]
     reach = amounts.max(1)
     if mode == "reflect" and all(reach < known):
@@ -71,7 +73,7 @@ def _pad_known(data: Any, amounts: Any, mode: str) -> Any:
     return data
 
 
-def _pad_axis(data: Any, axis: int, before: Any, after: Any, mode: str) -> Any:
+def _pad_axis(data: tf.Tensor, axis: int, before: int | tf.Tensor, after: int | tf.Tensor, mode: str) -> tf.Tensor:
     count = size(data, axis)
     if mode not in PERIODIC:
         raise Unsupported(f"mode={mode}")
@@ -80,7 +82,7 @@ def _pad_axis(data: Any, axis: int, before: Any, after: Any, mode: str) -> Any:
     return tf.gather(data, source(tf.range(-before, count + after, dtype=tf.int64), count, mode), axis=axis)
 
 
-def _pad_unknown(data: Any, pairs: Any, value: Any, mode: str) -> Any:
+def _pad_unknown(data: tf.Tensor, pairs: tf.Tensor, value: tf.Tensor | None, mode: str) -> tf.Tensor:
     rank = data.shape.rank
     if mode == "constant":
         taken = tf.maximum(-pairs, 0)
@@ -94,8 +96,8 @@ def _pad_unknown(data: Any, pairs: Any, value: Any, mode: str) -> Any:
 
 
 @op("CenterCropPad")
-def center_crop_pad(data: Any, shape: Any, *, axes: Sequence[int] | None = None) -> Any:
-    """Cut out the middle, or pad around it with zeros, so that the dimensions at axes get the sizes of shape."""
+def center_crop_pad(data: tf.Tensor, shape: tf.Tensor, *, axes: Sequence[int] | None = None) -> tf.Tensor:
+    """Center crop or zero-pad the dimensions at axes to the sizes of shape."""
     rank, known = data.shape.rank, integers(shape)
     own, begin, length, amounts = sizes(data), [0] * rank, sizes(data), [[0, 0]] * rank
     for at, axis in enumerate(range(rank) if axes is None else axes):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -14,22 +14,24 @@ _tile = widened(tf.tile, {"uint16": "int32"})
 
 
 @op("Transpose", layout=LayoutRule.TRANSPOSE)
-def transpose(data: Any, *, perm: Any = None) -> Any:
-    """Permute the dimensions; reversed by default."""
+def transpose(data: tf.Tensor, *, perm: Sequence[int] | None = None) -> tf.Tensor:
+    """Transpose; the dimensions are reversed by default."""
     if perm is not None and list(perm) == list(range(len(perm))):
         return data
     return tf.transpose(data, perm)
 
 
 @op("Concat", layout=LayoutRule.AXIS)
-def concat(*values: Any, axis: int) -> Any:
-    """Join along axis."""
+def concat(*values: tf.Tensor, axis: int) -> tf.Tensor:
+    """Concatenate along axis."""
     return values[0] if len(values) == 1 else tf.concat(values, axis)
 
 
 @op("Split", layout=LayoutRule.AXIS)
-def split(data: Any, sizes: Any = None, *, axis: int = 0, num_outputs: int | None = None, wanted: int = 1) -> Any:
-    """Pieces along axis: of the given sizes, or equal ones of which the last may be smaller."""
+def split(
+    data: tf.Tensor, sizes: tf.Tensor | None = None, *, axis: int = 0, num_outputs: int | None = None, wanted: int = 1
+) -> tuple[tf.Tensor, ...]:
+    """Split along axis into the given sizes, or into equal ones of which the last may be smaller."""
     if sizes is not None:
         known = integers(sizes)
         return tuple(tf.split(data, sizes if known is None else known, axis, num=sizes.shape[0] or wanted))
@@ -43,8 +45,8 @@ def split(data: Any, sizes: Any = None, *, axis: int = 0, num_outputs: int | Non
 
 
 @op("Tile")
-def tile(data: Any, repeats: Any) -> Any:
-    """Repeat along each dimension."""
+def tile(data: tf.Tensor, repeats: tf.Tensor) -> tf.Tensor:
+    """Tile: repeat along each dimension."""
     known = integers(repeats)
     if known is not None and set(known) <= {1}:
         return data
@@ -52,8 +54,8 @@ def tile(data: Any, repeats: Any) -> Any:
 
 
 @op("Trilu")
-def trilu(data: Any, k: Any = None, *, upper: int = 1) -> Any:
-    """The triangle above, or below, the k-th diagonal; 0 elsewhere."""
+def trilu(data: tf.Tensor, k: tf.Tensor | None = None, *, upper: int = 1) -> tf.Tensor:
+    """Upper or lower triangle from the k-th diagonal; 0 elsewhere."""
     known = [0] if k is None else integers(k)
     if known is not None and data.dtype != tf.string and (known[0] <= 0 if upper else known[0] >= 0):
         return tf.linalg.band_part(data, *((-known[0], -1) if upper else (-1, known[0])))
@@ -64,8 +66,8 @@ def trilu(data: Any, k: Any = None, *, upper: int = 1) -> Any:
 
 
 @op("DepthToSpace", layout=LayoutRule.SPATIAL)
-def depth_to_space(data: Any, *, blocksize: int, mode: str = "DCR") -> Any:
-    """Move blocks of channels into space; channels-last."""
+def depth_to_space(data: tf.Tensor, *, blocksize: int, mode: str = "DCR") -> tf.Tensor:
+    """Depth to space (pixel shuffle); channels-last."""
     if mode == "DCR":
         return tf.nn.depth_to_space(data, blocksize)
     batch, height, width, channels = sizes(data)
@@ -76,8 +78,8 @@ def depth_to_space(data: Any, *, blocksize: int, mode: str = "DCR") -> Any:
 
 
 @op("SpaceToDepth", layout=LayoutRule.SPATIAL)
-def space_to_depth(data: Any, *, blocksize: int, mode: str = "DCR") -> Any:
-    """Move blocks of space into channels; channels-last."""
+def space_to_depth(data: tf.Tensor, *, blocksize: int, mode: str = "DCR") -> tf.Tensor:
+    """Space to depth (pixel unshuffle); channels-last."""
     if mode == "DCR":
         return tf.nn.space_to_depth(data, blocksize)
     batch, height, width, channels = sizes(data)
@@ -87,7 +89,9 @@ def space_to_depth(data: Any, *, blocksize: int, mode: str = "DCR") -> Any:
 
 
 @op("ReverseSequence")
-def reverse_sequence(data: Any, sequence_lens: Any, *, batch_axis: int = 1, time_axis: int = 0) -> Any:
-    """Reverse the first steps of each sequence, as many as its length says."""
+def reverse_sequence(
+    data: tf.Tensor, sequence_lens: tf.Tensor, *, batch_axis: int = 1, time_axis: int = 0
+) -> tf.Tensor:
+    """Reverse each sequence up to its length."""
     rank = data.shape.rank
     return tf.reverse_sequence(data, sequence_lens, time_axis % rank, batch_axis % rank)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,8 +13,8 @@ from modelport_converters.onnx_to_tensorflow.shapes import integers, partial, re
 
 
 @op("Shape", layout=LayoutRule.SHAPE)
-def shape(data: Any, *, start: int = 0, end: int | None = None, order: Sequence[int] | None = None) -> Any:
-    """The sizes of the dimensions from start to end; `order` tells where they stand in a tensor held channels-last."""
+def shape(data: tf.Tensor, *, start: int = 0, end: int | None = None, order: Sequence[int] | None = None) -> tf.Tensor:
+    """Shape: the sizes of the dimensions from start to end; `order` is the permutation of a tensor held channels-last."""
     if data.shape.rank is None:
         return tf.shape(data, out_type=tf.int64)[start:end]
     known = data.shape.as_list()
@@ -28,15 +27,15 @@ def shape(data: Any, *, start: int = 0, end: int | None = None, order: Sequence[
 
 
 @op("Size", layout=LayoutRule.ELEMENTWISE)
-def size_of(data: Any) -> Any:
-    """The number of elements."""
+def size_of(data: tf.Tensor) -> tf.Tensor:
+    """Size: the number of elements."""
     known = data.shape.num_elements()
     return tf.size(data, out_type=tf.int64) if known is None else tf.constant(known, tf.int64)
 
 
 @op("Reshape")
-def reshape(data: Any, shape: Any, *, allowzero: int = 0) -> Any:
-    """0 keeps a dimension of the input, unless allowzero; -1 is inferred."""
+def reshape(data: tf.Tensor, shape: tf.Tensor, *, allowzero: int = 0) -> tf.Tensor:
+    """Reshape: 0 keeps a dimension of the input, unless allowzero; -1 is inferred."""
     wanted = partial(shape)
     if wanted is None or allowzero:
         return tf.reshape(data, shape)
@@ -52,7 +51,7 @@ def reshape(data: Any, shape: Any, *, allowzero: int = 0) -> Any:
     return result
 
 
-def _reshape_known(data: Any, wanted: list[int]) -> Any:
+def _reshape_known(data: tf.Tensor, wanted: list[int]) -> tf.Tensor:
     kept = [data.shape[at] if item == 0 else item for at, item in enumerate(wanted)]
     if kept.count(None) == 1 and -1 not in kept and 0 not in kept:  # the one that is not known is inferred
         return tf.reshape(data, [-1 if item is None else item for item in kept])
@@ -64,14 +63,14 @@ def _reshape_known(data: Any, wanted: list[int]) -> Any:
     return reshaped(data, known)
 
 
-def _reshaped_to(data: Any, wanted: list[int | None]) -> list[int | None]:
+def _reshaped_to(data: tf.Tensor, wanted: list[int | None]) -> list[int | None]:
     kept = [data.shape[at] if item == 0 else item for at, item in enumerate(wanted)]
     return [None if item == -1 else item for item in kept]
 
 
 @op("Flatten")
-def flatten(data: Any, *, axis: int = 1) -> Any:
-    """A matrix of the dimensions before axis by those from it on."""
+def flatten(data: tf.Tensor, *, axis: int = 1) -> tf.Tensor:
+    """Flatten to a matrix: the dimensions before axis by those from it on."""
     known = data.shape.as_list()
     axis = axis + len(known) if axis < 0 else axis
     before, after = tf.TensorShape(known[:axis]).num_elements(), tf.TensorShape(known[axis:]).num_elements()
@@ -86,8 +85,8 @@ def flatten(data: Any, *, axis: int = 1) -> Any:
 
 
 @op("Expand")
-def expand(data: Any, shape: Any) -> Any:
-    """Broadcast, in both directions."""
+def expand(data: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
+    """Expand: bidirectional broadcasting to a shape."""
     wanted = partial(shape)
     known = None if wanted is None or data.shape.rank is None else _broadcast_shape(data.shape.as_list(), wanted)
     if known is not None and None not in known:
@@ -105,8 +104,8 @@ def _broadcast_shape(one: Sequence[int | None], other: Sequence[int | None]) -> 
 
 
 @op("Unsqueeze")
-def unsqueeze(data: Any, axes: Any) -> Any:
-    """Insert dimensions of size 1 at axes of the result."""
+def unsqueeze(data: tf.Tensor, axes: tf.Tensor) -> tf.Tensor:
+    """Unsqueeze: insert dimensions of size 1 at axes of the result."""
     places = integers(axes)
     if places is None:
         return _unsqueeze_unknown(data, axes)
@@ -122,7 +121,7 @@ def unsqueeze(data: Any, axes: Any) -> Any:
     return reshaped(data, [1 if axis in places else next(rest) for axis in range(rank)])
 
 
-def _unsqueeze_any(data: Any, places: list[int]) -> Any:
+def _unsqueeze_any(data: tf.Tensor, places: list[int]) -> tf.Tensor:
     """Unsqueeze a tensor of unknown rank from the end that the axes are counted from."""
     if min(places, default=0) < 0 <= max(places, default=0):
         raise Unsupported("its axes are counted from both ends of a tensor of unknown rank")
@@ -131,7 +130,7 @@ def _unsqueeze_any(data: Any, places: list[int]) -> Any:
     return data
 
 
-def _unsqueeze_unknown(data: Any, axes: Any) -> Any:
+def _unsqueeze_unknown(data: tf.Tensor, axes: tf.Tensor) -> tf.Tensor:
     rank = _length(axes) + data.shape.rank
     new = _marked(axes, rank)
     own = tf.concat([tf.shape(data, out_type=tf.int64), [1]], 0)
@@ -140,8 +139,8 @@ def _unsqueeze_unknown(data: Any, axes: Any) -> Any:
 
 
 @op("Squeeze")
-def squeeze(data: Any, axes: Any = None) -> Any:
-    """Drop dimensions of size 1: those at axes, or all."""
+def squeeze(data: tf.Tensor, axes: tf.Tensor | None = None) -> tf.Tensor:
+    """Squeeze dimensions of size 1: those at axes, or all."""
     places = [] if axes is None else integers(axes)
     if axes is not None and places == []:
         return data
@@ -156,7 +155,7 @@ def squeeze(data: Any, axes: Any = None) -> Any:
     return tf.reshape(data, tf.ensure_shape(tf.boolean_mask(whole, ~_marked(axes, data.shape.rank)), [left]))
 
 
-def _length(axes: Any) -> int:
+def _length(axes: tf.Tensor) -> int:
     if axes.shape.rank == 0:
         return 1
     if axes.shape.num_elements() is None:
@@ -164,6 +163,6 @@ def _length(axes: Any) -> int:
     return int(axes.shape.num_elements())
 
 
-def _marked(axes: Any, rank: int) -> Any:
-    """Return which of `rank` dimensions are among axes."""
+def _marked(axes: tf.Tensor, rank: int) -> tf.Tensor:
+    """Return a boolean mask of the dimensions that are among axes."""
     return tf.reduce_any(tf.range(rank) == tf.cast(tf.reshape(axes, [-1, 1]), tf.int32) % rank, 0)
