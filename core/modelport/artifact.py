@@ -13,7 +13,7 @@ import onnx_ir as ir
 
 from modelport.delivery.targets import writing
 from modelport.delivery.workspace import Workspace
-from modelport.opset import initializers
+from modelport.model import initializers
 from modelport.report import Report
 
 ExternalData = Literal["auto", "always", "never"]

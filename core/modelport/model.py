@@ -1,25 +1,57 @@
-"""Walking an ONNX model: its graphs, nodes and tensors, wherever they stand, and the bytes that they take."""
+"""The ONNX model itself: its graphs, nodes and tensors, their bytes, its weights detached, and plans of its operators.
+
+One of the three modules that converters may import; `modelport.spec` takes PlannedOp from here, so that onnx is imported in
+functions.
+"""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-from onnx import (
-    AttributeProto,
-    GraphProto,
-    ModelProto,
-    NodeProto,
-    SparseTensorProto,
-    TensorProto,
-    TypeProto,
-    ValueInfoProto,
-)
+if TYPE_CHECKING:
+    import onnx_ir as ir
+    from onnx import (
+        AttributeProto,
+        GraphProto,
+        ModelProto,
+        NodeProto,
+        SparseTensorProto,
+        TensorProto,
+        TypeProto,
+        ValueInfoProto,
+    )
 
 _NAMES = {"float": "float32", "double": "float64"}
 _BITS = {"bool": 8, "string": 64}
 """What NumPy holds where the name says no number: a string is a pointer, whatever it points to."""
+
+SMALL_BYTES = 1024
+"""Initializers up to so many bytes are not detached: onnx's version adapters read axes, shapes and scales from them."""
+
+
+@dataclass(frozen=True)
+class PlannedOp:
+    """One operator of an ONNX model and how a framework would express it.
+
+    Attributes:
+        domain: "ai.onnx" for the default one.
+        operator: its name.
+        version: of its schema, as the model's opset means it; None where onnx has no schema.
+        nodes: the names of its nodes.
+        status: "native", "inlined" (replaced by the operators that define it) or "unsupported".
+        reason: why it is not supported.
+    """
+
+    domain: str
+    operator: str
+    version: int | None
+    nodes: tuple[str, ...]
+    status: Literal["native", "inlined", "unsupported"]
+    reason: str = ""
 
 
 def graphs_of(graph: GraphProto) -> Iterator[GraphProto]:
@@ -34,6 +66,18 @@ def nodes_of(model: ModelProto) -> Iterator[NodeProto]:
         yield from graph.node
     for function in model.functions:
         yield from function.node
+
+
+def nodes_in(nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
+    """Yield nodes, each followed by those of its branches and loop bodies."""
+    pending = [iter(nodes)]
+    while pending:
+        for node in pending[-1]:
+            yield node
+            pending.append(inner for graph in _bodies(node) for inner in graph.node)
+            break
+        else:
+            pending.pop()
 
 
 def tensors_of(model: ModelProto) -> Iterator[TensorProto]:
@@ -60,6 +104,8 @@ def sparse_tensors_of(model: ModelProto) -> Iterator[SparseTensorProto]:
 
 def tensor_types(kind: TypeProto) -> Iterator[TypeProto.Tensor]:
     """Yield the type of a tensor, or of the tensors in a sequence, an optional or a map."""
+    from onnx import TypeProto
+
     while kind.HasField("sequence_type") or kind.HasField("optional_type") or kind.HasField("map_type"):
         inner = kind.sequence_type if kind.HasField("sequence_type") else kind.optional_type
         kind = kind.map_type.value_type if kind.HasField("map_type") else inner.elem_type
@@ -108,6 +154,8 @@ def called_functions(
 
 def dtype_name(data_type: int) -> str:
     """Return the name of an element type as modelport writes it ("float32"); "" for 0 and for numbers that ONNX has not."""
+    from onnx import TensorProto
+
     if data_type == TensorProto.UNDEFINED or data_type not in TensorProto.DataType.values():
         return ""
     name: str = TensorProto.DataType.Name(data_type).lower()
@@ -119,6 +167,44 @@ def bytes_of(dtype: str, sizes: Iterable[int]) -> int:
     digits = re.search(r"\d+", dtype)
     bits = int(digits[0]) if digits else _BITS.get(dtype, 8)
     return -(-math.prod(sizes) * bits // 8)
+
+
+def initializers(model: ir.Model) -> Iterator[ir.TensorProtocol]:
+    """Yield the weights of a model, of its subgraphs too, without reading them."""
+    for graph in (model.graph, *model.graph.subgraphs()):
+        yield from (value.const_value for value in graph.initializers.values() if value.const_value is not None)
+
+
+def detach(model: ir.Model, larger_than: int = SMALL_BYTES) -> dict[str, ir.Value]:
+    """Turn every initializer of more than so many bytes into a graph input without data; returns them by name.
+
+    What is left is far from protobuf's limit of 2 GB, and quick to copy.
+    """
+    import onnx_ir as ir
+
+    graph = model.graph
+    own_inputs = set(graph.inputs)
+    weights = {
+        name: value
+        for name, value in graph.initializers.items()
+        if value.const_value is not None and value.const_value.nbytes > larger_than and value not in own_inputs
+    }
+    for name, value in weights.items():
+        del graph.initializers[name]
+        assert value.const_value is not None
+        value.shape = ir.Shape(value.const_value.shape.numpy())
+        value.dtype = value.const_value.dtype
+        graph.inputs.append(value)
+    return weights
+
+
+def attach(model: ir.Model, weights: dict[str, ir.Value]) -> None:
+    """Undo `detach`, in the same model or in one made from it."""
+    graph = model.graph
+    for value in [value for value in graph.inputs if value.name in weights]:
+        graph.inputs.remove(value)
+        value.const_value = weights[str(value.name)].const_value
+        graph.register_initializer(value)
 
 
 def title_of(node: NodeProto) -> str:
@@ -146,11 +232,19 @@ def _within(nodes: Iterable[NodeProto]) -> Iterator[GraphProto]:
     pending = [nodes]
     while pending:
         for node in pending.pop():
-            for attribute in node.attribute:
-                inner = [attribute.g] if attribute.type == AttributeProto.GRAPH or attribute.HasField("g") else []
-                for graph in (*inner, *attribute.graphs):
-                    yield graph
-                    pending.append(graph.node)
+            for graph in _bodies(node):
+                yield graph
+                pending.append(graph.node)
+
+
+def _bodies(node: NodeProto) -> Iterator[GraphProto]:
+    """Yield the graphs that a node holds as attributes."""
+    from onnx import AttributeProto
+
+    for attribute in node.attribute:
+        if attribute.type == AttributeProto.GRAPH or attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs
 
 
 def _parts(tensors: Iterable[SparseTensorProto]) -> Iterator[TensorProto]:

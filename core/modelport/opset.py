@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import onnx
 import onnx.inliner
 import onnx_ir as ir
 from onnx import version_converter
 
 from modelport.errors import BadInput, OpsetNotReachable
+from modelport.model import attach, detach
 from modelport.session import OLDEST_OPSET, newest_opset
 
 DEFAULT_OPSET = 20
-
-_SMALL = 1024
-"""Initializers up to this many bytes stay: adapters read axes, shapes and scales from them."""
 
 
 def validate(opset: int) -> None:
@@ -78,41 +74,3 @@ def yields_maps(model: onnx.ModelProto) -> bool:
     """Whether an output holds maps (ZipMap): onnx_ir has no type for them, and the classifiers that do so are small."""
     types = (value.type for value in model.graph.output)
     return any(t.HasField("map_type") or t.sequence_type.elem_type.HasField("map_type") for t in types)
-
-
-def detach(model: ir.Model, larger_than: int = _SMALL) -> dict[str, ir.Value]:
-    """Turn every initializer of more than `larger_than` bytes into a graph input without data; returns them by name."""
-    graph = model.graph
-    own_inputs = set(graph.inputs)
-    weights = {
-        name: value
-        for name, value in graph.initializers.items()
-        if _bytes(value) > larger_than and value not in own_inputs
-    }
-    for name, value in weights.items():
-        del graph.initializers[name]
-        if value.shape is None and value.const_value is not None:
-            value.shape = ir.Shape(value.const_value.shape.numpy())
-        if value.dtype is None and value.const_value is not None:
-            value.dtype = value.const_value.dtype
-        graph.inputs.append(value)
-    return weights
-
-
-def attach(model: ir.Model, weights: dict[str, ir.Value]) -> None:
-    """Undo `detach`, in the same model or in one converted from it."""
-    graph = model.graph
-    for value in [value for value in graph.inputs if value.name in weights]:
-        graph.inputs.remove(value)
-        value.const_value = weights[str(value.name)].const_value
-        graph.register_initializer(value)
-
-
-def _bytes(value: ir.Value) -> int:
-    return value.const_value.nbytes if value.const_value is not None else 0
-
-
-def initializers(model: ir.Model) -> Iterator[ir.TensorProtocol]:
-    """Yield the weights of a model, of its subgraphs too, without reading them."""
-    for graph in (model.graph, *model.graph.subgraphs()):
-        yield from (value.const_value for value in graph.initializers.values() if value.const_value is not None)

@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pluggy
 
+from modelport.model import PlannedOp as PlannedOp  # authors of plugins find here what `plan` returns
 from modelport.signature import Signature, TensorSpec
 
 if TYPE_CHECKING:
@@ -169,27 +170,6 @@ class Options:
         """Record, once, how something was done: a fallback taken, a default that matters."""
         if text not in self.notes:
             self.notes.append(text)
-
-
-@dataclass(frozen=True)
-class PlannedOp:
-    """One operator of an ONNX model and how a framework would express it.
-
-    Attributes:
-        domain: "ai.onnx" for the default one.
-        operator: its name.
-        version: of its schema, as the model's opset means it; None where onnx has no schema.
-        nodes: the names of its nodes.
-        status: "native", "inlined" (replaced by the operators that define it) or "unsupported".
-        reason: why it is not supported.
-    """
-
-    domain: str
-    operator: str
-    version: int | None
-    nodes: tuple[str, ...]
-    status: Literal["native", "inlined", "unsupported"]
-    reason: str = ""
 
 
 class Hooks:

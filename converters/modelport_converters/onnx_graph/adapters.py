@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx
 from onnx import version_converter
 
-from modelport_converters.onnx_graph.schemas import nodes_in
+from modelport.model import nodes_in
 
 _OF_ONNXRUNTIME = frozenset({"SimplifiedLayerNormalization"})
 """Operators that ONNX Runtime's optimizer writes in the domain ai.onnx, which does not define them."""

@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 import onnx_ir as ir
 
+from modelport.model import PlannedOp
 from modelport_converters.onnx_graph.prepare import refusal, version_of
 from modelport_converters.onnx_graph.registry import Registry, Traits
 from modelport_converters.onnx_graph.schemas import has_body
 
 
-@dataclass(frozen=True)
-class Planned:
-    """One operator of a model.
-
-    Attributes:
-        domain: "ai.onnx" for the default one.
-        version: of its schema, as the model's opset means it; None where onnx has no schema.
-        nodes: the names of its nodes.
-        status: whether the target has a function for it, it is replaced by the operators that define it, or neither.
-        reason: why it is not supported.
-    """
-
-    domain: str
-    operator: str
-    version: int | None
-    nodes: tuple[str, ...]
-    status: Literal["native", "inlined", "unsupported"]
-    reason: str = ""
-
-
-def plan(model: ir.Model, registry: Registry[Traits]) -> list[Planned]:
+def plan(model: ir.Model, registry: Registry[Traits]) -> list[PlannedOp]:
     """Return every operator of a model, those of its functions and subgraphs included, in the order of their first use."""
     nodes: dict[tuple[str, str], list[ir.Node]] = {}
     for node in _all_nodes(model):
@@ -47,7 +27,7 @@ def _all_nodes(model: ir.Model) -> Iterator[ir.Node]:
         yield from function.all_nodes()
 
 
-def _planned(nodes: list[ir.Node], model: ir.Model, registry: Registry[Traits]) -> Planned:
+def _planned(nodes: list[ir.Node], model: ir.Model, registry: Registry[Traits]) -> PlannedOp:
     node, version = nodes[0], version_of(model, nodes[0])
     reason = refusal(node, registry)
     inlined = reason is not None and (_is_local(node, model) or has_body((node.domain, node.op_type)))
@@ -55,7 +35,7 @@ def _planned(nodes: list[ir.Node], model: ir.Model, registry: Registry[Traits]) 
         "native" if reason is None else "inlined" if inlined else "unsupported"
     )
     names = tuple(node.name or "without a name" for node in nodes)
-    return Planned(
+    return PlannedOp(
         node.domain or "ai.onnx", node.op_type, version, names, status, "" if inlined or reason is None else reason
     )
 

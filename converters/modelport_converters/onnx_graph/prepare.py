@@ -12,10 +12,11 @@ from onnx import defs, version_converter
 from onnx_ir.passes import common as passes
 
 from modelport.errors import CannotConvert, UnsupportedOps
+from modelport.model import attach, detach, nodes_in
 from modelport_converters.onnx_graph.adapters import adapt, with_batched_scans, with_coordinates
 from modelport_converters.onnx_graph.fold import fold
 from modelport_converters.onnx_graph.fuse import fuse
-from modelport_converters.onnx_graph.schemas import NEWEST_OPSET, body_ops, has_body, nodes_in
+from modelport_converters.onnx_graph.schemas import NEWEST_OPSET, body_ops, has_body
 from modelport_converters.onnx_graph.tree_lists import put_back, set_aside
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 _LONG = 2**20
 """Elements of a vector: onnx propagates the data of sums of any length, at 200 bytes an element."""
-
-_SMALL = 1024
-"""Initializers up to this many bytes stay in the model while it is upgraded: adapters read axes, shapes and scales from them."""
 
 
 def prepare(model: ir.Model, registry: Registry[Traits]) -> ir.Model:
@@ -107,18 +105,18 @@ def version_of(model: ir.Model, node: ir.Node) -> int | None:
 
 
 def _upgraded(model: ir.Model, registry: Registry[Traits]) -> ir.Model:
-    weights, lists = _detach(model), set_aside(model)
+    weights, lists = detach(model), set_aside(model)
     try:
         proto = ir.to_proto(model)
     finally:
-        _attach(model, weights)
+        attach(model, weights)
         put_back(model, lists)
     adapt(proto)
     proto = _newest(proto)
     if wanted := _functions(proto, registry):
         proto = onnx.inliner.inline_selected_functions(proto, wanted, inline_schema_functions=True)
     result = ir.from_proto(_inferred(proto))
-    _attach(result, weights)
+    attach(result, weights)
     put_back(result, lists)
     return result
 
@@ -161,30 +159,3 @@ def _functions(proto: onnx.ModelProto, registry: Registry[Traits]) -> list[tuple
         found |= lacking
         present = set().union(*(body_ops(key, versions.get(key[0], NEWEST_OPSET)) for key in lacking))
     return sorted(found)
-
-
-def _detach(model: ir.Model) -> dict[str, ir.Value]:
-    """Turn every large initializer into a graph input without data, far from protobuf's 2 GB limit; returns them by name."""
-    graph = model.graph
-    own = set(graph.inputs)
-    weights = {
-        name: value
-        for name, value in graph.initializers.items()
-        if value.const_value is not None and value.const_value.nbytes > _SMALL and value not in own
-    }
-    for name, value in weights.items():
-        del graph.initializers[name]
-        assert value.const_value is not None
-        value.shape = ir.Shape(value.const_value.shape.numpy())
-        value.dtype = value.const_value.dtype
-        graph.inputs.append(value)
-    return weights
-
-
-def _attach(model: ir.Model, weights: dict[str, ir.Value]) -> None:
-    """Undo `_detach`, in the same model or in one made from it."""
-    graph = model.graph
-    for value in [value for value in graph.inputs if value.name in weights]:
-        graph.inputs.remove(value)
-        value.const_value = weights[str(value.name)].const_value
-        graph.register_initializer(value)

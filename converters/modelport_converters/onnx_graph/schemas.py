@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import onnx
 from onnx import defs
+
+from modelport.model import nodes_in
 
 NEWEST_OPSET = defs.onnx_opset_version()
 """The version of ai.onnx in which every operator is implemented."""
@@ -31,15 +32,6 @@ def body_ops(key: Key, version: int | None = None) -> set[Key]:
     # A body that depends on the node's types is not known yet: any operator with a body may occur in it.
     schemas: Sequence[Any] = defs.get_all_schemas()
     return {(other.domain, other.name) for other in schemas if other.has_function}
-
-
-def nodes_in(nodes: Sequence[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
-    """Yield nodes and those of their subgraphs."""
-    for node in nodes:
-        yield node
-        for attribute in node.attribute:
-            for body in [attribute.g, *attribute.graphs]:
-                yield from nodes_in(body.node)
 
 
 def _schema(key: Key, version: int | None) -> Any:

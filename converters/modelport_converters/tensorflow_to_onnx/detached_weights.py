@@ -18,8 +18,8 @@ import onnx_ir as ir
 import tensorflow as tf
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
+from modelport.model import nodes_in
 from modelport_converters.onnx_builder import Value
-from modelport_converters.onnx_graph.schemas import nodes_in
 from modelport_converters.tensorflow_to_onnx.handler import Operation, handler
 from modelport_converters.tensorflow_to_onnx.lazy_tensors import initializer, lazy
 from modelport_converters.tensorflow_to_onnx.passes.scale_folding import fold_scales

@@ -12,7 +12,7 @@ import numpy as np
 from onnx import numpy_helper
 
 from modelport.errors import UnsupportedOps
-from modelport_converters.onnx_graph.schemas import nodes_in
+from modelport.model import nodes_in
 
 if TYPE_CHECKING:
     import onnx

@@ -10,7 +10,7 @@ import tensorflow as tf
 from onnx import defs
 
 from modelport.errors import UnsupportedOps
-from modelport_converters.onnx_graph.schemas import nodes_in
+from modelport.model import nodes_in
 from modelport_converters.tensorflow_to_onnx.detached_weights import DOMAIN
 
 if TYPE_CHECKING:

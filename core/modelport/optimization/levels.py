@@ -19,7 +19,7 @@ from onnx_ir.passes import common
 
 from modelport import artifact, opset
 from modelport.errors import BadInput, CannotConvert, FrameworkNotInstalled, nearest
-from modelport.model import graphs_of
+from modelport.model import attach, detach, graphs_of, initializers
 
 OnnxModel = ir.Model | onnx.ModelProto
 
@@ -82,14 +82,14 @@ def portable(model: OnnxModel, folder: Path | None = None) -> OnnxModel:
         return _reduce(copy)
     held = ir.from_proto(model) if isinstance(model, onnx.ModelProto) else model.clone()
     common.InlinePass()(held)
-    large = sum(tensor.nbytes for tensor in opset.initializers(held)) > _HELD_BYTES
+    large = sum(tensor.nbytes for tensor in initializers(held)) > _HELD_BYTES
     if large:  # what needs the values of large weights is done where they are read one by one
         from onnxscript import optimizer
 
         optimizer.optimize_ir(held)
-    weights = opset.detach(held, _HELD_EACH) if large else {}
+    weights = detach(held, _HELD_EACH) if large else {}
     reduced = ir.from_proto(_reduce(ir.to_proto(ir.external_data.load_to_model(held))))
-    opset.attach(reduced, weights)
+    attach(reduced, weights)
     common.RemoveUnusedNodesPass()(reduced)
     return reduced
 

@@ -15,8 +15,8 @@ import onnx
 import onnx_ir as ir
 from onnx_ir.passes import common
 
-from modelport import opset
 from modelport.errors import CannotConvert
+from modelport.model import attach, detach
 
 ATTENTION = ("Attention", "MultiHeadAttention", "GroupQueryAttention", "DecoderMaskedMultiHeadAttention")
 MODEL_TYPES = ("bert", "gpt2", "vit", "bert_tf", "bert_keras", "t5", "bart", "clip")
@@ -105,10 +105,10 @@ def _sizes(value: ir.Value | None) -> list[int | None]:
 
 def _with_shapes(model: ir.Model) -> ir.Model:
     copy = model.clone()
-    weights = opset.detach(copy)
+    weights = detach(copy)
     inferred = onnx.shape_inference.infer_shapes(ir.to_proto(ir.external_data.load_to_model(copy)), data_prop=True)
     result = ir.from_proto(inferred)
-    opset.attach(result, weights)
+    attach(result, weights)
     return result
 
 

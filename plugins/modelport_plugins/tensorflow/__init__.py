@@ -124,7 +124,7 @@ def plan(model: ir.Model, options: Options) -> Sequence[PlannedOp]:
     from modelport_converters.onnx_graph import plan
     from modelport_converters.onnx_to_tensorflow.ops import registry
 
-    return [PlannedOp(**vars(op)) for op in plan.plan(model, registry())]
+    return plan.plan(model, registry())
 
 
 @hookimpl
