@@ -14,6 +14,7 @@ import tensorflow as tf
 from modelport.signature import TensorSpec
 from modelport_converters.tensorflow_to_onnx.array_conversion import to_array, to_tensor
 from modelport_converters.tensorflow_to_onnx.export import export
+from modelport_converters.tensorflow_to_onnx.handler import NEWEST_OPSET
 
 
 def assert_same(
@@ -77,3 +78,11 @@ def _sizes(name: str, array: np.ndarray[Any, Any], open_axes: Collection[int] | 
     return tuple(
         f"{name}_{axis}" if open_axes is None or axis in open_axes else size for axis, size in enumerate(array.shape)
     )
+
+
+def agrees(call, *arrays, opset=NEWEST_OPSET, open_axes=None, tolerance=1e-5):
+    """Compare a function of one result with TensorFlow, and return the operators of its ONNX form."""
+    model = assert_same(
+        lambda *tensors: [call(*tensors)], *arrays, opset=opset, open_axes=open_axes, rtol=tolerance, atol=tolerance
+    )
+    return [node.op_type for node in model.graph.node]

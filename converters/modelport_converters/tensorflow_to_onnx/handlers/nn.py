@@ -113,10 +113,11 @@ def leaky_relu(op: Operation, x: Value) -> Value | None:
 
 @handler("InTopK", "InTopKV2")
 def in_top_k(op: Operation, predictions: Value, targets: Value, k: Value | None = None) -> Value:
-    """Whether fewer than k classes score higher than the target, which scores a finite number."""
+    """Whether fewer than k classes score higher than the target; false in a row with a score that is not finite."""
     score = fn.take_along_axis(predictions, fn.expand_dims(targets.cast("int64"), 1), 1)
     better = fn.sum(predictions > score, 1)
-    return (better < (op.attr("k") if k is None else k.cast("int64"))) & (fn.absolute(fn.squeeze(score, 1)) < np.inf)
+    finite = fn.equal(fn.sum(predictions * 0.0, 1), 0.0)
+    return (better < (op.attr("k") if k is None else k.cast("int64"))) & finite
 
 
 @handler("L2Loss")

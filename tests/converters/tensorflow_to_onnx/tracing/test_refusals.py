@@ -5,6 +5,9 @@ import pytest
 import tensorflow as tf
 
 from modelport.errors import CannotConvert, UnsupportedOps
+from modelport.signature import TensorSpec
+from modelport_converters.tensorflow_to_onnx.export import export
+from modelport_converters.tensorflow_to_onnx.handler import NEWEST_OPSET
 from modelport_converters.tensorflow_to_onnx.tracing.refusals import refuse_bfloat16, refuse_programs
 
 ROW = tf.TensorSpec([3], tf.float32)
@@ -35,3 +38,15 @@ def test_ordinary_graphs_pass():
     definition = graph(lambda x: tf.cast(x, tf.float16) * 2)
     refuse_programs(definition)
     refuse_bfloat16(definition)
+
+
+def test_a_compiled_jax_function_is_refused_by_name():
+    from tensorflow.compiler.tf2xla.ops import gen_xla_ops
+
+    def call(x):
+        keywords = {"version": 9, "module": b"", "Sout": [(None, 4)], "Tout": ["float32"], "platforms": ["CPU"]}
+        return gen_xla_ops.xla_call_module([x], **keywords)
+
+    port, owner = TensorSpec("x", "float32", ("N", 4)), tf.Module()
+    with pytest.raises(UnsupportedOps, match=r"XlaCallModule, node .*: runs a compiled JAX function"):
+        export(call, [port], [port], opset=NEWEST_OPSET, owner=owner)

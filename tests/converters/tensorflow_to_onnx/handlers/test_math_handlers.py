@@ -1,0 +1,66 @@
+"""Arithmetic, bits and special functions against TensorFlow itself."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from drawn import floats
+from tensorflow_same import agrees
+
+WHOLE = np.array([-7, -6, -1, 0, 1, 5, 8, 127])
+DIVISORS = np.array([2, -3, 3, -1, 4, -5, 7, 2])
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float16", 1e-3), ("float32", 1e-6), ("float64", 1e-14)])
+def test_logarithms_are_as_precise_as_their_type(dtype, tolerance):
+    agrees(tf.math.log, np.linspace(0.1, 50, 30).astype(dtype).reshape(5, 6), tolerance=tolerance)
+
+
+@pytest.mark.parametrize("op", ["FloorDiv", "FloorMod", "TruncateMod"])
+@pytest.mark.parametrize("dtype", ["int32", "int64", "float32", "float64"])
+def test_quotients_and_remainders_have_their_signs(op, dtype):
+    agrees(lambda x, y: getattr(tf.raw_ops, op)(x=x, y=y), WHOLE.astype(dtype), DIVISORS.astype(dtype), tolerance=0)
+
+
+def test_a_remainder_of_a_large_quotient_keeps_its_digits():
+    x, y = np.array([1e30, -1e30, 5.5, -0.0], "float64"), np.array([3.7, 3.7, np.inf, 2.0], "float64")
+    agrees(tf.math.floormod, x, y, tolerance=0)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8", "uint32"])
+def test_numbers_are_shifted_and_rounded_down(dtype):
+    x, y = WHOLE.astype(dtype), (np.arange(8) % 7).astype(dtype)
+    agrees(tf.bitwise.right_shift, x, y)
+    agrees(tf.bitwise.left_shift, x, y)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint64", "float64"])
+def test_large_numbers_are_compared_exactly(dtype):
+    x = np.array([2**30 + 1, 2**30, 2**30 - 1], dtype)
+    agrees(tf.math.greater, x, x[::-1].copy())
+    agrees(tf.math.less, x, x[::-1].copy())
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 2e-6), ("float64", 1e-11)])
+@pytest.mark.parametrize("function", [tf.math.lgamma, tf.math.digamma, tf.math.erfc, tf.math.log1p, tf.math.expm1])
+def test_special_functions_are_as_precise_as_their_type(function, dtype, tolerance):
+    agrees(function, np.linspace(0.07, 9.3, 40).astype(dtype), tolerance=tolerance)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 2e-6), ("float64", 1e-11)])
+def test_quantiles_are_as_precise_as_their_type(dtype, tolerance):
+    shares = np.linspace(0.001, 0.999, 41).astype(dtype)
+    agrees(tf.math.ndtri, shares, tolerance=tolerance)
+    agrees(tf.math.erfinv, 2 * shares - 1, tolerance=tolerance)
+
+
+@pytest.mark.parametrize("op", ["MulNoNan", "Xdivy", "Xlogy", "Xlog1py"])
+def test_zero_times_what_is_infinite_is_zero(op):
+    x = np.array([0.0, 1.0, 0.0, 2.0], "float32")
+    y = np.array([0.0, 0.5, -1.0, 0.0], "float32") if op != "MulNoNan" else np.array([np.inf, 2, np.nan, 0], "float32")
+    pair = (y, x) if op == "MulNoNan" else (x, y)
+    agrees(lambda a, b: getattr(tf.raw_ops, op)(x=a, y=b), *pair)
+
+
+@pytest.mark.parametrize(("exclusive", "reverse"), [(False, False), (True, True)])
+def test_exponentials_are_summed_without_overflow(exclusive, reverse):
+    agrees(lambda x: tf.math.cumulative_logsumexp(x, 1, exclusive, reverse), 30 * floats(3, 5) + 300, tolerance=1e-4)
