@@ -1,4 +1,4 @@
-"""Coordinates and weights of resampling, as ONNX's operators Resize, GridSample and AffineGrid define them.
+"""Resampling: coordinates, taps and kernels, as ONNX's operators Resize, GridSample and AffineGrid define them.
 
 Every function works on NumPy arrays, for sizes that are known, and on a framework's tensors when it is given that framework's
 arithmetic as `xp`: a namespace with `abs`, `arange`, `ceil`, `clip`, `floor`, `round`, `sum` and `where` as NumPy has them.
@@ -68,7 +68,7 @@ def scaled_size(size: int, scale: float) -> int:
 
 
 def coordinates(dim: Resized, mode: str, xp: Namespace = np) -> Number:
-    """Return where in the input each element of the output lies: a vector of `dim.out` elements.
+    """Return the input coordinate of each output element, as Resize's coordinate_transformation_mode defines it: [dim.out].
 
     Args:
         dim: the dimension.
@@ -119,7 +119,7 @@ def taps(
     inside: bool = False,
     xp: Namespace = np,
 ) -> tuple[Number, Number]:
-    """Return the elements that each output is interpolated from, and their weights.
+    """Return the interpolation taps of each output: the indices of input elements and their weights.
 
     Args:
         points: coordinates, n of them.
@@ -150,7 +150,7 @@ def taps(
 
 
 def kernel(distance: Number, mode: str, cubic_a: float = CUBIC_A, xp: Namespace = np) -> Number:
-    """Return the weight of an element at a distance: a triangle, or cubic convolution (Keys 1981, equation 4)."""
+    """Return the interpolation kernel at a distance: linear (triangle), or cubic convolution (Keys 1981, equation 4)."""
     d = xp.abs(distance)
     if mode == "linear":
         return xp.clip(1.0 - d, 0.0, 1.0)
@@ -159,13 +159,13 @@ def kernel(distance: Number, mode: str, cubic_a: float = CUBIC_A, xp: Namespace 
     return xp.where(d <= 1, near, xp.where(d < 2, far, 0.0))
 
 
-def from_normalised(grid: Number, size: Number, align_corners: bool) -> Number:
-    """Return coordinates in a dimension for positions from -1 to 1: its corners' centres if aligned, else its edges."""
+def from_normalized(grid: Number, size: Number, align_corners: bool) -> Number:
+    """Return the coordinates of normalized positions, -1 and 1 being the corner centers if they are aligned, else the edges."""
     return (grid + 1) / 2 * (size - 1) if align_corners else ((grid + 1) * size - 1) / 2
 
 
-def brought_inside(index: Number, size: Number, padding: str, align_corners: bool, xp: Namespace = np) -> Number:
-    """Return indices as GridSample's padding_mode moves those beyond the border; "zeros" moves none."""
+def apply_padding_mode(index: Number, size: Number, padding: str, align_corners: bool, xp: Namespace = np) -> Number:
+    """Apply GridSample's padding_mode to indices beyond the border; "zeros" moves none."""
     if padding == "border":
         return xp.clip(index, 0.0, size - 1.0)
     low, span = (0.0, size - 1.0) if align_corners else (-0.5, size * 1.0)
@@ -173,7 +173,7 @@ def brought_inside(index: Number, size: Number, padding: str, align_corners: boo
 
 
 def reflected(distance: Number, span: Number, xp: Namespace = np) -> Number:
-    """Return distances from the lower border mirrored at both borders, as often as it takes to be between them."""
+    """Reflect distances from the lower border at both borders until they lie between them."""
     distance = xp.abs(distance)
     turns = xp.floor(distance / xp.where(span > 0, span, 1.0))
     rest = distance - turns * span
@@ -181,7 +181,7 @@ def reflected(distance: Number, span: Number, xp: Namespace = np) -> Number:
 
 
 def positions(size: Number, align_corners: bool, xp: Namespace = np) -> Number:
-    """Return positions from -1 to 1 of the elements of a dimension, the inverse of `from_normalised`."""
+    """Return the normalized positions, -1 to 1, of the elements of a dimension: the inverse of `from_normalized`."""
     at = xp.arange(size) * 1.0
     if align_corners:
         return xp.where(size > 1, 2 * at / xp.where(size > 1, size - 1.0, 1.0) - 1, at * 0.0)

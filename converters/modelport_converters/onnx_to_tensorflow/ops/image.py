@@ -48,12 +48,12 @@ def _taps(
 ) -> tuple[list[tf.Tensor], list[tf.Tensor], list[tf.Tensor]]:
     """Return for one dimension the indices, weights and whether there is such an element; one of each for every tap."""
     span = size if isinstance(size, int) else tf.cast(size, grid.dtype)
-    points = resampling.from_normalised(grid, span, align)
+    points = resampling.from_normalized(grid, span, align)
     if mode == "nearest":
         index, weights = tf.round(points)[..., None], tf.ones_like(points)[..., None]
     else:
         index, weights = resampling.taps(points, span, mode=mode, xp=TENSORS)
-    index = resampling.brought_inside(index, span, padding, align, TENSORS)
+    index = resampling.apply_padding_mode(index, span, padding, align, TENSORS)
     exists = (index >= 0) & (index <= span - 1)
     whole = tf.clip_by_value(tf.cast(index, tf.int32), 0, size - 1)
     return tf.unstack(whole, axis=-1), tf.unstack(weights, axis=-1), tf.unstack(exists, axis=-1)
