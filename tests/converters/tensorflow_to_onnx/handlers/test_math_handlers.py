@@ -63,4 +63,4 @@ def test_zero_times_what_is_infinite_is_zero(op):
 
 @pytest.mark.parametrize(("exclusive", "reverse"), [(False, False), (True, True)])
 def test_exponentials_are_summed_without_overflow(exclusive, reverse):
-    agrees(lambda x: tf.math.cumulative_logsumexp(x, 1, exclusive, reverse), 30 * floats(3, 5) + 300, tolerance=1e-4)
+    agrees(lambda x: tf.math.cumulative_logsumexp(x, 1, exclusive, reverse), 8 * floats(3, 5) + 300, tolerance=1e-4)
