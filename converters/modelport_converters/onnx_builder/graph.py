@@ -6,7 +6,7 @@ coefficients are float64.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import ml_dtypes
@@ -39,7 +39,7 @@ class Graph:
     Attributes:
         opset: the version of the default domain that is written.
         nodes, initializers: in the order of their making; the initializers of bodies are those of the outermost graph.
-        memo: what has been computed in this graph already, for whoever computes it.
+        memo: what `memoized` has computed in this graph already.
     """
 
     def __init__(self, opset: int, outer: Graph | None = None) -> None:
@@ -94,6 +94,12 @@ class Graph:
         if small:
             shared[key] = result.name
         return result
+
+    def memoized(self, key: Any, compute: Callable[[], Any]) -> Any:
+        """Return what `compute` returns, called once for each key in this graph."""
+        if key not in self.memo:
+            self.memo[key] = compute()
+        return self.memo[key]
 
     def op(self, kind: str, *inputs: Operand | None, dtype: DTypeLike | None = None, **attributes: Any) -> Value:
         """Add a node with one output; its dtype is that of the first input unless `dtype` says otherwise.

@@ -11,6 +11,7 @@ from modelport_converters.onnx_builder import functions as fn
 from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.columns import Features
 from modelport_converters.sklearn_to_onnx.dispatch import call
+from modelport_converters.sklearn_to_onnx.labels import label_at
 
 
 def first_method(model: Any, methods: Sequence[str]) -> str:
@@ -33,6 +34,11 @@ def response(model: Any, features: Features, methods: Sequence[str], positive: A
     if method == "decision_function":
         return -answer if first else answer
     return answer[:, 0 if first else 1]
+
+
+def likeliest(model: Any, features: Features) -> Value:
+    """The class of the largest probability, the first of equal ones: predict of most classifiers with predict_proba."""
+    return label_at(model.classes_, fn.argmax(call(model, "predict_proba", features), 1))
 
 
 def binary_score(model: Any, features: Features) -> Value:

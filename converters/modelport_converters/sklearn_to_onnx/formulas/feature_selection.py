@@ -12,24 +12,16 @@ from modelport_converters.sklearn_to_onnx.columns import Features, selected
 from modelport_converters.sklearn_to_onnx.dispatch import call
 from modelport_converters.sklearn_to_onnx.registry import formula, transform
 
+_SELECTORS = (
+    SelectorMixin, feature_selection.GenericUnivariateSelect, feature_selection.RFE, feature_selection.RFECV,
+    feature_selection.SelectFdr, feature_selection.SelectFpr, feature_selection.SelectFromModel,
+    feature_selection.SelectFwe, feature_selection.SelectKBest, feature_selection.SelectPercentile,
+    feature_selection.SequentialFeatureSelector, feature_selection.VarianceThreshold,
+)  # fmt: skip
 _ELIMINATIONS = (feature_selection.RFE, feature_selection.RFECV)
 
 
-@transform(
-    SelectorMixin,
-    feature_selection.GenericUnivariateSelect,
-    feature_selection.RFE,
-    feature_selection.RFECV,
-    feature_selection.SelectFdr,
-    feature_selection.SelectFpr,
-    feature_selection.SelectFromModel,
-    feature_selection.SelectFwe,
-    feature_selection.SelectKBest,
-    feature_selection.SelectPercentile,
-    feature_selection.SequentialFeatureSelector,
-    feature_selection.VarianceThreshold,
-    columns=True,
-)
+@transform(*_SELECTORS, columns=True)
 def kept(model: Any, x: Features) -> Features:
     """The columns that are kept."""
     return selected(x, [int(position) for position in np.flatnonzero(model.get_support())])

@@ -168,11 +168,12 @@ _BINARY = _gpc._BinaryGaussianProcessClassifierLaplace
 
 def _latent(model: Any, x: Value) -> tuple[Value, Value]:
     """Return the covariance with the fitted rows, and the latent mean [N]."""
-    memo, key = x.graph.memo, ("latent", id(model), x.name)
-    if key not in memo:
+
+    def compute() -> tuple[Value, Value]:
         shared = covariance(model, model.kernel_, x.cast("float64"), np.asarray(model.X_train_, np.float64))
-        memo[key] = shared, shared @ (model.y_train_ - model.pi_)
-    return memo[key]
+        return shared, shared @ (model.y_train_ - model.pi_)
+
+    return x.graph.memoized(("latent", id(model), x.name), compute)
 
 
 @predict(_BINARY)

@@ -17,45 +17,21 @@ from modelport_converters.sklearn_to_onnx.labels import label_at
 from modelport_converters.sklearn_to_onnx.registry import decision_function, predict, predict_proba, refuse
 
 _REGRESSORS = (
-    LinearModel,
-    linear_model.ARDRegression,
-    linear_model.BayesianRidge,
-    linear_model.ElasticNet,
-    linear_model.ElasticNetCV,
-    linear_model.HuberRegressor,
-    linear_model.Lars,
-    linear_model.LarsCV,
-    linear_model.Lasso,
-    linear_model.LassoCV,
-    linear_model.LassoLars,
-    linear_model.LassoLarsCV,
-    linear_model.LassoLarsIC,
-    linear_model.LinearRegression,
-    linear_model.MultiTaskElasticNet,
-    linear_model.MultiTaskElasticNetCV,
-    linear_model.MultiTaskLasso,
-    linear_model.MultiTaskLassoCV,
-    linear_model.OrthogonalMatchingPursuit,
-    linear_model.OrthogonalMatchingPursuitCV,
-    linear_model.PassiveAggressiveRegressor,
-    linear_model.QuantileRegressor,
-    linear_model.Ridge,
-    linear_model.RidgeCV,
-    linear_model.SGDRegressor,
-    linear_model.TheilSenRegressor,
-)
+    LinearModel, linear_model.ARDRegression, linear_model.BayesianRidge, linear_model.ElasticNet,
+    linear_model.ElasticNetCV, linear_model.HuberRegressor, linear_model.Lars, linear_model.LarsCV,
+    linear_model.Lasso, linear_model.LassoCV, linear_model.LassoLars, linear_model.LassoLarsCV,
+    linear_model.LassoLarsIC, linear_model.LinearRegression, linear_model.MultiTaskElasticNet,
+    linear_model.MultiTaskElasticNetCV, linear_model.MultiTaskLasso, linear_model.MultiTaskLassoCV,
+    linear_model.OrthogonalMatchingPursuit, linear_model.OrthogonalMatchingPursuitCV,
+    linear_model.PassiveAggressiveRegressor, linear_model.QuantileRegressor, linear_model.Ridge,
+    linear_model.RidgeCV, linear_model.SGDRegressor, linear_model.TheilSenRegressor,
+)  # fmt: skip
 _GENERALIZED = (linear_model.GammaRegressor, linear_model.PoissonRegressor, linear_model.TweedieRegressor)
 _CLASSIFIERS = (
-    LinearClassifierMixin,
-    discriminant_analysis.LinearDiscriminantAnalysis,
-    linear_model.LogisticRegression,
-    linear_model.LogisticRegressionCV,
-    linear_model.PassiveAggressiveClassifier,
-    linear_model.Perceptron,
-    linear_model.RidgeClassifier,
-    linear_model.RidgeClassifierCV,
-    linear_model.SGDClassifier,
-)
+    LinearClassifierMixin, discriminant_analysis.LinearDiscriminantAnalysis, linear_model.LogisticRegression,
+    linear_model.LogisticRegressionCV, linear_model.PassiveAggressiveClassifier, linear_model.Perceptron,
+    linear_model.RidgeClassifier, linear_model.RidgeClassifierCV, linear_model.SGDClassifier,
+)  # fmt: skip
 _LOGISTIC = (
     linear_model.LogisticRegression,
     linear_model.LogisticRegressionCV,

@@ -38,12 +38,12 @@ def log_density(model: Any, x: Value) -> Value:
 
 def _weighted(model: Any, x: Value) -> Value:
     """Weighted log densities, a column for each component; computed once for all methods."""
-    key = (id(model), x.name, "weighted log densities")
-    memo = x.graph.memo
-    if key not in memo:
+
+    def compute() -> Value:
         bayesian = isinstance(model, mixture.BayesianGaussianMixture)
-        memo[key] = _log_gaussian(model, x) + (_expected_logarithms(model) if bayesian else np.log(model.weights_))
-    return memo[key]
+        return _log_gaussian(model, x) + (_expected_logarithms(model) if bayesian else np.log(model.weights_))
+
+    return x.graph.memoized((id(model), x.name, "weighted log densities"), compute)
 
 
 def _log_gaussian(model: Any, x: Value) -> Value:

@@ -14,12 +14,9 @@ from modelport_converters.sklearn_to_onnx.labels import label_at
 from modelport_converters.sklearn_to_onnx.registry import formula, predict, predict_proba
 
 _ALL = (
-    naive_bayes.BernoulliNB,
-    naive_bayes.CategoricalNB,
-    naive_bayes.ComplementNB,
-    naive_bayes.GaussianNB,
+    naive_bayes.BernoulliNB, naive_bayes.CategoricalNB, naive_bayes.ComplementNB, naive_bayes.GaussianNB,
     naive_bayes.MultinomialNB,
-)
+)  # fmt: skip
 _JOINT = "predict_joint_log_proba"
 
 

@@ -9,11 +9,11 @@ from sklearn.semi_supervised import LabelPropagation, LabelSpreading, SelfTraini
 
 from modelport_converters.onnx_builder import functions as fn
 from modelport_converters.onnx_builder.graph import Value
-from modelport_converters.sklearn_to_onnx.dispatch import call, delegate
+from modelport_converters.sklearn_to_onnx.dispatch import delegate
 from modelport_converters.sklearn_to_onnx.formulas.metrics import pairwise_kernels as kernels
 from modelport_converters.sklearn_to_onnx.formulas.neighbors.search import nearest
-from modelport_converters.sklearn_to_onnx.labels import label_at
 from modelport_converters.sklearn_to_onnx.registry import predict, predict_proba
+from modelport_converters.sklearn_to_onnx.responses import likeliest
 
 _SPREADING = (LabelPropagation, LabelSpreading)
 
@@ -30,10 +30,7 @@ def spread(model: Any, x: Value) -> Value:
     return sums / fn.sum(sums, 1, keepdims=True)
 
 
-@predict(*_SPREADING)
-def spread_label(model: Any, x: Value) -> Value:
-    """The most likely class."""
-    return label_at(model.classes_, fn.argmax(call(model, "predict_proba", x), 1))
+predict(*_SPREADING)(likeliest)
 
 
 for _method in ("predict", "predict_proba", "decision_function"):

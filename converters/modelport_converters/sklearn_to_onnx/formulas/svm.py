@@ -6,13 +6,15 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from sklearn import linear_model, svm
+from sklearn import svm
+from sklearn.linear_model import SGDOneClassSVM
 
 from modelport_converters.onnx_builder import functions as fn
 from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.dispatch import call
+from modelport_converters.sklearn_to_onnx.formulas import linear_model
 from modelport_converters.sklearn_to_onnx.formulas.metrics import pairwise_kernels as kernels
-from modelport_converters.sklearn_to_onnx.labels import label_at, label_of_scores
+from modelport_converters.sklearn_to_onnx.labels import label_at
 from modelport_converters.sklearn_to_onnx.registry import decision_function, predict, predict_proba, score_samples
 
 _CLASSIFIERS = (svm.SVC, svm.NuSVC)
@@ -45,10 +47,8 @@ def _pairs(model: Any) -> list[tuple[int, int]]:
 
 def _decisions(model: Any, x: Value) -> Value:
     """Return libsvm's decision for each pair of classes, positive for the first of the two: [N, pairs]."""
-    memo, key = x.graph.memo, ("libsvm", id(model), x.name)
-    if key not in memo:
-        memo[key] = _sums(model, x, _pairwise_coefficients(model))
-    return memo[key]
+    key = ("libsvm", id(model), x.name)
+    return x.graph.memoized(key, lambda: _sums(model, x, _pairwise_coefficients(model)))
 
 
 def _pairwise_coefficients(model: Any) -> Any:
@@ -162,7 +162,7 @@ def outlier_score(model: Any, x: Value) -> Value:
     return _sums(model, x, _dual(model))[:, 0]
 
 
-@score_samples(svm.OneClassSVM, linear_model.SGDOneClassSVM)
+@score_samples(svm.OneClassSVM, SGDOneClassSVM)
 def raw_score(model: Any, x: Value) -> Value:
     """The decision without its offset."""
     return call(model, "decision_function", x) + np.ravel(model.offset_)
@@ -174,33 +174,18 @@ def inside(model: Any, x: Value) -> Value:
     return fn.where(call(model, "decision_function", x) > 0.0, np.int64(1), np.int64(-1))
 
 
-@decision_function(linear_model.SGDOneClassSVM)
+@decision_function(SGDOneClassSVM)
 def linear_outlier_score(model: Any, x: Value) -> Value:
     """The product with the coefficients above the offset."""
     return fn.reshape(x @ model.coef_.T - model.offset_, [-1])
 
 
-@predict(linear_model.SGDOneClassSVM)
+@predict(SGDOneClassSVM)
 def linear_inside(model: Any, x: Value) -> Value:
     """1 inside and on the border, -1 outside."""
     return fn.where(call(model, "decision_function", x) >= 0.0, np.int64(1), np.int64(-1))
 
 
-@decision_function(svm.LinearSVC)
-def linear_scores(model: Any, x: Value) -> Value:
-    """Multiply by the coefficients and add the intercept; one score for two classes."""
-    result = x @ model.coef_.T + model.intercept_
-    return fn.reshape(result, [-1]) if len(model.classes_) == 2 else result
-
-
-@predict(svm.LinearSVC)
-def linear_label(model: Any, x: Value) -> Value:
-    """The class of the highest score."""
-    return label_of_scores(model.classes_, call(model, "decision_function", x))
-
-
-@predict(svm.LinearSVR)
-def linear_regression(model: Any, x: Value) -> Value:
-    """Multiply by the coefficients and add the intercept."""
-    result = x @ np.ravel(model.coef_) + model.intercept_
-    return fn.reshape(result, [-1])
+decision_function(svm.LinearSVC)(linear_model.scores)
+predict(svm.LinearSVC)(linear_model.label)
+predict(svm.LinearSVR)(linear_model.linear)

@@ -44,10 +44,12 @@ def _raw_scores(model: Any, x: Value) -> Value:
 def _translated(model: Any, x: Value, *, raw: bool = False) -> list[Value]:
     """Return the outputs of the translation for these features, taken into their graph once."""
     key = (id(model), __name__, x.name, raw)
-    if key not in x.graph.memo:
-        features = x if x.dtype.kind == "f" else x.cast("float64")
-        x.graph.memo[key] = inline(features, _translation(model, features, raw))
-    result: list[Value] = x.graph.memo[key]
+
+    def compute() -> list[Value]:
+        features = fn.floating(x)
+        return inline(features, _translation(model, features, raw))
+
+    result: list[Value] = x.graph.memoized(key, compute)
     return result
 
 

@@ -13,12 +13,12 @@ from modelport_converters.onnx_builder import functions as fn
 from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.columns import selected
 from modelport_converters.sklearn_to_onnx.dispatch import call
-from modelport_converters.sklearn_to_onnx.labels import label_at
 from modelport_converters.sklearn_to_onnx.registry import (
     decision_function,
     predict,
     predict_proba,
 )
+from modelport_converters.sklearn_to_onnx.responses import likeliest
 
 
 def _bagged(model: Any, method: str, x: Value) -> list[Value]:
@@ -46,10 +46,7 @@ def bagged_shares(model: Any, x: Value) -> Value:
     return reduce(add, parts) / float(len(parts))
 
 
-@predict(ensemble.BaggingClassifier)
-def bagged_label(model: Any, x: Value) -> Value:
-    """The class of the largest mean probability."""
-    return label_at(model.classes_, fn.argmax(call(model, "predict_proba", x), 1))
+predict(ensemble.BaggingClassifier)(likeliest)
 
 
 @decision_function(ensemble.BaggingClassifier)

@@ -19,6 +19,7 @@ from modelport_converters.sklearn_to_onnx.registry import (
     predict_proba,
     transform,
 )
+from modelport_converters.sklearn_to_onnx.responses import likeliest
 
 
 def _weighted(model: Any, parts: list[Value]) -> Value:
@@ -43,7 +44,7 @@ def shares_of_all(model: Any, x: Features) -> Value:
 def vote(model: Any, x: Features) -> Value:
     """The class of the largest mean probability, or of the most votes; the first of equal ones."""
     if model.voting == "soft":
-        return label_at(model.classes_, fn.argmax(call(model, "predict_proba", x), 1))
+        return likeliest(model, x)
     weights = model._weights_not_none or [1] * len(model.estimators_)
     ballots = [fn.one_hot(one, len(model.classes_)) for one in _answers(model, "predict", x)]
     votes = reduce(add, [ballot * float(weight) for ballot, weight in zip(ballots, weights, strict=True)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -11,29 +13,22 @@ from modelport_converters.onnx_builder import functions as fn
 from modelport_converters.onnx_builder.graph import Value
 from modelport_converters.sklearn_to_onnx.columns import Features
 from modelport_converters.sklearn_to_onnx.dispatch import call
-from modelport_converters.sklearn_to_onnx.labels import label_at
 from modelport_converters.sklearn_to_onnx.registry import predict, predict_proba
-from modelport_converters.sklearn_to_onnx.responses import first_method, response
+from modelport_converters.sklearn_to_onnx.responses import first_method, likeliest, response
 
 _SCORES = ("decision_function", "predict_proba")
 _SMALLEST = 1e-12
 """What is added to a probability before its logarithm: sklearn.calibration._convert_to_logits."""
 
 
-@predict(calibration.CalibratedClassifierCV, columns=True)
-def label(model: Any, x: Features) -> Value:
-    """The class of the largest probability."""
-    return label_at(model.classes_, fn.argmax(call(model, "predict_proba", x), 1))
+predict(calibration.CalibratedClassifierCV, columns=True)(likeliest)
 
 
 @predict_proba(calibration.CalibratedClassifierCV, columns=True)
 def mean_of_calibrated(model: Any, x: Features) -> Value:
     """The mean over the classifiers of the folds."""
-    parts = [_calibrated(one, x) for one in model.calibrated_classifiers_]
-    total = parts[0].cast("float64")
-    for part in parts[1:]:
-        total = total + part
-    return total / len(parts)
+    parts = [_calibrated(one, x).cast("float64") for one in model.calibrated_classifiers_]
+    return reduce(add, parts) / len(parts)
 
 
 def _calibrated(model: Any, x: Features) -> Value:

@@ -52,10 +52,7 @@ def nearest(model: Any, x: Value, count: int) -> Neighbors:
 
     The same search in one graph is made once.
     """
-    memo, key = x.graph.memo, ("nearest", id(model), x.name, count)
-    if key not in memo:
-        memo[key] = _found(model, x, count)
-    return memo[key]
+    return x.graph.memoized(("nearest", id(model), x.name, count), lambda: _found(model, x, count))
 
 
 def _found(model: Any, x: Value, count: int) -> Neighbors:
