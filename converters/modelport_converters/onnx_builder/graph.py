@@ -34,7 +34,7 @@ class Graph:
     """An ONNX graph under construction; `child()` begins the body of a Loop, a Scan or an If.
 
     A subclass may write into another library's graph: `name`, `add_node` and `add_constant` are all that it overrides
-    (and `child`, where it has bodies).
+    (and `child` and `body`, where it has bodies).
 
     Attributes:
         opset: the version of the default domain that is written.
@@ -125,9 +125,17 @@ class Graph:
         self.add_node(kind, names, [one.name for one in results], domain, attributes)
         return results
 
-    def body(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> onnx.GraphProto:
-        """Return the graph as the body of a node; each output must be of a node of this graph, and used once."""
-        return helper.make_graph(self.nodes, self.name("body"), _infos(inputs), _infos(outputs))
+    def body(self, inputs: Sequence[Value], outputs: Sequence[Value], *, scalars: int = 0) -> onnx.GraphProto:
+        """Return the graph as the body of a node.
+
+        Arguments:
+            inputs: of which the first `scalars` have no axes: ONNX Runtime wants to know the rank of a Loop's own two.
+            outputs: each of a node of this graph, and used once.
+        """
+        given = _infos(inputs)
+        for scalar in given[:scalars]:
+            scalar.type.tensor_type.shape.SetInParent()  # an empty shape
+        return helper.make_graph(self.nodes, self.name("body"), given, _infos(outputs))
 
     def value(self, operand: Operand) -> Value:
         """Return the operand in this graph: a constant for an array, a captured value for one of an outer graph."""

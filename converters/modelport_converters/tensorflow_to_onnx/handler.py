@@ -21,7 +21,7 @@ from tf2onnx.handler import tf_op
 from tf2onnx.utils import make_name
 
 from modelport_converters.onnx_builder import Graph, Value
-from modelport_converters.tensorflow_to_onnx.writing import Form as Form
+from modelport_converters.onnx_builder.graph import element_type
 
 NEWEST_OPSET = max(constants.OPSET_TO_IR_VERSION)
 """The newest opset that tf2onnx writes; a handler registered up to it replaces each of tf2onnx's own."""
@@ -37,9 +37,26 @@ class NodeGraph(Graph):
         prefix: what the names of constants begin with.
     """
 
-    def __init__(self, ctx: TF2ONNXGraph, prefix: str) -> None:
-        super().__init__(int(ctx.opset))
+    root: NodeGraph
+
+    def __init__(self, ctx: TF2ONNXGraph, prefix: str, outer: NodeGraph | None = None) -> None:
+        super().__init__(int(ctx.opset), outer)
         self.ctx, self.prefix = ctx, prefix
+
+    def child(self) -> NodeGraph:
+        """Return an empty graph for the body of a node."""
+        inner = self.ctx.create_new_graph_with_same_config()
+        inner.parent_graph = self.ctx
+        return NodeGraph(inner, self.prefix, self)
+
+    def body(self, inputs: Sequence[Value], outputs: Sequence[Value], *, scalars: int = 0) -> TF2ONNXGraph:
+        """Return tf2onnx's graph as the body of a node."""
+        for place, value in enumerate(inputs):
+            self.ctx.add_graph_input(value.name, element_type(value.dtype), [] if place < scalars else None)
+        for value in outputs:  # without a shape, which tf2onnx's `add_graph_output` asks for
+            self.ctx.outputs.append(value.name)
+            self.ctx.set_dtype(value.name, element_type(value.dtype))
+        return self.ctx
 
     def name(self, kind: str) -> str:
         """Return a name that is free in tf2onnx's graphs."""
@@ -48,12 +65,17 @@ class NodeGraph(Graph):
     def add_node(
         self, kind: str, inputs: list[str], outputs: list[str], domain: str, attributes: dict[str, Any]
     ) -> None:
-        """Write a node."""
-        self.ctx.make_node(kind, inputs, attr=attributes, outputs=outputs, name=outputs[0], domain=domain)
+        """Write a node; its bodies are converted already."""
+        bodies = {name: value for name, value in attributes.items() if isinstance(value, TF2ONNXGraph)}
+        plain = {name: value for name, value in attributes.items() if name not in bodies}
+        node = self.ctx.make_node(
+            kind, inputs, attr=plain, outputs=outputs, name=outputs[0], domain=domain, branches=bodies
+        )
+        node.skip_conversion = bool(bodies)
 
     def add_constant(self, name: str, values: NDArray[Any]) -> None:
-        """Write a constant."""
-        self.ctx.make_const(name, values)
+        """Write a constant into the outermost graph, whose constants bodies share."""
+        self.root.ctx.make_const(name, values)
 
 
 class Operation:
@@ -166,12 +188,6 @@ def handler(*names: str, since: int = 13, register: Callable[..., Any] = tf_op) 
 
     def registered(function: _Handler) -> _Handler:
         def handle(_class: Any, /, ctx: TF2ONNXGraph, node: Any, **settings: Any) -> None:
-            if next(iter(function.__annotations__.values())) == "Form":
-                write = Form(ctx, node, **settings)
-                result = function(write, *write.inputs)
-                if result is not None:
-                    write.finish(*(result if isinstance(result, tuple) else (result,)))
-                return
             operation = Operation(ctx, node, settings)
             result = function(operation, *operation.inputs)
             if result is not None:

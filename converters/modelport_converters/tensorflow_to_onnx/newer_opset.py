@@ -1,4 +1,4 @@
-"""Operators of a newer opset than tf2onnx writes: those on strings.
+"""Operators on strings, which ONNX has from a newer opset on than tf2onnx writes.
 
 They are written in a domain of their own; `settled` carries the finished model to the opset that has them, and then
 moves them to the default domain.
@@ -6,18 +6,20 @@ moves them to the default domain.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from onnx import numpy_helper
 
 from modelport.errors import UnsupportedOps
 from modelport.model import nodes_in
+from modelport_converters.onnx_builder.graph import Operand, Value, innermost
 
 if TYPE_CHECKING:
-    import onnx
+    from collections.abc import Sequence
 
-    from modelport_converters.tensorflow_to_onnx.writing import Writer
+    import onnx
+    from numpy.typing import DTypeLike
 
 OPSET = 20
 """The first opset with StringSplit and StringConcat; Equal takes strings from 19."""
@@ -25,9 +27,12 @@ OPSET = 20
 _DOMAIN = "modelport.newer"
 
 
-def newer(write: Writer, op: str, *inputs: str, outputs: int = 1, **attributes: Any) -> list[str]:
-    """Write an operator of opset 20 and return its outputs."""
-    return write.several(op, inputs, outputs, domain=_DOMAIN, **attributes)
+def newer(
+    kind: str, first: Value, *others: Operand, dtypes: Sequence[DTypeLike | None] = (None,), **attributes: str
+) -> list[Value]:
+    """Write an operator of opset 20, with one output for each of `dtypes` (None: that of the first input)."""
+    graph = innermost(first, *others)
+    return graph.ops(kind, first, *others, dtypes=dtypes, domain=_DOMAIN, **attributes)
 
 
 def settled(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:

@@ -26,8 +26,6 @@ def loop(
     iteration, proceed = Value(inner, inner.name("iteration"), "int64"), Value(inner, inner.name("proceed"), "bool")
     goes_on, results = body(iteration, *given)
     ends = [inner.op("Identity", one) for one in (proceed if goes_on is None else goes_on, *results)]
-    written = inner.body([iteration, proceed, *given], ends)
-    for scalar in written.input[:2]:
-        scalar.type.tensor_type.shape.SetInParent()  # an empty shape: ONNX Runtime wants to know the rank of these two
+    written = inner.body([iteration, proceed, *given], ends, scalars=2)
     rounds = np.int64(count) if isinstance(count, int) else count
     return graph.ops("Loop", rounds, np.True_, *state, dtypes=[one.dtype for one in state], body=written)

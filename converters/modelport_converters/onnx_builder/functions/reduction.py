@@ -36,7 +36,7 @@ def mean(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:
     return _reduced("ReduceMean", floating(x), axis, keepdims, 18)
 
 
-def max(x: Value, axis: Axes = None, *, keepdims: bool = False) -> Value:  # noqa: A001 - NumPy's name
+def max(x: Value, axis: Axes | Value = None, *, keepdims: bool = False) -> Value:  # noqa: A001 - NumPy's name
     """The largest element over an axis, or of all."""
     return _reduced("ReduceMax", x, axis, keepdims, 18)
 

@@ -1,118 +1,102 @@
-"""Hash tables whose contents are known, and comparisons of strings."""
+"""Lookup tables of static contents, and comparisons of strings."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 from tf2onnx.onnx_opset.logical import Equal as NumericEqual
 
-from modelport_converters.tensorflow_to_onnx.handler import Form, handler
+from modelport_converters.onnx_builder import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.tensorflow_to_onnx.handler import Operation, handler
 from modelport_converters.tensorflow_to_onnx.newer_opset import newer
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _LISTS = {"string": "strings", "int64": "int64s", "float32": "floats"}
 _DEFAULTS = {"string": "string", "int64": "int64", "float32": "float"}
-_ML = "ai.onnx.ml"
 
 
 @handler("HashTableV2", "HashTable", "AnonymousHashTable", since=8)
-def hash_table(write: Form) -> None:
+def hash_table(op: Operation) -> None:
     """A table is no tensor: the lookups hold its contents, and it goes with the last of them."""
-    write.drop_unread(write.node)
+    op.drop_unread(op.node)
 
 
 @handler("LookupTableFindV2", "LookupTableFind", since=8)
-def look_up(write: Form, _: str, names: str, __: str) -> str:
+def look_up(op: Operation, _: Value, names: Value, __: Value) -> Value:
     """LabelEncoder with the table's keys and values: strings, integers or floats; ONNX Runtime has kernels for each pair."""
-    given = write.node.inputs[2]
-    if not given.is_const():
+    if not op.is_constant(2):
         raise ValueError("the default value of a table must be a constant")
-    default, wanted = given.get_tensor_value(as_list=False).reshape(-1)[0], write.dtype
-    keys, values = _contents(write)
-    found = encoded(write, names, keys, values, default) if len(keys) else _constant(write, default)
-    write.drop_unread(write.source(0))
-    return found if is_text(wanted) or kind_of(wanted) == wanted.name else write.cast(found, wanted)
+    default = op.constant(2).reshape(-1)[0]
+    keys, values = _contents(op)
+    found = _encoded(names, keys, values, default) if len(keys) else _everywhere(names, default)
+    op.drop_unread(op.source(0))
+    return found if _kind_of(op.dtype) == "string" else found.cast(op.dtype)
 
 
 @handler("LookupTableSizeV2", "LookupTableSize", since=8)
-def table_size(write: Form, _: str) -> str:
+def table_size(op: Operation, _: Value) -> Value:
     """The number of a table's keys."""
-    keys, _values = _contents(write)
-    write.drop_unread(write.source(0))
-    return write.const(len(keys))
+    keys, _values = _contents(op)
+    op.drop_unread(op.source(0))
+    return op.graph.constant(len(keys), "int64")
 
 
 @handler("Equal", "NotEqual", since=11)
-def equal(write: Form, x: str, y: str) -> str | None:
-    """tf2onnx's own form, but for strings, which it reads as numbers.
-
-    Against a constant a table tells; ONNX compares two strings from opset 19.
-    """
-    if not is_text(write.dtype_of(x)):
-        write.upstream(NumericEqual.version_11)
+def equal(op: Operation, x: Value, y: Value) -> Value | None:
+    """Strings compared, which tf2onnx reads as numbers: with a constant by a table, with others by Equal, from opset 19."""
+    if x.dtype.kind != "O":
+        op.upstream(NumericEqual.version_11)
         return None
-    constants = [index for index in (0, 1) if _is_one_constant(write.node.inputs[index])]
+    constants = [index for index in (0, 1) if op.is_constant(index) and op.constant(index).size == 1]
     if constants:
-        text = write.node.inputs[constants[0]].get_tensor_value(as_list=False).reshape(-1)
-        same = write.cast(encoded(write, write.inputs[1 - constants[0]], text, np.array([1]), 0), bool)
+        same = _encoded(op.inputs[1 - constants[0]], op.constant(constants[0]), [1], 0).cast("bool")
     else:
-        (same,) = newer(write, "Equal", x, y)
-    return same if write.kind == "Equal" else write("Not", same)
+        (same,) = newer("Equal", x, y, dtypes=["bool"])
+    return same if op.type == "Equal" else ~same
 
 
-def encoded(write: Form, name: str, keys: Any, values: Any, default: Any) -> str:
+def _encoded(x: Value, keys: ArrayLike, values: ArrayLike, default: Any) -> Value:
     """Look a tensor up: the value of the first key that an element equals, else the default."""
     keys, values = _listed(keys), _listed(values)
-    kind = write.dtype_of(name)
-    if not is_text(kind) and kind_of(kind) != kind.name:
-        name = write.cast(name, kind_of(kind))
+    kinds = _kind_of(keys.dtype), _kind_of(values.dtype)
     attributes = {
-        f"keys_{_LISTS[kind_of(keys.dtype)]}": keys.tolist(),
-        f"values_{_LISTS[kind_of(values.dtype)]}": values.tolist(),
-        f"default_{_DEFAULTS[kind_of(values.dtype)]}": _listed(np.asarray([default])).tolist()[0],
+        f"keys_{_LISTS[kinds[0]]}": keys.tolist(),
+        f"values_{_LISTS[kinds[1]]}": values.tolist(),
+        f"default_{_DEFAULTS[kinds[1]]}": _listed([default]).tolist()[0],
     }
-    return write("LabelEncoder", name, domain=_ML, **attributes)
+    given = x if _kind_of(x.dtype) == "string" else x.cast(_kind_of(x.dtype))
+    return x.graph.op("LabelEncoder", given, dtype=values.dtype, domain="ai.onnx.ml", **attributes)
 
 
-def is_text(dtype: Any) -> bool:
-    """Whether a dtype is that of strings."""
-    return np.dtype(dtype).kind in "OSU"
+def _everywhere(x: Value, default: Any) -> Value:
+    """Return the default for each element, for a table without keys."""
+    return fn.broadcast_to(x.graph.constant(_listed([default])), fn.shape(x))
 
 
-def kind_of(dtype: Any) -> str:
+def _kind_of(dtype: DTypeLike) -> str:
     """Return the type that LabelEncoder has for a dtype: string, int64 or float32."""
-    if is_text(dtype):
+    kind = np.dtype(dtype).kind
+    if kind in "OSU":
         return "string"
     if dtype == np.float64:
         raise ValueError("a table of float64 has no form in ONNX Runtime, whose tables hold float32")
-    return "int64" if np.dtype(dtype).kind in "iub" else "float32"
+    return "int64" if kind in "iub" else "float32"
 
 
-def _listed(array: Any) -> NDArray[Any]:
-    """Return an array as LabelEncoder takes it: strings decoded, numbers as int64 or float32."""
+def _listed(array: ArrayLike) -> NDArray[Any]:
+    """Return an array as LabelEncoder takes it: a vector of decoded strings, of int64 or of float32."""
     array = np.asarray(array).reshape(-1)
-    if kind_of(array.dtype) == "string":
+    if _kind_of(array.dtype) == "string":
         return np.array([item.decode() if isinstance(item, bytes) else item for item in array], object)
-    return np.asarray(array, kind_of(array.dtype))
+    return np.asarray(array, _kind_of(array.dtype))
 
 
-def _constant(write: Form, default: Any) -> str:
-    """Return the default everywhere, for a table without keys."""
-    listed = _listed(np.asarray([default]))
-    return write("Expand", write.const(listed, listed.dtype), write("Shape", write.inputs[1]))
-
-
-def _is_one_constant(node: Any) -> bool:
-    return bool(node.is_const()) and node.get_tensor_value(as_list=False).size == 1
-
-
-def _contents(write: Form) -> tuple[Any, Any]:
+def _contents(op: Operation) -> tuple[Any, Any]:
     """Return the keys and values of the table that the node reads."""
-    name, tables = write.source(0).get_attr_value("shared_name"), write.settings["initialized_tables"]
+    name, tables = op.source(0).get_attr_value("shared_name"), op.settings["initialized_tables"]
     if name not in tables:
-        raise ValueError(f"the contents of the table that {write.node.name} reads are not known")
+        raise ValueError(f"the contents of the table that {op.node.name} reads are not known")
     keys, values = tables[name]
     return keys, values

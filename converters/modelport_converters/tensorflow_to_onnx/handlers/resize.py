@@ -93,6 +93,17 @@ def resize_nearest_neighbor(op: Operation, images: Value, size: Value) -> Value:
     return images
 
 
+@handler("ResizeBilinear")
+def resize_bilinear(op: Operation, images: Value, size: Value) -> Value:
+    """Linear interpolation, by Resize; the result is float32."""
+    corners, half = op.attr("align_corners", 0), op.attr("half_pixel_centers", 0)
+    mode = "align_corners" if corners else "half_pixel" if half else "asymmetric"
+    narrow = fn.transpose(images.cast("float32"), [0, 3, 1, 2])
+    shape = fn.concatenate([fn.shape(narrow)[:2], size.cast("int64")], 0)
+    resized = op.graph.op("Resize", narrow, None, None, shape, mode="linear", coordinate_transformation_mode=mode)
+    return fn.transpose(resized, [0, 2, 3, 1])
+
+
 @handler("ResizeBicubic")
 def resize_bicubic(op: Operation, images: Value, size: Value) -> Value:
     """Cubic convolution."""

@@ -2,102 +2,99 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from modelport_converters.tensorflow_to_onnx.handler import Form, handler
+from modelport_converters.onnx_builder import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.tensorflow_to_onnx.handler import Operation, handler
 
 _REDUCTION = {"Sum": "add", "Prod": "mul", "Max": "max", "Min": "min"}
 
 
-def reduced(write: Form, kind: str, data: str, ids: str, count: str, empty: Any = None) -> str:
-    """Return the rows of each segment reduced to one; negative ids are left out.
-
-    Args:
-        kind: Sum, Prod, Max or Min.
-        data: the ids' shape, then the rows' own.
-        ids: of any rank, which must be known.
-        count: the number of segments, of shape [1].
-        empty: the value of a segment without rows; None for the operation's neutral one.
-    """
-    dtype = write.dtype_of(data)
-    limits = np.iinfo(dtype) if np.issubdtype(dtype, np.integer) else np.finfo(dtype)
-    neutral = {"Sum": 0, "Prod": 1, "Max": limits.min, "Min": limits.max}[kind] if empty is None else empty
-    rest = write.slice(write("Shape", data), write.rank_of(ids), None)
-    flat = write.reshape(write.cast(ids, np.int64), [-1, 1])
-    rows = write.reshape(data, write.join(write.const([-1]), rest))
-    place = write("Where", write("Less", flat, write.const(0)), count, flat)  # one row more, for what is left out
-    base = write("Expand", write.const(neutral, dtype), write.join(write("Add", count, write.const([1])), rest))
-    return write.slice(write("ScatterND", base, place, rows, reduction=_REDUCTION[kind]), 0, count)
-
-
-def sorted_count(write: Form, ids: str) -> str:
-    """Return one more than the greatest id, of shape [1]."""
-    last = write.reduce("Max", write.join(write.cast(ids, np.int64), write.const([-1])), [0], keep=True)
-    return write("Add", last, write.const([1]))
-
-
-def mean(write: Form, data: str, ids: str, count: str, *, root: bool = False) -> str:
-    """Return the mean of each segment, or its sum over the root of its length; 0 for one without rows."""
-    total = reduced(write, "Sum", data, ids, count)
-    ones = write("Expand", write.number(1, data), write("Shape", ids))
-    lengths = write("Max", reduced(write, "Sum", ones, ids, count), write.number(1, data))
-    lengths = write("Sqrt", lengths) if root else lengths
-    rank = write.rank_of(data) - write.rank_of(ids)
-    return write("Div", total, write.unsqueeze(lengths, *range(1, rank + 1)) if rank else lengths)
-
-
 @handler("SegmentSum", "SegmentProd", since=16)
-def segment(write: Form, data: str, ids: str) -> str:
+def segment(op: Operation, data: Value, ids: Value) -> Value:
     """Rows with the same id reduced; ids are sorted, and a missing one has the neutral value."""
-    return reduced(write, write.kind.removeprefix("Segment"), data, ids, sorted_count(write, ids))
+    return _reduced(op, op.type.removeprefix("Segment"), data, ids, _sorted_count(ids))
 
 
 @handler("SegmentMax", "SegmentMin", since=18)
-def segment_extreme(write: Form, data: str, ids: str) -> str:
+def segment_extreme(op: Operation, data: Value, ids: Value) -> Value:
     """The extremes of rows with the same id; a missing id has 0."""
-    kind = write.kind.removeprefix("Segment")
-    count = sorted_count(write, ids)
-    found = reduced(write, kind, data, ids, count)
-    ones = write("Expand", write.const(1), write("Shape", ids))
-    present = write("Greater", reduced(write, "Sum", ones, ids, count), write.const(0))
-    rank = write.rank
-    present = write.unsqueeze(present, *range(1, rank)) if rank > 1 else present
-    return write("Where", present, found, write.like(0))
+    count = _sorted_count(ids)
+    found = _reduced(op, op.type.removeprefix("Segment"), data, ids, count)
+    ones = fn.broadcast_to(np.int64(1), fn.shape(ids))
+    present = _along(_reduced(op, "Sum", ones, ids, count) > 0, op.rank(data) - 1)
+    return fn.where(present, found, 0)
 
 
 @handler("SegmentMean", since=16)
-def segment_mean(write: Form, data: str, ids: str) -> str:
+def segment_mean(op: Operation, data: Value, ids: Value) -> Value:
     """The mean of rows with the same id."""
-    return mean(write, data, ids, sorted_count(write, ids))
-
-
-def _given(write: Form, count: str) -> str:
-    return write.reshape(write.cast(count, np.int64), [1])
+    return _mean(op, data, ids, _sorted_count(ids))
 
 
 @handler("UnsortedSegmentSum", "UnsortedSegmentProd", since=16)
-def unsorted_segment(write: Form, data: str, ids: str, count: str) -> str:
+def unsorted_segment(op: Operation, data: Value, ids: Value, count: Value) -> Value:
     """Rows with the same id reduced, in as many segments as are asked for."""
-    return reduced(write, write.kind.removeprefix("UnsortedSegment"), data, ids, _given(write, count))
+    return _reduced(op, op.type.removeprefix("UnsortedSegment"), data, ids, _given(count))
 
 
 @handler("UnsortedSegmentMax", "UnsortedSegmentMin", since=18)
-def unsorted_segment_extreme(write: Form, data: str, ids: str, count: str) -> str:
+def unsorted_segment_extreme(op: Operation, data: Value, ids: Value, count: Value) -> Value:
     """The extremes of rows with the same id; of none, the lowest or the highest number."""
-    return reduced(write, write.kind.removeprefix("UnsortedSegment"), data, ids, _given(write, count))
+    return _reduced(op, op.type.removeprefix("UnsortedSegment"), data, ids, _given(count))
 
 
 @handler(
     *(f"SparseSegment{kind}{suffix}" for kind in ("Sum", "Mean", "SqrtN") for suffix in ("", "WithNumSegments")),
     since=16,
 )
-def sparse_segment(write: Form, data: str, rows: str, ids: str, count: str = "") -> str:
-    """Chosen rows, those with the same id reduced: what embeddings of sparse features are made of."""
-    chosen = write("Gather", data, rows, axis=0)
-    segments = _given(write, count) if count else sorted_count(write, ids)
-    kind = write.kind.removeprefix("SparseSegment").removesuffix("WithNumSegments")
+def sparse_segment(op: Operation, data: Value, rows: Value, ids: Value, count: Value | None = None) -> Value:
+    """Chosen rows, those with the same id reduced: embeddings of sparse features."""
+    chosen = fn.take(data, rows)
+    segments = _sorted_count(ids) if count is None else _given(count)
+    kind = op.type.removeprefix("SparseSegment").removesuffix("WithNumSegments")
     if kind == "Sum":
-        return reduced(write, kind, chosen, ids, segments)
-    return mean(write, chosen, ids, segments, root=kind == "SqrtN")
+        return _reduced(op, kind, chosen, ids, segments)
+    return _mean(op, chosen, ids, segments, root=kind == "SqrtN")
+
+
+def _reduced(op: Operation, kind: str, data: Value, ids: Value, count: Value) -> Value:
+    """Return the rows of each segment reduced to one; negative ids are left out.
+
+    Args:
+        op: knows the ranks.
+        kind: Sum, Prod, Max or Min.
+        data: the ids' shape, then that of a row.
+        ids: of any static rank.
+        count: the number of segments, int64[1].
+    """
+    limits = np.iinfo(data.dtype) if np.issubdtype(data.dtype, np.integer) else np.finfo(data.dtype)
+    neutral = {"Sum": 0, "Prod": 1, "Max": limits.min, "Min": limits.max}[kind]
+    row, flat = fn.shape(data)[op.rank(ids) :], fn.reshape(ids.cast("int64"), [-1, 1])
+    base = fn.broadcast_to(data.dtype.type(neutral), [count + 1, row])  # one row more, for what is left out
+    places, rows = fn.where(flat < 0, count, flat), fn.reshape(data, [-1, row])
+    return op.graph.op("ScatterND", base, places, rows, reduction=_REDUCTION[kind])[:count]
+
+
+def _mean(op: Operation, data: Value, ids: Value, count: Value, *, root: bool = False) -> Value:
+    """Return the mean of each segment, or its sum over the root of its length; 0 for one without rows."""
+    ones = fn.broadcast_to(data.dtype.type(1), fn.shape(ids))
+    lengths = fn.maximum(_reduced(op, "Sum", ones, ids, count), 1.0)
+    lengths = fn.sqrt(lengths) if root else lengths
+    return _reduced(op, "Sum", data, ids, count) / _along(lengths, op.rank(data) - op.rank(ids))
+
+
+def _along(segments: Value, rank: int) -> Value:
+    """Give a vector of segments the axes of their rows, of size 1."""
+    return fn.expand_dims(segments, range(1, rank + 1)) if rank else segments
+
+
+def _sorted_count(ids: Value) -> Value:
+    """Return one more than the greatest id, int64[1]."""
+    given = fn.concatenate([ids.cast("int64"), ids.graph.constant([-1])], 0)
+    return fn.max(given, 0, keepdims=True) + 1
+
+
+def _given(count: Value) -> Value:
+    return fn.reshape(count.cast("int64"), [1])

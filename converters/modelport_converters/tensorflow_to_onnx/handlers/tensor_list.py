@@ -2,51 +2,48 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from modelport_converters.tensorflow_to_onnx.handler import Form, handler
+from modelport_converters.onnx_builder import Value
+from modelport_converters.onnx_builder import functions as fn
+from modelport_converters.tensorflow_to_onnx.handler import Operation, handler
 
 
 @handler("TensorListFromTensor", since=7)
-def from_tensor(write: Form, items: str, *_: str) -> None:
+def from_tensor(op: Operation, items: Value, *_: Value) -> None:
     """The tensor itself; tf2onnx has this only for lists that a loop reads."""
-    ctx, node = write.ctx, write.node
+    ctx, node = op.ctx, op.node
     node.type = "Identity"
-    ctx.replace_inputs(node, [items])
-    ctx.copy_dtype(items, node.output[0])
-    ctx.copy_shape(items, node.output[0])
+    ctx.replace_inputs(node, [items.name])
+    ctx.copy_dtype(items.name, node.output[0])
+    ctx.copy_shape(items.name, node.output[0])
 
 
 @handler("TensorListStack")
-def stack(write: Form, items: str, *_: str) -> str:
+def stack(_: Operation, items: Value, *__: Value) -> Value:
     """The tensor itself, also where no loop has written it."""
     return items
 
 
 @handler("TensorListGather")
-def gather(write: Form, items: str, indices: str, *_: str) -> str:
+def gather(_: Operation, items: Value, indices: Value, *__: Value) -> Value:
     """Elements in another order."""
-    return write("Gather", items, indices, axis=0)
+    return fn.take(items, indices)
 
 
 @handler("TensorListConcat", "TensorListConcatV2")
-def concat(write: Form, items: str, *_: str) -> tuple[str, str]:
+def concat(_: Operation, items: Value, *__: Value) -> tuple[Value, Value]:
     """The elements, all of one size here, one after the other; and their sizes."""
-    shape = write("Shape", items)
-    rest = write.slice(shape, 2, None)
-    count, length = write.slice(shape, 0, 1), write.slice(shape, 1, 2)
-    return write.reshape(items, write.join(write.const([-1]), rest)), write("Expand", length, count)
+    shape = fn.shape(items)
+    return fn.reshape(items, [-1, shape[2:]]), fn.broadcast_to(shape[1:2], shape[:1])
 
 
 @handler("TensorListScatterIntoExistingList", since=16)
-def scatter(write: Form, _: str, tensor: str, indices: str, *__: str) -> str:
+def scatter(op: Operation, _: Value, tensor: Value, indices: Value, *__: Value) -> Value:
     """Elements written to a new list."""
-    reserved = write.source(0)
+    reserved = op.source(0)
     if reserved.type != "TensorListReserve":
         raise ValueError("elements are written to a TensorArray that is not new: stack it first")
-    write.ctx.copy_dtype(tensor, write.node.output[0])  # a list has none of its own
-    rest = write.slice(write("Shape", tensor), 1, None)
-    count = write.reshape(write.cast(reserved.input[1], np.int64), [1])
-    base = write("Expand", write.like(0), write.join(count, rest))
-    write.drop_unread(reserved)
-    return write("ScatterND", base, write.unsqueeze(write.cast(indices, np.int64), 1), tensor)
+    op.ctx.copy_dtype(tensor.name, op.node.output[0])  # a list has none of its own
+    count = fn.reshape(op.value(reserved.input[1]).cast("int64"), [1])
+    base = fn.broadcast_to(tensor.dtype.type(0), [count, fn.shape(tensor)[1:]])
+    op.drop_unread(reserved)
+    return op.graph.op("ScatterND", base, fn.expand_dims(indices.cast("int64"), 1), tensor)
