@@ -1,15 +1,17 @@
-"""No two files of core, converters and plugins import each other."""
+"""Core, converters and plugins: no two files import each other, and no folder holds more than a reader takes in."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 TESTS = Path(__file__).parent
 SCRIPT = TESTS / "import_circles.py"
+MOST_FILES = 18
 
 
 def test_no_two_files_import_each_other() -> None:
@@ -43,3 +45,9 @@ def test_a_circle_is_found_where_an_import_hides_in_a_function_and_not_in_annota
     assert done.stdout.splitlines()[0] == f"{count} import circles"
     assert done.returncode == bool(count)
     assert ("modelport.a, modelport.b" in done.stdout) == bool(count)
+
+
+def test_no_folder_holds_more_files_than_a_reader_takes_in() -> None:
+    roots = [TESTS.parent / name for name in ("core", "converters", "plugins")]
+    counts = Counter(path.parent for root in roots for path in root.rglob("*.py"))
+    assert {str(folder): count for folder, count in counts.items() if count > MOST_FILES} == {}

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelport.errors import CannotConvert
-from modelport_plugins.pytorch import arithmetic, attention
 from modelport_plugins.pytorch.data_dependent_paths import PADDED, STATELESS
 from modelport_plugins.pytorch.forward import device_of, evaluating, is_program, module_of, positional
 from modelport_plugins.pytorch.graph_interface import conform
 from modelport_plugins.pytorch.signature_inference import example, traced_sizes
+from modelport_plugins.pytorch.translation_table import translation_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,7 +97,7 @@ def _dynamo(model: Any, signature: Signature, opset: int, *, may_warn: bool) -> 
         "opset_version": min(opset, newest),
         "dynamo": True,
         "verbose": False,
-        "custom_translation_table": {**arithmetic.translations(), **attention.translations(opset)},
+        "custom_translation_table": translation_table(opset),
     }
     try:
         if is_program(model):

@@ -1,4 +1,7 @@
-"""Arithmetic that torch.onnx writes wrongly at the ends of its types' ranges."""
+"""The ``custom_translation_table`` of torch.onnx.export: ATen operators that it writes wrongly, or has no opset for.
+
+Arithmetic goes wrong at the ends of its types' ranges; attention under a mask of numbers needs an operator of a newer opset.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,16 @@ from typing import Any
 _INT32_BYTES = 4
 """ONNX Runtime divides no narrower integers, and float32 holds their quotients exactly."""
 
+_ATTENTION_OPSET = 23
+"""The first opset whose Attention treats rows as PyTorch does that may attend to nothing."""
 
-def translations() -> dict[Any, Any]:
-    """Return what `torch.onnx.export` takes as its ``custom_translation_table``."""
+
+def translation_table(opset: int) -> dict[Any, Any]:
+    """Return onnxscript functions by ATen overload, for an export to this opset."""
     import torch
 
     aten = torch.ops.aten
-    return {
+    table = {
         aten.log_sigmoid.default: _log_sigmoid,
         aten.clamp.default: _clamp,
         aten.clamp_min.default: _clamp_min,
@@ -22,6 +28,9 @@ def translations() -> dict[Any, Any]:
         aten.clamp_max.Tensor: _clamp_max,
         aten.div.Tensor_mode: _div_mode,
     }
+    if opset < _ATTENTION_OPSET:
+        table[aten.scaled_dot_product_attention.default] = _attention
+    return table
 
 
 def _log_sigmoid(x: Any) -> Any:
@@ -62,3 +71,28 @@ def _div_mode(x: Any, y: Any, rounding_mode: str | None = None) -> Any:
     if rounding_mode is None or not whole or x.dtype.itemsize < _INT32_BYTES:
         return aten_div_mode(x, y, rounding_mode)
     return op.Div(x, y) if rounding_mode == "trunc" else aten_floor_divide(x, y)
+
+
+def _attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Any:
+    """Translate as onnxscript does, but give zeros for rows that the mask leaves nothing to attend to: it gives NaN."""
+    import onnx_ir as ir
+    from onnxscript import opset18 as op
+    from onnxscript.function_libs.torch_lib.ops.nn import aten_scaled_dot_product_attention
+
+    result = aten_scaled_dot_product_attention(
+        query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
+    )
+    if attn_mask is None or attn_mask.dtype == ir.DataType.BOOL:
+        return result
+    most = op.ReduceMax(attn_mask, [-1], keepdims=1)
+    nothing = op.Equal(most, op.CastLike(op.Constant(value_float=float("-inf")), most))
+    return op.Where(nothing, op.CastLike(op.Constant(value_float=0.0), result), result)
