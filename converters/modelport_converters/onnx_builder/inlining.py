@@ -26,7 +26,7 @@ def inline(x: Value, converted: onnx.ModelProto) -> list[Value]:
 
 def rename(node: onnx.NodeProto, names: dict[str, str], prefix: str) -> None:
     """Rename what a node reads and gives by `names`; what it gives and they lack gets a prefix. In its bodies too."""
-    node.name = f"{prefix}_{node.name}"
+    node.name = f"{prefix}_{node.name}" if node.name else ""
     node.input[:] = [names.get(name, name) for name in node.input]
     node.output[:] = [names.setdefault(name, f"{prefix}_{name}" if name else "") for name in node.output]
     for attribute in node.attribute:

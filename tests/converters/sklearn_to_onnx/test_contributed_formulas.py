@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import re
 from pathlib import Path
 from typing import Any
@@ -43,3 +45,14 @@ def test_what_the_page_s_formula_refuses_is_named_with_its_place_and_remedy(modu
     assert "kernel='cosine' has no formula" in str(caught.value)
     assert caught.value.where == "radialregressor"
     assert caught.value.remedy == "choose kernel='gaussian'"
+
+
+def test_the_lightgbm_example_imports_what_is_declared_public_alone():
+    found = []
+    for path in (PAGE.parents[1] / "examples" / "modelport-lightgbm" / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("modelport_converters"):
+                found += [(node.module, alias.name) for alias in node.names]
+    public = {module: importlib.import_module(module).__all__ for module, _ in found}
+    assert found
+    assert all(name in public[module] for module, name in found)
