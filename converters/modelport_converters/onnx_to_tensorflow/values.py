@@ -82,7 +82,7 @@ class OptionalValue:
     sequence: bool
 
     @classmethod
-    def of(cls, value: SequenceValue | tf.Tensor) -> OptionalValue:
+    def of(cls, value: Value) -> OptionalValue:
         """Return an optional that holds a tensor or a sequence; one that is an optional already is returned as it is."""
         if isinstance(value, OptionalValue):
             return value

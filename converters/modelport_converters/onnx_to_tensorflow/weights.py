@@ -171,5 +171,5 @@ def to_dtype(dtype: ir.DataType) -> tf.DType:
     return tf.as_dtype(dtype.numpy())
 
 
-def _bytes(item: bytes) -> bytes:
+def _bytes(item: bytes | str) -> bytes:
     return item if isinstance(item, bytes) else str(item).encode()

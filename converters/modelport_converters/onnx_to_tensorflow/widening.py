@@ -35,5 +35,5 @@ def widened(function: Callable[..., tf.Tensor], via: Mapping[str, str]) -> Calla
     return call
 
 
-def _tuple(result: tf.Tensor) -> tuple[tf.Tensor, ...]:
+def _tuple(result: tf.Tensor | tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
     return result if isinstance(result, tuple) else (result,)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from modelport_converters.onnx_graph.translate import Body
 from modelport_converters.onnx_to_tensorflow.registry import Unsupported, op
 from modelport_converters.onnx_to_tensorflow.shapes import Size
-from modelport_converters.onnx_to_tensorflow.values import OptionalValue, SequenceValue, Value, flat, like
+from modelport_converters.onnx_to_tensorflow.values import OptionalValue, Value, flat, like
 
 Round = tuple[tf.Tensor, Sequence[Value], Sequence[tf.Tensor]]
 """What a round of a loop returns: the condition, the states and what is collected."""
@@ -41,7 +41,7 @@ def if_(cond: tf.Tensor, *, then_branch: Body, else_branch: Body) -> tuple[Value
 @op("Loop")
 def loop(
     trips: tf.Tensor | None = None, cond: tf.Tensor | None = None, *initial: Value, body: Body
-) -> tuple[SequenceValue | tf.Tensor, ...]:
+) -> tuple[Value, ...]:
     """Loop: the last values of the loop-carried dependencies, then the scan outputs, stacked along a new first axis.
 
     Without the input `cond`, the condition that the body yields is ignored, as the schema says; ONNX Runtime minds it.
@@ -60,7 +60,7 @@ def loop(
     return tuple(_declared(value, output) for value, output in zip(results, body.graph.outputs[1:], strict=True))
 
 
-def _declared(value: Value, output: ir.Value) -> SequenceValue | tf.Tensor:
+def _declared(value: Value, output: ir.Value) -> Value:
     """Return what an optional holds where the body declares no optional: a state may be one at first and a plain value then."""
     holds = output.type is not None and not isinstance(output.type, ir.OptionalType)
     return value.value if isinstance(value, OptionalValue) and holds else value

@@ -42,13 +42,13 @@ def _register(name: str, function: _Reduce, alone: Callable[[tf.Tensor], tf.Tens
 
     @op(name, layout=LayoutRule.REDUCE)
     def reduce(
-        data: tf.Tensor, axes: tf.Tensor | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+        data: tf.Tensor, axes: np.ndarray | tf.Tensor | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
     ) -> tf.Tensor:
         """Reduce along axes; all of them when none is named."""
         known = axes if axes is None or isinstance(axes, np.ndarray) else tf.get_static_value(axes)
         if axes is None or (known is not None and np.size(known) == 0):
             return alone(data) if noop_with_empty_axes else function(data, None, bool(keepdims))
-        if known is not None or axes.shape.num_elements():
+        if known is not None or tf.TensorShape(axes.shape).num_elements():
             return function(data, known if known is not None else axes, bool(keepdims))
         if noop_with_empty_axes:
             return tf.cond(tf.size(axes) == 0, lambda: alone(data), lambda: function(data, axes, bool(keepdims)))

@@ -120,7 +120,7 @@ def _whole(item: int | tf.Tensor) -> float | tf.Tensor:
     return item if isinstance(item, tf.Tensor) else float(item)
 
 
-def _floor(value: tf.Tensor) -> tf.Tensor:
+def _floor(value: float | tf.Tensor) -> int | tf.Tensor:
     return tf.floor(value) if isinstance(value, tf.Tensor) else int(value)
 
 

@@ -132,6 +132,6 @@ def optional_get_element(value: Value) -> SequenceValue | tf.Tensor:
 
 
 @op("OptionalHasElement")
-def optional_has_element(value: OptionalValue | None = None) -> tf.Tensor:
+def optional_has_element(value: Value | None = None) -> tf.Tensor:
     """Whether there is a value: bool scalar; a tensor or a sequence is one, an absent input is none."""
     return value.present if isinstance(value, OptionalValue) else tf.constant(value is not None)

@@ -164,8 +164,9 @@ def simplified_layer_normalization(
 
 @op("EmbedLayerNormalization", domain=DOMAIN)
 def embed_layer_normalization(
-    input_ids: tf.Tensor, segment_ids: tf.Tensor, word: tf.Tensor, position: tf.Tensor, segment: tf.Tensor,
-    gamma: tf.Tensor, beta: tf.Tensor, mask: tf.Tensor | None = None, position_ids: tf.Tensor | None = None,
+    input_ids: tf.Tensor, segment_ids: tf.Tensor | None, word: tf.Tensor, position: tf.Tensor,
+    segment: tf.Tensor | None, gamma: tf.Tensor, beta: tf.Tensor, mask: tf.Tensor | None = None,
+    position_ids: tf.Tensor | None = None,
     *, epsilon: float = 1e-12, mask_index_type: int = 0,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:  # fmt: skip
     """Layer normalization of the sum of word, position and segment embeddings; also the mask's count per row, and the sum."""

@@ -55,8 +55,8 @@ for _name, _function in (("QuantizeLinear", quantize_linear), ("DequantizeLinear
 def _binary(name: str, function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> None:
     @op(name, domain=DOMAIN, layout=LayoutRule.ELEMENTWISE)
     def compute(
-        a: tf.Tensor, a_scale: tf.Tensor, a_zero: tf.Tensor, b: tf.Tensor, b_scale: tf.Tensor, b_zero: tf.Tensor,
-        c_scale: tf.Tensor, c_zero: tf.Tensor | None = None,
+        a: tf.Tensor, a_scale: tf.Tensor, a_zero: tf.Tensor | None, b: tf.Tensor, b_scale: tf.Tensor,
+        b_zero: tf.Tensor | None, c_scale: tf.Tensor, c_zero: tf.Tensor | None = None,
     ) -> tf.Tensor:  # fmt: skip
         y = function(dequantized(a, a_scale, a_zero), dequantized(b, b_scale, b_zero))
         return quantized(y, c_scale, tf.zeros([], a.dtype) if c_zero is None else c_zero)
@@ -67,7 +67,7 @@ _binary("QLinearMul", tf.multiply)
 
 
 def _unary(
-    x: tf.Tensor, x_scale: tf.Tensor, x_zero: tf.Tensor, y_scale: tf.Tensor, y_zero: tf.Tensor,
+    x: tf.Tensor, x_scale: tf.Tensor, x_zero: tf.Tensor | None, y_scale: tf.Tensor, y_zero: tf.Tensor | None,
     function: Callable[[tf.Tensor], tf.Tensor],
 ) -> tf.Tensor:  # fmt: skip
     y = function(dequantized(x, x_scale, x_zero))
@@ -76,7 +76,7 @@ def _unary(
 
 @op("QLinearSigmoid", domain=DOMAIN, layout=LayoutRule.ELEMENTWISE)
 def q_linear_sigmoid(
-    x: tf.Tensor, x_scale: tf.Tensor, x_zero: tf.Tensor, y_scale: tf.Tensor, y_zero: tf.Tensor | None = None
+    x: tf.Tensor, x_scale: tf.Tensor, x_zero: tf.Tensor | None, y_scale: tf.Tensor, y_zero: tf.Tensor | None = None
 ) -> tf.Tensor:
     """Sigmoid of a quantized tensor."""
     return _unary(x, x_scale, x_zero, y_scale, y_zero, tf.sigmoid)
@@ -84,7 +84,7 @@ def q_linear_sigmoid(
 
 @op("QLinearLeakyRelu", domain=DOMAIN, layout=LayoutRule.ELEMENTWISE)
 def q_linear_leaky_relu(
-    x: tf.Tensor, x_scale: tf.Tensor, x_zero: tf.Tensor, y_scale: tf.Tensor, y_zero: tf.Tensor | None = None,
+    x: tf.Tensor, x_scale: tf.Tensor, x_zero: tf.Tensor | None, y_scale: tf.Tensor, y_zero: tf.Tensor | None = None,
     *, alpha: float = 0.01,
 ) -> tf.Tensor:  # fmt: skip
     """Leaky ReLU of a quantized tensor."""
@@ -93,7 +93,7 @@ def q_linear_leaky_relu(
 
 @op("QLinearSoftmax", domain=DOMAIN)
 def q_linear_softmax(
-    x: tf.Tensor, x_scale: tf.Tensor, x_zero: tf.Tensor, y_scale: tf.Tensor, y_zero: tf.Tensor,
+    x: tf.Tensor, x_scale: tf.Tensor, x_zero: tf.Tensor | None, y_scale: tf.Tensor, y_zero: tf.Tensor | None,
     *, axis: int = -1, opset: int,
 ) -> tf.Tensor:  # fmt: skip
     """Softmax of a quantized tensor; before opset 13 over all dimensions from axis on."""
@@ -105,7 +105,7 @@ def q_linear_softmax(
 
 @op("QLinearAveragePool", domain=DOMAIN, layout=LayoutRule.SPATIAL)
 def q_linear_average_pool(
-    x: tf.Tensor, x_scale: tf.Tensor, x_zero: tf.Tensor, y_scale: tf.Tensor, y_zero: tf.Tensor | None = None,
+    x: tf.Tensor, x_scale: tf.Tensor, x_zero: tf.Tensor | None, y_scale: tf.Tensor, y_zero: tf.Tensor | None = None,
     *, auto_pad: str = "NOTSET", ceil_mode: int = 0, channels_last: int = 0, count_include_pad: int = 0,
     kernel_shape: Sequence[int], pads: Sequence[int] = (), strides: Sequence[int] = (),
 ) -> tf.Tensor:  # fmt: skip
@@ -124,7 +124,7 @@ def q_linear_average_pool(
 
 @op("QLinearGlobalAveragePool", domain=DOMAIN, layout=LayoutRule.SPATIAL)
 def q_linear_global_average_pool(
-    x: tf.Tensor, x_scale: tf.Tensor, x_zero: tf.Tensor, y_scale: tf.Tensor, y_zero: tf.Tensor,
+    x: tf.Tensor, x_scale: tf.Tensor, x_zero: tf.Tensor | None, y_scale: tf.Tensor, y_zero: tf.Tensor | None,
     *, channels_last: int = 0,
 ) -> tf.Tensor:  # fmt: skip
     """Global average pooling of a quantized tensor, which is channels-last."""
@@ -143,8 +143,8 @@ def q_linear_concat(*values: tf.Tensor, axis: int) -> tf.Tensor:
 
 @op("QLinearWhere", domain=DOMAIN)
 def q_linear_where(
-    condition: tf.Tensor, x: tf.Tensor, x_scale: tf.Tensor, x_zero: tf.Tensor, y: tf.Tensor, y_scale: tf.Tensor,
-    y_zero: tf.Tensor, z_scale: tf.Tensor, z_zero: tf.Tensor,
+    condition: tf.Tensor, x: tf.Tensor, x_scale: tf.Tensor, x_zero: tf.Tensor | None, y: tf.Tensor, y_scale: tf.Tensor,
+    y_zero: tf.Tensor | None, z_scale: tf.Tensor, z_zero: tf.Tensor | None,
 ) -> tf.Tensor:  # fmt: skip
     """Where on quantized tensors, requantized to the scale of z."""
     return quantized(
@@ -154,8 +154,9 @@ def q_linear_where(
 
 @op("QGemm", domain=DOMAIN)
 def q_gemm(
-    a: tf.Tensor, a_scale: tf.Tensor, a_zero: tf.Tensor, b: tf.Tensor, b_scale: tf.Tensor, b_zero: tf.Tensor,
-    c: tf.Tensor | None = None, y_scale: tf.Tensor | None = None, y_zero: tf.Tensor | None = None,
+    a: tf.Tensor, a_scale: tf.Tensor, a_zero: tf.Tensor | None, b: tf.Tensor, b_scale: tf.Tensor,
+    b_zero: tf.Tensor | None, c: tf.Tensor | None = None, y_scale: tf.Tensor | None = None,
+    y_zero: tf.Tensor | None = None,
     *, alpha: float = 1.0, trans_a: int = 0, trans_b: int = 0,
 ) -> tf.Tensor:  # fmt: skip
     """Gemm of quantized matrices; c is int32 in steps of alpha * a_scale * b_scale, b may have a scale per column of B'."""

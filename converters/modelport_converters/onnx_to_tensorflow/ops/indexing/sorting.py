@@ -42,7 +42,7 @@ def unique(
     axis: int | None = None,
     sorted: int = 1,  # noqa: A002
     wanted: int = 1,
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+) -> tuple[tf.Tensor, ...]:
     """Unique elements, or slices along axis; also the first indices, the inverse indices and the counts."""
     place = 0 if axis is None else axis % data.shape.rank
     data = tf.reshape(data, [-1]) if axis is None else data
