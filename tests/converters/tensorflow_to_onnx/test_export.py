@@ -1,7 +1,5 @@
 """The export of TensorFlow functions: interface, weights, refusals."""
 
-import math
-
 import numpy as np
 import onnx_ir as ir
 import pytest
@@ -21,21 +19,6 @@ Y = TensorSpec("y", "float32", ("N", 4))
 
 def exported(call, inputs=(X,), outputs=(Y,), weights=(), opset=NEWEST_OPSET):
     return ir.to_proto(export(call, inputs, outputs, opset=opset, owner=tf.Module(), weights=weights))
-
-
-def test_erfc_agrees_with_the_math_module():
-    x = np.linspace(-4, 4, 36, dtype="float32").reshape(9, 4)
-    (y,) = ran(exported(lambda value: [tf.math.erfc(value)]), x=x)
-    np.testing.assert_allclose(y, np.vectorize(math.erfc)(x), atol=1e-6)
-
-
-@pytest.mark.parametrize("dtype", ["int32", "int64", "float32"])
-def test_division_is_rounded_down(dtype):
-    x = np.array([[-7, 7, -6, 5], [-1, 0, 1, -8]], dtype)
-    input_, output = TensorSpec("x", dtype, ("N", 4)), TensorSpec("y", dtype, ("N", 4))
-    for divisor in (2, -3):
-        (y,) = ran(exported(lambda value, by=divisor: [value // by], (input_,), (output,)), x=x)
-        np.testing.assert_array_equal(y, x // divisor)
 
 
 def test_functions_compiled_with_xla_are_inlined():

@@ -25,16 +25,16 @@ def sparse_tensor_dense_add(op: Operation, indices: Value, values: Value, _: Val
 @handler("SparseReduceSum", since=16)
 def sparse_reduce_sum(op: Operation, indices: Value, values: Value, shape: Value, axes: Value) -> Value:
     """Sums over axes, dense."""
-    return fn.sum(_dense(indices, values, shape), axes.cast("int64"), keepdims=bool(op.attr("keep_dims", 0)))
+    return fn.sum(_dense(indices, values, shape), _axes(op, axes), keepdims=bool(op.attr("keep_dims", 0)))
 
 
 @handler("SparseReduceMax", since=18)
 def sparse_reduce_max(op: Operation, indices: Value, values: Value, shape: Value, axes: Value) -> Value:
     """The greatest value over axes, dense; 0 where there is none."""
-    keep, axes = bool(op.attr("keep_dims", 0)), axes.cast("int64")
-    greatest = fn.max(_dense(indices, values, shape, np.finfo(values.dtype).min, "max"), axes, keepdims=keep)
+    keep, along = bool(op.attr("keep_dims", 0)), _axes(op, axes)
+    greatest = fn.max(_dense(indices, values, shape, np.finfo(values.dtype).min, "max"), along, keepdims=keep)
     ones = fn.broadcast_to(values.dtype.type(1), fn.shape(values))
-    return fn.where(fn.sum(_dense(indices, ones, shape), axes, keepdims=keep) > 0, greatest, 0)
+    return fn.where(fn.sum(_dense(indices, ones, shape), along, keepdims=keep) > 0, greatest, 0)
 
 
 @handler("SparseReorder")
@@ -81,6 +81,11 @@ def sparse_softmax(_: Operation, indices: Value, values: Value, shape: Value) ->
     whole = _dense(indices, values, shape, np.finfo(values.dtype).min, "max")
     power = fn.exp(values - _gathered(fn.max(whole, -1, keepdims=True), shape, indices))
     return power / _gathered(fn.sum(_dense(indices, power, shape), -1, keepdims=True), shape, indices)
+
+
+def _axes(op: Operation, axes: Value) -> list[int] | Value:
+    """Return axes, which may be one number."""
+    return op.constant(3).ravel().tolist() if op.is_constant(3) else fn.ravel(axes.cast("int64"))
 
 
 def _dense(indices: Value, values: Value, shape: Value, empty: float = 0, reduction: str = "add") -> Value:

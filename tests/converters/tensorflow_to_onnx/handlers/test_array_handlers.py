@@ -97,3 +97,10 @@ def test_flat_indices_have_coordinates(dtype):
 def test_values_are_found_in_sorted_rows(side):
     rows, values = np.sort(floats(2, 6), axis=1), floats(2, 4)
     agrees(lambda a, b: tf.searchsorted(a, b, side), rows, values)
+
+
+@pytest.mark.parametrize("axis", [-1, 0, 1, 2])
+def test_an_index_out_of_range_is_hot_nowhere(axis):
+    indices = np.array([[0, 1, 3], [-1, 5, 2]], "int64")
+    agrees(lambda x: tf.one_hot(x, 4, axis=axis), indices)
+    agrees(lambda x: tf.one_hot(tf.cast(x, tf.int32), 4, 7, 3, axis=axis), indices)

@@ -1,10 +1,14 @@
 """Arithmetic, bits and special functions against TensorFlow itself."""
 
+import math
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from drawn import floats
-from tensorflow_same import agrees
+from tensorflow_same import agrees, assert_same, ran
+
+from modelport_converters.tensorflow_to_onnx.handler import NEWEST_OPSET
 
 WHOLE = np.array([-7, -6, -1, 0, 1, 5, 8, 127])
 DIVISORS = np.array([2, -3, 3, -1, 4, -5, 7, 2])
@@ -64,3 +68,20 @@ def test_zero_times_what_is_infinite_is_zero(op):
 @pytest.mark.parametrize(("exclusive", "reverse"), [(False, False), (True, True)])
 def test_exponentials_are_summed_without_overflow(exclusive, reverse):
     agrees(lambda x: tf.math.cumulative_logsumexp(x, 1, exclusive, reverse), 8 * floats(3, 5) + 300, tolerance=1e-4)
+
+
+def ran_on(call, x):
+    """Return what the ONNX form of a function of one result computes, in the newest opset."""
+    return ran(assert_same(lambda value: [call(value)], x, opset=NEWEST_OPSET, rtol=1e-5, atol=1e-6), x0=x)[0]
+
+
+def test_erfc_agrees_with_the_math_module():
+    x = np.linspace(-4, 4, 36, dtype="float32").reshape(9, 4)
+    np.testing.assert_allclose(ran_on(tf.math.erfc, x), np.vectorize(math.erfc)(x), atol=1e-6)
+
+
+@pytest.mark.parametrize("divisor", [2, -3])
+@pytest.mark.parametrize("dtype", ["int32", "int64", "float32"])
+def test_division_is_rounded_down(dtype, divisor):
+    x = np.array([[-7, 7, -6, 5], [-1, 0, 1, -8]], dtype)
+    np.testing.assert_array_equal(ran_on(lambda value: value // divisor, x), x // divisor)

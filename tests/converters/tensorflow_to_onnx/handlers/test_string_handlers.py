@@ -1,4 +1,4 @@
-"""Strings, tables and categories of TensorFlow against TensorFlow's own answers."""
+"""Strings against TensorFlow's own answers."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,6 @@ from modelport.errors import UnsupportedOps
 from modelport_converters.tensorflow_to_onnx.handlers.string import alternatives
 
 TEXTS = np.array(["The cat. sat!", "", "  Don't\tgo\n(x) ", "a!!b", "...", "É <br /><br /> é\v\f\rz"], object)
-INDICES = np.array([[0, 1, 3], [-1, 5, 2]], "int64")
 
 
 def ragged(call):
@@ -81,70 +80,3 @@ def test_strings_below_opset_20_are_refused():
 def test_a_hash_of_a_string_is_refused():
     with pytest.raises(UnsupportedOps, match="hash of a string"):
         assert_same(lambda x: [tf.strings.to_hash_bucket_fast(x, 7)], TEXTS)
-
-
-KEYS = {
-    "string": np.array([["", "b"], ["c", "é"]], object),
-    "int64": np.array([[3, -1], [2**40, 9]], "int64"),
-    "int32": np.array([[3, -1], [7, 9]], "int32"),
-}
-TABLE_KEYS = {"string": ["", "é", "c"], "int64": [2**40, 3, -1], "int32": [7, 3, -1]}
-TABLE_VALUES = {"string": ["x", "", "ü"], "int64": [5, 2**50, -3], "float32": [0.5, 1.5, -2.0], "int32": [4, 5, 6]}
-DEFAULTS = {"string": "[UNK]", "int64": -1, "float32": 0.25, "int32": 0}
-
-
-@pytest.mark.parametrize(
-    ("keys", "values"),
-    [
-        *[("string", kind) for kind in ("string", "int64", "float32", "int32")],
-        *[("int64", kind) for kind in ("string", "int64", "float32")],
-        *[("int32", kind) for kind in ("string", "int32")],
-    ],
-)
-def test_a_table_is_looked_up(keys, values):
-    owner = tf.Module()
-    initializer = tf.lookup.KeyValueTensorInitializer(TABLE_KEYS[keys], TABLE_VALUES[values], keys, values)
-    owner.table = tf.lookup.StaticHashTable(initializer, DEFAULTS[values])
-    assert_same(lambda x: [owner.table.lookup(x)], KEYS[keys], owner=owner, opset=18)
-
-
-def test_a_table_tells_its_size():
-    owner = tf.Module()
-    initializer = tf.lookup.KeyValueTensorInitializer(["a", "b"], [1, 2], "string", "int64")
-    owner.table = tf.lookup.StaticHashTable(initializer, -1)
-    assert_same(lambda x: [owner.table.lookup(x) + owner.table.size()], np.array(["a", "q"], object), owner=owner)
-
-
-@pytest.mark.parametrize("axis", [-1, 0, 1, 2])
-def test_an_index_out_of_range_is_hot_nowhere(axis):
-    assert_same(lambda x: [tf.one_hot(x, 4, axis=axis), tf.one_hot(tf.cast(x, tf.int32), 4, 7, 3, axis=axis)], INDICES)
-
-
-def test_categories_are_counted_and_weighted_and_those_beyond_the_last_left_out():
-    def counts(x):
-        return [
-            tf.math.bincount(x, minlength=6, axis=-1),
-            tf.math.bincount(x, minlength=3, maxlength=3, axis=-1),
-            tf.math.bincount(x, minlength=6, maxlength=6, axis=-1, binary_output=True),
-            tf.math.bincount(x[0], dtype=tf.int64),
-        ]
-
-    weights = np.array([[0.5, -1, 2], [3, 0.25, 1]], "float32")
-    assert_same(counts, np.abs(INDICES))
-    assert_same(lambda x, w: [tf.math.bincount(x, weights=w, minlength=6, axis=-1)], np.abs(INDICES), weights)
-
-
-def test_words_of_ragged_rows_are_counted():
-    def counts(x):
-        lengths = tf.strings.split(x).with_values(tf.cast(tf.strings.split(x).values == "a", tf.int64))
-        return [tf.math.bincount(lengths, minlength=2, axis=-1)]
-
-    assert_same(counts, np.array(["a b a", "", "b", "a"], object))
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64"])
-def test_a_value_is_counted_into_its_bin(dtype):
-    values = np.array([-1, 0, 1, 2, 3, 9], dtype)
-    if dtype.startswith("float"):
-        values = np.append(values, [np.nan, 2.5, 2.4999998, np.inf, -np.inf]).astype(dtype)
-    assert_same(lambda x: [tf.raw_ops.Bucketize(input=x, boundaries=[0.0, 1.0, 2.5])], values, opset=18)
