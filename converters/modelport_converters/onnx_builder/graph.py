@@ -145,13 +145,11 @@ class Graph:
 
     def promoted(self, *operands: Operand) -> list[Value]:
         """Return the operands cast to the dtype that NumPy would compute in; Python's own numbers adapt to arrays."""
-        dtypes = {_dtype_of(one) for one in operands if not isinstance(one, bool | int | float)}
-        if len(dtypes) == 1 and is_floating(min(dtypes)):  # NumPy makes float64 of bfloat16 and a Python float
-            (dtype,) = dtypes
+        strong = {_dtype_of(one) for one in operands if not _is_python_number(one)}
+        if len(strong) == 1 and is_floating(min(strong)):  # NumPy makes float64 of bfloat16 and a Python float
+            (dtype,) = strong
         else:
-            dtype = np.result_type(
-                *(one if isinstance(one, bool | int | float) else _dtype_of(one) for one in operands)
-            )
+            dtype = np.result_type(*(one if _is_python_number(one) else _dtype_of(one) for one in operands))
         return [
             self.value(one).cast(dtype) if isinstance(one, Value) else self.constant(one, dtype) for one in operands
         ]
@@ -264,6 +262,10 @@ class Value:
         for one in index if isinstance(index, tuple) else (index,):
             result, axis = _selected(result, one, axis)
         return result
+
+
+def _is_python_number(operand: Operand) -> bool:
+    return type(operand) in (bool, int, float)  # NumPy's own float64 is a subclass of float, and decides as arrays do
 
 
 def _dtype_of(operand: Operand) -> np.dtype[Any]:

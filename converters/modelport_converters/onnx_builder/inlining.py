@@ -13,7 +13,7 @@ from modelport_converters.onnx_builder.graph import Graph, Value
 def inline(x: Value, converted: onnx.ModelProto) -> list[Value]:
     """Copy the nodes of a model into the graph of x, which becomes its only input; return its outputs."""
     graph = x.graph
-    prefix = graph.name("inlined")
+    prefix = graph.name("sub")
     names = {given.name: x.name for given in converted.graph.input}
     for tensor in converted.graph.initializer:
         names[tensor.name] = tensor.name = f"{prefix}_{tensor.name}"

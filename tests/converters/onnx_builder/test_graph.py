@@ -25,6 +25,7 @@ NUMBERS = {
 OPERATORS: dict[str, Callable[[Any], Any]] = {
     "a Python number": lambda x: x + 2,
     "a Python float": lambda x: x * 0.5,
+    "NumPy's own float64": lambda x: x * np.float64(0.5),
     "from the right": lambda x: 1.0 - x,
     "a float64 array": lambda x: x + np.arange(4.0),
     "a float32 array": lambda x: x + np.arange(4, dtype=np.float32),
