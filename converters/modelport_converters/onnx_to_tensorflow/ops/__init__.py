@@ -5,6 +5,7 @@ A module, or a package of several, holds one family, named as in ONNX's document
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 
@@ -12,6 +13,7 @@ from modelport_converters.onnx_graph.registry import Registry
 from modelport_converters.onnx_to_tensorflow.registry import TensorFlowTraits, operators
 
 
+@functools.cache
 def registry() -> Registry[TensorFlowTraits]:
     """Return TensorFlow's registry with the operators of every module of this package, which are imported here."""
     for module in pkgutil.walk_packages(__path__, f"{__name__}."):
