@@ -1,1 +1,1 @@
-"""Framework plugins: one file for each framework, registered through entry points like any third-party plugin."""
+"""First-party plugins: one module or package for each framework, registered through entry points like a third party's."""

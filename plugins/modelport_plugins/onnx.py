@@ -1,4 +1,4 @@
-"""ONNX itself: loading, re-checking, carrying to another opset; ONNX Runtime runs it."""
+"""The ONNX plugin: ONNX files and models in memory, run by ONNX Runtime."""
 
 from __future__ import annotations
 

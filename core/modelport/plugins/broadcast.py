@@ -1,4 +1,4 @@
-"""Hooks that are put to all plugins at once: what one plugin raises harms no other, and stays named."""
+"""Broadcast hooks (`detect`, `conversion_finished`): called on all plugins by pluggy, with each exception kept per plugin."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one of many plugins answered: the hook's result, or the error, translated as for a single call."""
+    """The result of one plugin in a broadcast, or its exception, translated as in a single call."""
 
     plugin: Plugin
     result: Any = None
@@ -26,18 +26,18 @@ class Answer:
 
 
 class Broadcast:
-    """The loaded plugins, asked together by pluggy."""
+    """A pluggy manager of all loaded plugins."""
 
     def __init__(self) -> None:
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(Hooks)
 
     def add(self, plugin: Plugin) -> None:
-        """Have a plugin asked from now on."""
+        """Include a plugin in broadcasts."""
         self._manager.register(_Member(plugin), name=_name(plugin))
 
     def remove(self, plugin: Plugin) -> None:
-        """Ask a plugin no longer."""
+        """Leave a plugin out of broadcasts."""
         self._manager.unregister(name=_name(plugin))
 
     def detect(self, source: Path) -> list[Answer]:

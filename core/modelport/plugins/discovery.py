@@ -1,4 +1,4 @@
-"""The registry of plugins: found by entry point, loaded one by name.
+"""Plugin discovery: the registry of plugins, found by entry point, loaded by name.
 
 Three tiers of laziness: `entry_points` reads metadata alone; `Registry.get` imports one plugin's module; a framework is imported
 by a hook body. A plugin that fails to import is remembered with its error and harms no other.

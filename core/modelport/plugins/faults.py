@@ -1,4 +1,4 @@
-"""Exceptions that escape from plugins, translated into modelport's error tree."""
+"""Translation of exceptions that escape from plugins into modelport's error tree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What hooks return, held against the specification before anything is made of it.
+"""Validation of hook results against the specification.
 
 One function a hook: it returns what is wrong with the value, in a few words, or "". The sentence around that, which names the
 plugin and what the specification asks for, is written in one place.

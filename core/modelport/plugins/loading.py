@@ -1,4 +1,4 @@
-"""Loading one plugin: an entry point's module imported, and held against the hook specification."""
+"""Loading a plugin: its entry point's module imported, its hooks validated against the specification."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options of plugins: checked against their schema, read as the declared types, defaults filled in."""
+"""Plugin options: parsed and validated against their schema, defaults filled in."""
 
 from __future__ import annotations
 

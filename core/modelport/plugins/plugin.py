@@ -1,4 +1,4 @@
-"""One plugin: its framework's description, and its hooks called with their results and exceptions held to the specification."""
+"""A loaded plugin: its framework's metadata, and hook calls with validated results and translated exceptions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def version_of(distribution: str) -> str:
 
 @dataclass(frozen=True)
 class Plugin:
-    """One loaded plugin: its framework's description and its hooks."""
+    """A loaded plugin: its framework's metadata and its hooks."""
 
     key: str
     framework: Framework
@@ -37,7 +37,7 @@ class Plugin:
 
     @classmethod
     def of(cls, implementation: object, framework: Framework, distribution: str, version: str) -> Plugin:
-        """Hold an implementation against the specification of the hooks.
+        """Create a plugin from a module or object; its hooks are validated against the specification.
 
         Raises:
             pluggy.PluginValidationError: for hooks and arguments that the specification lacks.

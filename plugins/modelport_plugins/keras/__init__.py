@@ -1,4 +1,4 @@
-"""Keras 3 on any backend: models in memory, .keras and .h5 files."""
+"""The Keras plugin: Keras 3 models on any backend, in memory, as .keras and HDF5 files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the errors of Keras and of what runs below it say, without colours and in few words."""
+"""Error messages of Keras and its backends, shortened and without colour codes."""
 
 from __future__ import annotations
 

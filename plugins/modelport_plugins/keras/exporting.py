@@ -1,4 +1,4 @@
-"""Exporting a Keras model, its larger weights left outside the graph."""
+"""Export to ONNX under the TensorFlow backend, with larger weights detached from the traced graph."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ FREEZABLE_BYTES = 2**30
 
 
 def exported(called: Interface, signature: Signature, opset: int) -> OnnxModel:
-    """Translate a model, its larger weights left outside the graph as lazily read initializers."""
-    kept = _of_lstms(called.model)
+    """Export a model; larger weights become lazily read initializers."""
+    kept = _lstm_weight_ids(called.model)
     detached = [
         variable
         for variable in _variables(called.model)
@@ -69,7 +69,7 @@ def _variables(model: Any) -> list[Any]:
     return list({id(variable): variable for variable in model.variables}.values())
 
 
-def _of_lstms(model: Any) -> set[int]:
+def _lstm_weight_ids(model: Any) -> set[int]:
     """Return the identities of the weights of LSTMs: only with constant ones does tf2onnx see the operator in the loop."""
     kind = import_keras().layers.LSTMCell
     cells = [layer.cell for layer in model._flatten_layers() if isinstance(getattr(layer, "cell", None), kind)]

@@ -1,4 +1,4 @@
-"""What Keras files hold, told without loading them: whole models, weights alone, checkpoints, and who wrote them."""
+"""File formats of Keras: detection, completeness, configuration and version, read without loading a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A copy of a model that computes in float64: how far its usual answer is from rounding alone."""
+"""The model in float64: a reference for the rounding error of its usual outputs."""
 
 from __future__ import annotations
 

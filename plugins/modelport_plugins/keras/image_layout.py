@@ -1,4 +1,4 @@
-"""Image inputs that the ONNX file declares channels-first, whereas the model takes them channels-last (-O inputs_layout=nchw)."""
+"""The layout of image inputs: channels-first in the ONNX file (-O inputs_layout=nchw), channels-last in the model."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def channels_first(spec: TensorSpec) -> TensorSpec:
     return replace(spec, shape=(batch, channels, *space))
 
 
-def as_the_model_takes_them(options: Options) -> Options:
-    """Return the options with the user's --input, which describes what the file declares, turned to the model's layout."""
+def with_inputs_channels_last(options: Options) -> Options:
+    """Return the options with the images of --input, which are declared as in the ONNX file, in the model's layout."""
     if not is_channels_first(options):
         return options
     turned = []

@@ -1,4 +1,4 @@
-"""How a Keras model is called: its inputs and outputs by name, flat, and the structures they come in."""
+"""The call signature of a Keras model: named, flattened inputs and outputs, and the nested structures of `call`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Leaf:
 
 @dataclass(frozen=True)
 class Interface:
-    """A model as a flat function.
+    """A model as a function from a flat list of input tensors to a flat list of output tensors.
 
     Attributes:
         model: the Keras model.
@@ -59,15 +59,15 @@ class Interface:
         packed = keras.tree.pack_sequence_as(list(self.structures), list(tensors))
         arguments = [value for keyword, value in zip(self.keywords, packed, strict=True) if keyword is None]
         keywords = {keyword: value for keyword, value in zip(self.keywords, packed, strict=True) if keyword is not None}
-        with name_scopes.valid_names(self.model):
+        with name_scopes.valid_scope_names(self.model):
             return self.model(*arguments, **keywords, training=False)
 
 
 def interface(model: Any, options: Options) -> Interface:
-    """Find out how a model is called; raises SignatureNeeded for one that was never built."""
+    """Infer a model's call signature; raises SignatureNeeded for one that was never built."""
     keras = import_keras()
     refuse(model)
-    options, channels_first = image_layout.as_the_model_takes_them(options), image_layout.is_channels_first(options)
+    options, channels_first = image_layout.with_inputs_channels_last(options), image_layout.is_channels_first(options)
     declared = _declared(keras, model, options)
     if declared is not None:
         arguments: dict[str | None, Any] = {None: declared}
@@ -79,7 +79,7 @@ def interface(model: Any, options: Options) -> Interface:
         TensorSpec(name, leaf.dtype, symbolic(name, leaf.shape)) for name, leaf in zip(names, leaves, strict=True)
     ]
     if declared is None:  # the sizes a model was built with are only an example
-        inputs = [_as_given(spec, options) for spec in inputs]
+        inputs = [_with_given_spec(spec, options) for spec in inputs]
     if channels_first:
         inputs = [image_layout.channels_first(spec) if image_layout.is_image(spec) else spec for spec in inputs]
     return Interface(model, tuple(inputs), tuple(arguments), tuple(arguments.values()), channels_first)
@@ -94,7 +94,7 @@ def signature_of(called: Interface) -> Signature:
         outputs, layers = _only(model.outputs), [model.layers[-1].name]
     else:
         outputs, layers = _traced(called), [model.layers[-1].name] if isinstance(model, keras.Sequential) else ()
-    if layers and _declares_amiss(model):
+    if layers and _misdeclares_outputs(model):
         outputs = _traced(called)
     leaves = [item for item in keras.tree.flatten_with_path(outputs) if item[1] is not None]
     names = unique(
@@ -111,8 +111,8 @@ def signature_of(called: Interface) -> Signature:
     return Signature(called.inputs, tuple(specs))
 
 
-def _declares_amiss(model: Any) -> bool:
-    """Whether what the model says of its outputs may be wrong.
+def _misdeclares_outputs(model: Any) -> bool:
+    """Whether the declared shapes and dtypes of a model's outputs may be wrong, so that it has to be traced.
 
     Lookups misname dtypes, RandomCrop the sizes of inference; Lambda and layers of the user's own may name a shape and no dtype.
     """
@@ -211,8 +211,8 @@ def _given_leaf(spec: TensorSpec) -> _Leaf:
     return _Leaf(spec.name, spec.dtype or "float32", shape)
 
 
-def _as_given(spec: TensorSpec, options: Options) -> TensorSpec:
-    """Take the user's dtype and dimensions for an input that only its example is known of."""
+def _with_given_spec(spec: TensorSpec, options: Options) -> TensorSpec:
+    """Take dtype and dimensions from --input where only the sizes that the model was built with are known."""
     for given in options.inputs:
         if given.name == spec.name and given.shape is not None:
             return replace(spec, dtype=given.dtype or spec.dtype, shape=given.shape)

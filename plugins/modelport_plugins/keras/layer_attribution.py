@@ -1,4 +1,4 @@
-"""Naming the Keras layer that an operator without an ONNX form comes from, and what to use in its place."""
+"""Layer attribution: the Keras layer that an unsupported operator comes from, and what to use in its place."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ELSE = (
 
 @dataclass(frozen=True)
 class _Owner:
-    """What is known of a node: "the layer 'path' (Class)" and its TensorFlow operator; empty where it is not."""
+    """The origin of a node: "the layer 'path' (Class)" and its TensorFlow operator; empty where unknown."""
 
     layer: str = ""
     operator: str = ""
@@ -46,7 +46,7 @@ class _Owner:
 
 @contextlib.contextmanager
 def layers_named(called: Interface) -> Iterator[None]:
-    """Have an `UnsupportedOps` raised inside name the layer of every operator, and what to use instead."""
+    """Add to an `UnsupportedOps` raised inside the layer of every operator, and what to use instead."""
     try:
         yield
     except UnsupportedOps as error:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def load(source: Path, options: Options) -> Any:
-    """Load a model in inference form.
+    """Load a model, not compiled, from a .keras, HDF5 or weights file.
 
     Raises:
         UnsafeSource: when the file carries code, or reads others, and is not trusted.

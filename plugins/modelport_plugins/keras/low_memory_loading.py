@@ -1,4 +1,4 @@
-"""Loading a whole model; a large .keras archive without a copy of it in memory."""
+"""Loading a whole model, large .keras archives by way of a file on disk instead of a copy in memory."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ def load_model(keras: Any, source: Path, custom_objects: dict[str, Any] | None, 
     if not is_large(source):
         return keras.saving.load_model(source, custom_objects=custom_objects, compile=False, safe_mode=safe_mode)
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(source) as archive:
-        config = {**_starting_at_zero(json.loads(archive.read(_CONFIG))), "compile_config": None}
+        config = {**_with_zero_initializers(json.loads(archive.read(_CONFIG))), "compile_config": None}
         model = keras.saving.deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=safe_mode)
         model.load_weights(archive.extract(_WEIGHTS, folder))
     return model
 
 
-def _starting_at_zero(config: Any) -> Any:
-    """Replace Keras's own initializers in a configuration: what they draw is overwritten, and drawing takes memory and time."""
+def _with_zero_initializers(config: Any) -> Any:
+    """Replace initializers in a configuration by zeros: their values are overwritten, and drawing them costs memory and time."""
     if isinstance(config, dict):
         if config.get("module") == "keras.initializers" and config.get("registered_name") is None:
             return {"module": "keras.initializers", "class_name": "Zeros", "config": {}, "registered_name": None}
-        return {key: _starting_at_zero(value) for key, value in config.items()}
-    return [_starting_at_zero(value) for value in config] if isinstance(config, list) else config
+        return {key: _with_zero_initializers(value) for key, value in config.items()}
+    return [_with_zero_initializers(value) for value in config] if isinstance(config, list) else config
 
 
 def is_large(source: Path) -> bool:

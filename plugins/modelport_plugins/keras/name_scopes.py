@@ -1,4 +1,4 @@
-"""Names of layers that TensorFlow does not take for a scope of a graph: with spaces, brackets, letters beyond ASCII."""
+"""TensorFlow name scopes: layer names with spaces, brackets or letters beyond ASCII are replaced while tracing."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _OTHER = re.compile(r"[^A-Za-z0-9_.\-]")
 
 
 @contextlib.contextmanager
-def valid_names(model: Any) -> Iterator[None]:
-    """Give such layers other names while TensorFlow traces the model; Keras itself cannot trace it either."""
-    kept = {layer: layer.name for layer in model._flatten_layers() if valid_name(layer.name) != layer.name}
+def valid_scope_names(model: Any) -> Iterator[None]:
+    """Rename layers whose names are no valid name scopes while TensorFlow traces the model; Keras cannot trace it itself."""
+    kept = {layer: layer.name for layer in model._flatten_layers() if valid_scope_name(layer.name) != layer.name}
     for layer, name in kept.items():
-        layer.name = valid_name(name)
+        layer.name = valid_scope_name(name)
     try:
         yield
     finally:
@@ -25,7 +25,7 @@ def valid_names(model: Any) -> Iterator[None]:
             layer.name = name
 
 
-def valid_name(name: str) -> str:
-    """Return a name that can begin a scope: letters, digits, dots, hyphens and underscores, the first a letter or digit."""
+def valid_scope_name(name: str) -> str:
+    """Return a valid name scope: letters, digits, dots, hyphens and underscores, the first a letter, digit or dot."""
     name = _OTHER.sub("_", name)
     return name if re.match(r"[A-Za-z0-9.]", name) else f"layer{name}"

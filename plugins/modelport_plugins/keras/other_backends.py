@@ -1,4 +1,4 @@
-"""Keras on another backend than TensorFlow: calling a model there, and the two ways of exporting it.
+"""Keras on the torch and jax backends: signature, inference and export.
 
 A model is exported from a copy, which a child process loads under the TensorFlow backend. Where there is no such copy (a
 layer written in PyTorch itself), torch.onnx.export takes the model as it is. Either way the proof compares the result with

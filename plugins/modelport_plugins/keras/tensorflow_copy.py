@@ -1,4 +1,4 @@
-"""A copy of a model under the TensorFlow backend, in a child process, and its export there.
+"""Export in a child process: the model is saved, loaded under the TensorFlow backend and exported there.
 
 Keras settles on its backend when it is imported, so another one takes another process. The model travels as a .keras file,
 the result comes back as an ONNX file whose weights are read when they are needed.
@@ -202,7 +202,7 @@ def _importable(item: Any) -> bool:
 
 
 def main(folder: str) -> None:
-    """Do what the request in a folder asks for, and leave the result or the failure there."""
+    """The child process: rebuild and export the model of a folder's request; write the result or the failure there."""
     path = Path(folder)
     request: _Request = pickle.loads((path / _REQUEST).read_bytes())
     stage = "rebuilt"

@@ -1,4 +1,4 @@
-"""Exporting a Keras model that runs on PyTorch with PyTorch's own exporter."""
+"""Export under the torch backend, by torch.onnx.export."""
 
 from __future__ import annotations
 

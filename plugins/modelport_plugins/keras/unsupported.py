@@ -1,4 +1,4 @@
-"""Keras models that have no ONNX form, each with the reason."""
+"""Unsupported models: stateful, float8 and float64 layers and sparse inputs, each refused with its reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FEW_DIGITS = (
 
 
 def refuse(model: Any) -> None:
-    """Raise CannotConvert for layers that remember the previous call, or that compute in a type without a form for them."""
+    """Raise CannotConvert for stateful layers, and for layers in dtypes that ONNX Runtime or tf2onnx lack."""
     _refuse_state(model)
     _refuse_float8(model)
     _refuse_float64(model)

@@ -78,11 +78,11 @@ def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> o
 def run(model: Any, signature: Signature, inputs: Arrays) -> Arrays:
     """Run in evaluation mode, without gradients."""
     from modelport_plugins.pytorch.array_conversion import to_array, to_tensor
-    from modelport_plugins.pytorch.forward import device_of, module_of, results
+    from modelport_plugins.pytorch.forward import device_of, flat_outputs, module_of
 
     names = [spec.name for spec in signature.inputs]
     device = device_of(module_of(model))
-    outputs = results(model, names, [to_tensor(inputs[name], device) for name in names])
+    outputs = flat_outputs(model, names, [to_tensor(inputs[name], device) for name in names])
     return {spec.name: to_array(tensor) for spec, (_, tensor) in zip(signature.outputs, outputs, strict=True)}
 
 
@@ -90,12 +90,12 @@ def run(model: Any, signature: Signature, inputs: Arrays) -> Arrays:
 def stateless(model: Any, signature: Signature, inputs: Arrays) -> bool:
     """Say whether an exported program changes none of its buffers; of other modules nothing is known beyond their buffers."""
     from modelport_plugins.pytorch.array_conversion import to_tensor
-    from modelport_plugins.pytorch.forward import device_of, is_program, module_of, require_steady
+    from modelport_plugins.pytorch.forward import device_of, is_program, module_of, require_stateless
 
     if is_program(model) and not model.graph_signature.buffers_to_mutate:
         return True
     names, device = [spec.name for spec in signature.inputs], device_of(module_of(model))
-    require_steady(model, names, [to_tensor(inputs[name], device) for name in names])
+    require_stateless(model, names, [to_tensor(inputs[name], device) for name in names])
     return False
 
 

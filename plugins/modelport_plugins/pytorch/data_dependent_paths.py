@@ -23,7 +23,7 @@ STATELESS = (
 
 @contextlib.contextmanager
 def data_dependent_paths_disabled(module: torch.nn.Module) -> Iterator[set[str]]:
-    """Have a module's layers compute by operators that have an ONNX form; afterwards they are as they were.
+    """Disable fused kernels and value-dependent branches of a module's layers; afterwards they are as they were.
 
     Attention runs without its fused operators, masks are not searched for a causal form, and recurrent layers on packed
     sequences get their zero state. Yields what was met on the way, as it happens: `PADDED` and `STATELESS`.

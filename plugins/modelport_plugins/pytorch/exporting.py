@@ -1,4 +1,4 @@
-"""Export to ONNX: torch.export first, TorchScript as a recorded fallback, and no dimension specialised silently."""
+"""Export by torch.onnx.export: torch.export first, TorchScript as a noted fallback, no dimension specialised silently."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from modelport.errors import CannotConvert
 from modelport_plugins.pytorch.data_dependent_paths import PADDED, STATELESS
-from modelport_plugins.pytorch.forward import device_of, evaluating, is_program, module_of, positional
+from modelport_plugins.pytorch.forward import device_of, evaluation_mode, flat_module, is_program, module_of
 from modelport_plugins.pytorch.graph_interface import conform
-from modelport_plugins.pytorch.signature_inference import example, traced_sizes
+from modelport_plugins.pytorch.signature_inference import example_inputs, example_sizes
 from modelport_plugins.pytorch.translation_table import translation_table
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> i
             options.note(f"exported by another way, since {failures[0]}")
         seen: set[str] = set()
         try:
-            with evaluating(model) as seen, _quiet():
+            with evaluation_mode(model) as seen, _quiet():
                 exported = route(model, signature, opset, may_warn=options.values.get("exporter") == "torchscript")
             if PADDED in seen:
                 options.note(PADDED)
@@ -104,7 +104,7 @@ def _dynamo(model: Any, signature: Signature, opset: int, *, may_warn: bool) -> 
             program = torch.onnx.export(model, **settings)
         else:
             program = torch.onnx.export(
-                positional(model, [spec.name for spec in signature.inputs]),
+                flat_module(model, [spec.name for spec in signature.inputs]),
                 _example(model, signature),
                 dynamic_shapes={"tensors": _dynamic_shapes(signature)},
                 **settings,
@@ -136,8 +136,8 @@ def _dynamic_shapes(signature: Signature) -> tuple[dict[int, Any], ...]:
 
 def _example(model: Any, signature: Signature) -> tuple[torch.Tensor, ...]:
     """Build the inputs to trace with; a dimension of size 1 would be taken for a broadcast one."""
-    sizes = {symbol: max(2, size) for symbol, size in traced_sizes(signature).items()}
-    return example(signature, sizes, device_of(module_of(model)))
+    sizes = {symbol: max(2, size) for symbol, size in example_sizes(signature).items()}
+    return example_inputs(signature, sizes, device_of(module_of(model)))
 
 
 def _raise_if_specialised(error: BaseException, signature: Signature) -> None:
@@ -201,7 +201,7 @@ def _traced(model: Any, names: list[str], tensors: tuple[torch.Tensor, ...]) -> 
     import torch
 
     try:
-        return torch.jit.trace(positional(model, names), tensors, check_trace=False)
+        return torch.jit.trace(flat_module(model, names), tensors, check_trace=False)
     except RuntimeError:
         if not isinstance(model, torch.jit.ScriptModule):
             raise

@@ -1,4 +1,4 @@
-"""Recognising PyTorch's files by their magic bytes and zip listings; imports nothing heavy."""
+"""File formats of PyTorch, detected by magic bytes and zip listings; imports nothing heavy."""
 
 from __future__ import annotations
 

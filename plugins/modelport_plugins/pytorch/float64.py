@@ -1,4 +1,4 @@
-"""A model run with every weight and operation in float64: how far its usual answer is from rounding alone."""
+"""The model in float64: a reference for the rounding error of its usual outputs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from modelport_plugins.pytorch.array_conversion import to_array, to_tensor
-from modelport_plugins.pytorch.forward import arguments_for, device_of, evaluating, module_of, named_tensors
+from modelport_plugins.pytorch.forward import arguments_for, device_of, evaluation_mode, module_of, named_tensors
 
 if TYPE_CHECKING:
     from modelport import Signature
@@ -18,7 +18,7 @@ def run_in_float64(model: Any, signature: Signature, inputs: Arrays) -> Arrays:
     module = module_of(model)
     names, device = [spec.name for spec in signature.inputs], device_of(module)
     arguments, keywords = arguments_for(model, names)([to_tensor(inputs[name], device) for name in names])
-    with evaluating(model):
+    with evaluation_mode(model):
         wide = copy.deepcopy(module).double()
         outputs = list(named_tensors(wide(*arguments, **keywords)))
     return {spec.name: to_array(tensor) for spec, (_, tensor) in zip(signature.outputs, outputs, strict=True)}

@@ -1,4 +1,4 @@
-"""Calling a model the same way whatever it is: tensors in the signature's order in, a flat tuple of tensors out."""
+"""Calling forward of modules, ScriptModules and exported programs alike: tensors in the signature's order in, flat ones out."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def parameters(module: torch.nn.Module) -> dict[str, Parameter]:
 
 @dataclass(frozen=True)
 class Call:
-    """How named inputs reach a forward.
+    """The calling convention of a forward: which inputs are positional, which are keywords.
 
     Attributes:
         positional: how many of the inputs are passed by position; they come first.
@@ -110,11 +110,11 @@ def in_forward_order(module: torch.nn.Module, names: Sequence[str]) -> list[str]
 def arguments_for(
     model: Any, names: Sequence[str]
 ) -> Callable[[Sequence[Any]], tuple[tuple[Any, ...], dict[str, Any]]]:
-    """Return what splits the named inputs' tensors, in order, into positional and keyword arguments of forward."""
+    """Return a function from the named inputs' tensors, in order, to positional and keyword arguments of forward."""
     return _program_arguments(model) if is_program(model) else call_for(module_of(model), names).arguments
 
 
-def positional(model: Any, names: Sequence[str]) -> torch.nn.Module:
+def flat_module(model: Any, names: Sequence[str]) -> torch.nn.Module:
     """Wrap a model so that it takes the named inputs by position and returns a flat tuple of tensors.
 
     The model is the wrapper's submodule ``module``.
@@ -135,28 +135,28 @@ def positional(model: Any, names: Sequence[str]) -> torch.nn.Module:
     return Positional().eval()
 
 
-def results(model: Any, names: Sequence[str], tensors: Sequence[Any]) -> list[tuple[tuple[str | int, ...], Any]]:
-    """Run a model on the named inputs' tensors in evaluation mode; returns what `named_tensors` makes of the result.
+def flat_outputs(model: Any, names: Sequence[str], tensors: Sequence[Any]) -> list[tuple[tuple[str | int, ...], Any]]:
+    """Run a model in evaluation mode on the named inputs' tensors; returns its flattened outputs as `named_tensors` does.
 
     Raises:
         InputsRefused: for whatever forward raises: it is its author's code.
     """
     args, kwargs = arguments_for(model, names)(tensors)
     module = module_of(model)
-    with evaluating(model):
+    with evaluation_mode(model):
         with inputs_refused("PyTorch"):
             result = module(*args, **kwargs)
         return list(named_tensors(result))
 
 
-def require_steady(model: Any, names: Sequence[str], tensors: Sequence[Any]) -> None:
-    """Call a model again and again, its buffers as the call before has left them; raises NotEquivalent if answers change.
+def require_stateless(model: Any, names: Sequence[str], tensors: Sequence[Any]) -> None:
+    """Raise NotEquivalent if repeated calls differ, each with the buffers that the call before has left.
 
     Every other call of ours finds the buffers as they were at first, so that it would not show.
     """
     args, kwargs = arguments_for(model, names)(tensors)
     module = module_of(model)
-    with evaluating(model):
+    with evaluation_mode(model):
         before = _versions(module)
         first = list(named_tensors(module(*args, **kwargs)))
         for _ in range(_CALLS if _versions(module) != before else 0):
@@ -182,7 +182,7 @@ def _alike(before: torch.Tensor, after: torch.Tensor) -> bool:
 
 
 def _program_arguments(program: Any) -> Callable[[Sequence[Any]], tuple[tuple[Any, ...], dict[str, Any]]]:
-    """Return what arranges an exported program's inputs as it was exported with, its constants filled in."""
+    """Return a function from an exported program's input tensors to the arguments it was exported with, constants filled in."""
     from torch.utils import _pytree
 
     slots = [spec.arg for spec in program.graph_signature.input_specs if spec.kind.name == "USER_INPUT"]
@@ -240,8 +240,8 @@ def _no_output(what: str, path: tuple[str | int, ...]) -> CannotConvert:
 
 
 @contextlib.contextmanager
-def evaluating(model: Any) -> Iterator[set[str]]:
-    """Put a model in evaluation mode without gradients, with a fixed random state, and leave it afterwards as it was.
+def evaluation_mode(model: Any) -> Iterator[set[str]]:
+    """Put a model in evaluation mode, without gradients, with a fixed random state; afterwards it is as it was.
 
     Training flags of all submodules, buffers (running statistics, caches) and the random state are restored, also on
     failure. Inside, layers compute as `data_dependent_paths_disabled` has them; yields what that meets.

@@ -1,4 +1,4 @@
-"""Bringing an exported graph into the form of the signature: names, order, symbolic dimensions."""
+"""Inputs and outputs of an exported graph renamed, ordered and shaped as the signature says."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from modelport.signature import Signature, TensorSpec
 
 _WRAPPED = "module."
-"""What the wrapper of `forward.positional` puts before the names of weights."""
+"""What the wrapper of `forward.flat_module` puts before the names of weights."""
 _STACK_TRACE = "pkg.torch.onnx.stack_trace"
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
@@ -106,7 +106,7 @@ def _renamed(shape: ir.Shape, symbols: Mapping[str, str]) -> ir.Shape:
 
 
 def _set_shape(value: ir.Value, spec: TensorSpec) -> None:
-    """Say of an input what the signature says, which may fix a dimension that the graph leaves open."""
+    """Set an input's shape to the signature's, which may fix a dimension that the graph leaves open."""
     import onnx_ir as ir
 
     if spec.shape is not None:

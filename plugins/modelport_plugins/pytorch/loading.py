@@ -1,4 +1,4 @@
-"""Loading PyTorch's files: exported programs, TorchScript, state dicts and, if trusted, pickled modules."""
+"""Loading exported programs, TorchScript, state dicts and, if trusted, pickled modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The signature: inputs from the user's --input or an exported program, outputs from one run on a small example."""
+"""Signature inference: inputs from --input or an exported program, outputs from one run on small example inputs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from modelport.errors import CannotConvert, InputsRefused, InvalidSignature, Sig
 from modelport.signature import DTYPES, Dim, Signature, TensorSpec
 from modelport_plugins.pytorch.forward import (
     device_of,
+    flat_outputs,
     in_forward_order,
     is_program,
     module_of,
     parameters,
-    results,
 )
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _GUESSES = ((32, 32), (8, 8), (224, 32))
 
 
 def signature(model: Any, options: Options) -> Signature:
-    """Describe a model. Inputs stand in the order of forward's parameters; outputs have generated dimension names.
+    """Infer a model's signature: inputs in the order of forward's parameters, outputs with generated dimension names.
 
     Raises:
         SignatureNeeded: for a module without --input.
@@ -42,8 +42,8 @@ def signature(model: Any, options: Options) -> Signature:
     return _with_outputs(model, inputs)
 
 
-def traced_sizes(signature: Signature, guess: tuple[int, int] = _GUESSES[0]) -> dict[str, int]:
-    """Choose the example's size of every symbolic dimension: what was said, else one unlike all others."""
+def example_sizes(signature: Signature, guess: tuple[int, int] = _GUESSES[0]) -> dict[str, int]:
+    """Choose an example size for every symbolic dimension: the one given by the user, else one unlike all others."""
     taken = {dim for spec in signature.inputs for dim in spec.shape or () if isinstance(dim, int)}
     taken.update(signature.examples.values())
     leading = {spec.shape[0] for spec in signature.inputs if spec.shape}
@@ -57,10 +57,10 @@ def traced_sizes(signature: Signature, guess: tuple[int, int] = _GUESSES[0]) -> 
     return sizes
 
 
-def example(
+def example_inputs(
     signature: Signature, sizes: Mapping[str, int], device: torch.device, fill: int = 1
 ) -> tuple[torch.Tensor, ...]:
-    """Build one tensor for each input: uniform in [0, 1) for floats, `fill` for integers and booleans."""
+    """Build example inputs, one tensor each: uniform in [0, 1) for floats, `fill` for integers and booleans."""
     import torch
 
     generator = torch.Generator().manual_seed(0)
@@ -82,11 +82,11 @@ def _with_outputs(model: Any, inputs: Signature) -> Signature:
     failure: BaseException | None = None
     tried: list[dict[str, int]] = []
     for guess, fill in itertools.product(_GUESSES, (1, 0) if integers else (1,)):
-        sizes = traced_sizes(inputs, guess)
+        sizes = example_sizes(inputs, guess)
         if not integers and sizes in tried:
             continue
         tried.append(sizes)
-        tensors = example(inputs, sizes, device_of(module_of(model)), fill)
+        tensors = example_inputs(inputs, sizes, device_of(module_of(model)), fill)
         try:
             outputs = _outputs(model, names, tensors)
         except InputsRefused as refused:
@@ -97,7 +97,7 @@ def _with_outputs(model: Any, inputs: Signature) -> Signature:
 
 
 def _outputs(model: Any, names: Sequence[str], tensors: tuple[torch.Tensor, ...]) -> tuple[TensorSpec, ...]:
-    result = results(model, names, tensors)
+    result = flat_outputs(model, names, tensors)
     if not result:
         raise CannotConvert("the model returns no tensor", where="the result of forward", remedy="return at least one")
     specs: list[TensorSpec] = []

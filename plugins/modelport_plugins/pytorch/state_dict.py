@@ -1,4 +1,4 @@
-"""State dicts: finding the weights in a checkpoint and loading them into the module that --model builds."""
+"""State dicts: found in a checkpoint, loaded into the module that --model builds."""
 
 from __future__ import annotations
 

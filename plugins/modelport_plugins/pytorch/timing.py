@@ -1,4 +1,4 @@
-"""A module ready to be timed: eager or compiled, its inputs on its device, its result waited for."""
+"""The call that a benchmark times: eager or compiled, inputs on the module's device, synchronised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TensorFlow: SavedModel folders, read and written, frozen graphs, and functions and modules in memory."""
+"""The TensorFlow plugin: SavedModel folders, read and written, frozen graphs, and functions and modules in memory."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ def signature(model: Any, options: Options) -> Signature:
         SignatureNeeded: for a tf.function without input_signature, when the user does not say the inputs either.
     """
     from modelport_converters.tensorflow_to_onnx.interface_names import path_name, symbolic, unique
-    from modelport_plugins.tensorflow.functions import chosen, output_names, tensor_leaves
+    from modelport_plugins.tensorflow.functions import concrete_function, output_names, tensor_leaves
 
-    function = chosen(model, options)
+    function = concrete_function(model, options)
     leaves = tensor_leaves(function.structured_input_signature)
     inputs = unique(spec.name or path_name(path[1:], "input") for path, spec in leaves)
     results = tensor_leaves(function.structured_outputs)
@@ -97,11 +97,11 @@ def to_onnx(model: Any, signature: Signature, opset: int, options: Options) -> O
     from modelport_converters.tensorflow_to_onnx.export import DETACHED_BYTES, export
     from modelport_converters.tensorflow_to_onnx.tracing.variable_lifting import lift
     from modelport_plugins.tensorflow.frozen_graph import FrozenGraph
-    from modelport_plugins.tensorflow.functions import chosen
+    from modelport_plugins.tensorflow.functions import concrete_function
 
     if isinstance(model, FrozenGraph):  # not as a function: the loops of TensorFlow 1 would stay in it
         return export(model.imported, signature.inputs, signature.outputs, opset=opset, owner=None)
-    lifted = lift(chosen(model, options), smallest=DETACHED_BYTES)
+    lifted = lift(concrete_function(model, options), smallest=DETACHED_BYTES)
     return export(lifted.call, signature.inputs, signature.outputs, opset=opset, owner=model, weights=lifted.weights)
 
 
@@ -141,12 +141,18 @@ def run(model: Any, signature: Signature, inputs: Arrays, options: Options) -> V
     """Run the function on NumPy arrays."""
     from modelport_converters.onnx_to_tensorflow.interface import positions
     from modelport_converters.tensorflow_to_onnx.array_conversion import to_array
-    from modelport_plugins.tensorflow.functions import arguments, called, chosen, output_names, tensor_leaves
+    from modelport_plugins.tensorflow.functions import (
+        call_function,
+        concrete_function,
+        input_tensors,
+        output_names,
+        tensor_leaves,
+    )
 
-    function = chosen(model, options)
-    tensors = arguments(function, signature, inputs, options)
+    function = concrete_function(model, options)
+    tensors = input_tensors(function, signature, inputs, options)
     with inputs_refused("TensorFlow", (_tensorflow().errors.OpError, ValueError, TypeError)):
-        answer = called(function, tensors)
+        answer = call_function(function, tensors)
     results = tensor_leaves(answer)
     names: list[Any] = output_names(model) or [path[-1] if path else None for path, _ in results]
     order = positions(names, [spec.name for spec in signature.outputs])
@@ -156,11 +162,11 @@ def run(model: Any, signature: Signature, inputs: Arrays, options: Options) -> V
 @hookimpl
 def runner(model: Any, signature: Signature, inputs: Arrays, options: Options) -> Callable[[], object]:
     """Time a call of the function; TensorFlow's threads are the process's."""
-    from modelport_plugins.tensorflow.functions import arguments, called, chosen, tensor_leaves
+    from modelport_plugins.tensorflow.functions import call_function, concrete_function, input_tensors, tensor_leaves
 
-    function = chosen(model, options)
-    tensors = arguments(function, signature, inputs, options)
-    return lambda: [tensor.numpy() for _, tensor in tensor_leaves(called(function, tensors))]
+    function = concrete_function(model, options)
+    tensors = input_tensors(function, signature, inputs, options)
+    return lambda: [tensor.numpy() for _, tensor in tensor_leaves(call_function(function, tensors))]
 
 
 def _tensorflow() -> Any:

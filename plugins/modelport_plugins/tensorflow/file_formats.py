@@ -1,4 +1,4 @@
-"""Which of TensorFlow's formats a path is in: SavedModel folders, frozen graphs, and checkpoints, which are no models."""
+"""File formats of TensorFlow, detected by contents: SavedModel folders, frozen graphs, and checkpoints, which are no models."""
 
 from __future__ import annotations
 

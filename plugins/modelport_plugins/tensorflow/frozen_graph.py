@@ -1,4 +1,4 @@
-"""Frozen graphs: a GraphDef whose weights are constants."""
+"""Frozen graphs: a GraphDef whose variables were converted to constants."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class FrozenGraph:
         nodes = list(dict.fromkeys(tensor.op.name for tensor in (*feeds, *fetches)))
         self.graph = tf.compat.v1.graph_util.extract_sub_graph(graph, nodes)
         self.inputs, self.outputs = ([tensor.name for tensor in tensors] for tensors in (feeds, fetches))
-        self.output_names = [_plain(tensor) for tensor in fetches]
+        self.output_names = [_identifier(tensor) for tensor in fetches]
         # pruned, it runs without the control dependencies of a tf.function, which cannot look into the loops of TensorFlow 1
         wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(self.graph, name=""), [])
         inputs, outputs = (list(map(wrapped.graph.get_tensor_by_name, names)) for names in (self.inputs, self.outputs))
         pruned = wrapped.prune(inputs, outputs)
-        specs = [tf.TensorSpec(tensor.shape, tensor.dtype, name=_plain(tensor)) for tensor in feeds]
+        specs = [tf.TensorSpec(tensor.shape, tensor.dtype, name=_identifier(tensor)) for tensor in feeds]
         flat = tf.function(lambda *tensors: list(pruned(*tensors)), input_signature=specs, autograph=False)
         self.signatures = {"serving_default": flat.get_concrete_function()}
 
@@ -83,7 +83,7 @@ def read(source: Path, options: Options) -> FrozenGraph:
 
 
 def unknown_operator(error: Exception, source: Path) -> UnsupportedOps:
-    """Return the refusal of a graph with an operator that this TensorFlow does not know."""
+    """Return the error for a graph with an operator that this TensorFlow has not registered."""
     # Op type not registered 'X' in binary running on ...
     operator = str(error).partition("not registered")[2].split("'")[1:2]
     return UnsupportedOps(
@@ -134,10 +134,10 @@ def _inputs(graph: Any) -> list[str]:
 
 def _outputs(graph: Any, options: Options) -> list[str]:
     """Return the nodes that nothing consumes and that depend on an input."""
-    consumed = {name for node in graph.node for name in _sources(node)}
+    consumed = {name for node in graph.node for name in _input_nodes(node)}
     reached = set(_inputs(graph))
-    for node in _ordered(graph.node):
-        if reached.intersection(_sources(node)):
+    for node in _topological_order(graph.node):
+        if reached.intersection(_input_nodes(node)):
             reached.add(node.name)
     ends = [n.name for n in graph.node if n.name not in consumed and n.name in reached and n.op not in _NO_OUTPUT]
     if len(ends) > 1:
@@ -145,13 +145,13 @@ def _outputs(graph: Any, options: Options) -> list[str]:
     return ends
 
 
-def _sources(node: Any) -> list[str]:
+def _input_nodes(node: Any) -> list[str]:
     """Return the names of the nodes that a node takes tensors from."""
     return [name.partition(":")[0] for name in node.input if not name.startswith("^")]
 
 
-def _ordered(nodes: Iterable[Any]) -> list[Any]:
-    """Return the nodes after their sources, those of cycles (of loops in TensorFlow 1) once."""
+def _topological_order(nodes: Iterable[Any]) -> list[Any]:
+    """Return the nodes in topological order; those of cycles (while loops of TensorFlow 1) stand once."""
     by_name = {node.name: node for node in nodes}
     order: dict[str, Any] = {}
     seen: set[str] = set()
@@ -164,7 +164,7 @@ def _ordered(nodes: Iterable[Any]) -> list[Any]:
             elif name in by_name and name not in seen:
                 seen.add(name)
                 stack.append((name, True))
-                stack.extend((source, False) for source in _sources(by_name[name]))
+                stack.extend((source, False) for source in _input_nodes(by_name[name]))
     return list(order.values())
 
 
@@ -186,7 +186,7 @@ def _tensors(graph: Any, names: str, option: str, source: Path) -> list[Any]:
     return found
 
 
-def _plain(tensor: Any) -> str:
+def _identifier(tensor: Any) -> str:
     """Return a tensor's name as an identifier: in/x:0 is in_x, split:1 is split_1."""
     name = re.sub(r":0$", "", tensor.name)
     name = re.sub(r"\W", "_", name)

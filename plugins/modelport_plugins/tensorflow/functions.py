@@ -1,4 +1,4 @@
-"""The function of a model that is converted: which one it is, its inputs and outputs, and how it is called."""
+"""Concrete functions: the one of a model that is converted, its structured inputs and outputs, calling it on flat tensors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEFAULT = "serving_default"
 """The signature that is taken when the user names none."""
 
 
-def chosen(model: Any, options: Options) -> Any:
+def concrete_function(model: Any, options: Options) -> Any:
     """Return the concrete function to convert: of a SavedModel, a tf.Module, a tf.function, or the object itself.
 
     Raises:
@@ -32,7 +32,7 @@ def chosen(model: Any, options: Options) -> Any:
         return model
     if isinstance(model, types.GenericFunction):
         return _concrete(model, options)
-    function = named(candidates(model), options["signature"], type(model).__name__)
+    function = function_named(candidates(model), options["signature"], type(model).__name__)
     return function if isinstance(function, types.ConcreteFunction) else _concrete(function, options)
 
 
@@ -48,7 +48,7 @@ def candidates(model: Any) -> Mapping[str, Any]:
     return {name: value for name, value in found.items() if isinstance(value, kinds)}
 
 
-def named(functions: Mapping[str, Any], name: str, where: str) -> Any:
+def function_named(functions: Mapping[str, Any], name: str, where: str) -> Any:
     """Return the function of that name; the only one, or __call__, where the default was asked for."""
     if name in functions:
         return functions[name]
@@ -74,7 +74,7 @@ def output_names(model: Any) -> list[str]:
     return model.output_names if isinstance(model, FrozenGraph) else []
 
 
-def called(function: Any, tensors: Sequence[Any]) -> Any:
+def call_function(function: Any, tensors: Sequence[Any]) -> Any:
     """Call a concrete function with its tensors in order."""
     tf, flat = import_tensorflow(), iter(tensors)
     positional, keywords = tf.nest.map_structure(
@@ -83,8 +83,8 @@ def called(function: Any, tensors: Sequence[Any]) -> Any:
     return function(*positional, **keywords)
 
 
-def arguments(function: Any, signature: Signature, inputs: Arrays, options: Options) -> list[Any]:
-    """Return the tensors of the function's inputs in its own order: by name where they are those of a translated model."""
+def input_tensors(function: Any, signature: Signature, inputs: Arrays, options: Options) -> list[Any]:
+    """Convert arrays to the function's input tensors in its own order, matched by name for models that modelport wrote."""
     from modelport_converters.onnx_to_tensorflow.interface import is_channels_last, positions
     from modelport_converters.tensorflow_to_onnx.array_conversion import to_tensor
 

@@ -10,7 +10,7 @@ from modelport_converters.tensorflow_to_onnx.quiet_import import import_tensorfl
 from modelport_plugins.tensorflow import frozen_graph
 from modelport_plugins.tensorflow.file_formats import SAVED_MODEL_FILES, is_checkpoint
 from modelport_plugins.tensorflow.frozen_graph import unknown_operator
-from modelport_plugins.tensorflow.functions import candidates, named
+from modelport_plugins.tensorflow.functions import candidates, function_named
 from modelport_plugins.tensorflow.safety import folder, operators
 from modelport_plugins.tensorflow.safety.sizes import require_shapes, traced_graphs
 
@@ -42,10 +42,10 @@ def load(source: Path, options: Options) -> Any:
 def _saved_model(source: Path, options: Options) -> Any:
     tags = [tag.strip() for tag in options["tags"].split(",")] if options["tags"] else None
     tf = import_tensorflow()
-    folder.check_whole(source)
+    folder.check_complete(source)
     try:
         if not options.trust:
-            operators.check_saved_model(folder.checked(source), str(source))
+            operators.check_saved_model(folder.parse_checked(source), str(source))
         with stderr_held_back(repeat=False):  # native code repeats what the error says
             model = tf.saved_model.load(str(source), tags=tags)
     except ModelportError:
@@ -61,7 +61,7 @@ def _saved_model(source: Path, options: Options) -> Any:
         )
     if not getattr(model, "signatures", None):
         options.note("the SavedModel has no signatures: one of its functions is converted")
-    function = named(functions, options["signature"], str(source))
+    function = function_named(functions, options["signature"], str(source))
     for graph in traced_graphs(function):
         require_shapes(graph, str(source))
     return model

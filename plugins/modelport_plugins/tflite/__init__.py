@@ -1,4 +1,4 @@
-"""TensorFlow Lite: .tflite files, written by TensorFlow's converter and run by LiteRT."""
+"""The TensorFlow Lite plugin: .tflite files, written by TensorFlow's converter and run by LiteRT."""
 
 from __future__ import annotations
 

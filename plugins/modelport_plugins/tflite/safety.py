@@ -1,4 +1,4 @@
-"""Checking a TensorFlow Lite file before LiteRT opens it: what it may run, and indices and sizes that LiteRT takes on trust."""
+"""The check of a TensorFlow Lite file before LiteRT opens it: operators, and the indices and sizes that LiteRT does not check."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ _RECURRENT = ("LSTM", "_RNN", "CUSTOM")
 
 
 def check(content: bytes, source: Path, *, trust: bool) -> None:
-    """Refuse a file that reads others, runs more than computing operators, or points outside of itself.
+    """Refuse a file with external buffers, operators outside the allow-list, or indices and offsets out of range.
 
     Raises:
         UnsafeSource: unless trusted, for buffers in other files and for operators of TensorFlow that are not pure.

@@ -17,7 +17,7 @@ from modelport.errors import CannotConvert
 from modelport.signature import parse_inputs
 from modelport.spec import Options
 from modelport_plugins import pytorch as plugin
-from modelport_plugins.pytorch.forward import evaluating
+from modelport_plugins.pytorch.forward import evaluation_mode
 
 causal = nn.Transformer.generate_square_subsequent_mask
 WIDTH = 8
@@ -179,7 +179,7 @@ def test_the_last_state_of_sequences_that_come_sorted_is_refused_with_a_remedy()
 @pytest.mark.parametrize("fails", [False, True])
 def test_layers_and_the_fast_path_are_left_as_they_were(fails: bool) -> None:
     model = nn.ModuleList([Encoder(), Decoder(), nn.GRU(6, 5)])
-    with pytest.raises(ValueError, match="planted") if fails else contextlib.nullcontext(), evaluating(model):
+    with pytest.raises(ValueError, match="planted") if fails else contextlib.nullcontext(), evaluation_mode(model):
         assert not torch.backends.mha.get_fastpath_enabled()
         if fails:
             raise ValueError("planted")

@@ -1,4 +1,4 @@
-"""Refusing Keras models whose configuration names more than the building blocks of models, before anything is built."""
+"""The allow-list of a Keras model's configuration: modules and classes that may be built without --trust."""
 
 from __future__ import annotations
 

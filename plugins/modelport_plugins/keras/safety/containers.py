@@ -1,4 +1,4 @@
-"""Refusing archives and HDF5 files that lead out of themselves, or that unpack to more than they say."""
+"""Checks of archives and HDF5 files before they are read: links, external data, path traversal, decompression bombs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EXPANSION, _FLOOR = 100, 2**28
 
 
 def check(source: Path) -> None:
-    """Refuse what leads out of a .keras archive, a folder or an HDF5 file, and what does not fit into memory.
+    """Refuse a .keras archive, a folder or an HDF5 file that refers to other files or does not fit into memory.
 
     Raises:
         UnsafeSource: for links, external and virtual datasets, and names of other folders.

@@ -1,4 +1,4 @@
-"""Weights and results of layers, put to the memory limit before they are allocated."""
+"""The memory limit for weights and layer outputs, checked before they are allocated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PyTorch's zip archives, read as PyTorch itself reads them, so that what is checked is what will be loaded.
+"""PyTorch's zip archives, read as PyTorch's own reader does, so that what is checked is what will be loaded.
 
 Two readers of one zip file may see two contents (members of the same name, a second central directory). Whoever checks an
 archive with another reader than the one that loads it has checked nothing.

@@ -1,4 +1,4 @@
-"""What a .pt2 archive may hold: torch.export.load unpickles some members and makes Python source of others.
+"""The check of a .pt2 archive: torch.export.load unpickles some members and makes Python source of others.
 
 Loading such a member runs what it says. The archive is therefore listed and read first, and anything but plain tensors,
 weights-only pickles and programs of pure operators is refused unless the user trusts the file.

@@ -1,4 +1,4 @@
-"""What the JSON of an exported program may say: PyTorch turns much of it into Python source, and evaluates that.
+"""The check of an exported program's JSON: PyTorch turns much of it into Python source, and evaluates that.
 
 Targets become calls, names become variables of a generated function, guards and sizes are evaluated, and tree specifications
 import what they name. Each has a small grammar here; what is outside it is not loaded without trust.

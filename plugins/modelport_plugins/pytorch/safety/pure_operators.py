@@ -1,4 +1,4 @@
-"""The operators of PyTorch that change nothing but tensors in memory: the only ones that run without --trust.
+"""The allow-list of PyTorch's operators: pure ones, without side effects, run without --trust.
 
 Named as in PyTorch's registry, ``namespace::name``. Of the namespaces that PyTorch itself fills an operator is pure when its
 schema says so: without a text (but for the usual ones) and without a remote reference, it has nothing to open a file, a library

@@ -1,4 +1,4 @@
-"""What a TorchScript archive may hold: sources that call pure operators, and pickles of tensors and of their objects.
+"""The check of a TorchScript archive: sources that call pure operators, and pickles of tensors and plain objects.
 
 Loading it runs the `__setstate__` of its classes, and using it runs their other methods. Everything is therefore read first.
 """

@@ -1,4 +1,4 @@
-"""TorchScript's sources: which operators, functions and types they name, found without running or compiling them.
+"""Static analysis of TorchScript sources: the operators, functions and types that they name.
 
 TorchScript writes its programs in a subset of Python, so Python's own parser reads them. Whatever is outside that subset, or
 that the two parsers could read differently, is refused.

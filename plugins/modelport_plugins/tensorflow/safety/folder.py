@@ -1,4 +1,4 @@
-"""A SavedModel's folder: whether it is whole, and whether all that it names lies in it."""
+"""The check of a SavedModel's folder: complete, and without links and assets that lead out of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from modelport_converters.tensorflow_to_onnx.quiet_import import import_tensorfl
 from modelport_plugins.tensorflow.safety.operators import asset_files
 
 
-def check_whole(source: Path) -> None:
+def check_complete(source: Path) -> None:
     """Raise SourceUnreadable for pipes, devices, and a damaged fingerprint, over which TensorFlow only logs a traceback."""
     import_tensorflow()
     from google.protobuf.message import DecodeError
@@ -33,8 +33,8 @@ def check_whole(source: Path) -> None:
             ) from error
 
 
-def checked(source: Path) -> Any:
-    """Parse a SavedModel whose folder names and links to nothing outside of it.
+def parse_checked(source: Path) -> Any:
+    """Parse the SavedModel proto of a folder without links and assets that lead out of it.
 
     Raises:
         UnsafeSource: for assets and links that lead out.

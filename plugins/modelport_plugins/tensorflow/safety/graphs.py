@@ -1,4 +1,4 @@
-"""A GraphDef and its functions as they lie in a file: which node takes what from which, and who calls whom."""
+"""A GraphDef and its function library: data flow between nodes, and the call graph."""
 
 from __future__ import annotations
 

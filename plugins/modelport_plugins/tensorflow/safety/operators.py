@@ -1,4 +1,4 @@
-"""Refusing graphs that touch more than tensors, variables and tables, by their operators and before anything is loaded.
+"""The allow-list of TensorFlow operators, put to a graph and its functions before anything is loaded.
 
 A SavedModel runs when it is loaded: its resources are initialized, its variables restored. What may run is known by name:
 1. every node of the graph and of its functions is one of `pure.operators`, or calls a function of the file;

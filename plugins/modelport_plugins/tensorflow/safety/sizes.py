@@ -1,4 +1,4 @@
-"""Sizes that a graph states before it runs, put to the memory limit: constants, and what operators fill or repeat."""
+"""The memory limit for static sizes in a graph: constants, and outputs that operators fill or repeat."""
 
 from __future__ import annotations
 
