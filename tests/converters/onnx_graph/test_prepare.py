@@ -9,41 +9,12 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
-from onnx import defs, numpy_helper
+from prepared_models import everything, floats, operators, prepared, with_weights
 from tf_models import assert_same, by_onnxruntime, by_reference, parsed
 
 from modelport.errors import CannotConvert, UnsupportedOps
 from modelport_converters.onnx_graph.prepare import prepare
-from modelport_converters.onnx_graph.registry import Registry, Traits
 from modelport_converters.onnx_graph.schemas import NEWEST_OPSET
-
-
-def everything(*lacking: str) -> Registry[Traits]:
-    """Return a registry that has all operators of ai.onnx but some."""
-    found = Registry("Target", Traits)
-    schemas: list[Any] = defs.get_all_schemas()
-    for schema in schemas:
-        if schema.domain == "" and schema.name not in lacking:
-            found.variadic({schema.name: max})
-    return found
-
-
-def prepared(model: onnx.ModelProto, *lacking: str) -> onnx.ModelProto:
-    return ir.to_proto(prepare(ir.from_proto(model), everything(*lacking)))
-
-
-def floats(*shape: int) -> Any:
-    return np.random.default_rng(sum(shape)).normal(size=shape).astype(np.float32)
-
-
-def with_weights(model: onnx.ModelProto, **arrays: Any) -> onnx.ModelProto:
-    model.graph.initializer.extend(numpy_helper.from_array(np.asarray(array), name) for name, array in arrays.items())
-    return model
-
-
-def operators(model: onnx.ModelProto) -> list[str]:
-    return [node.op_type for node in model.graph.node]
-
 
 OLD = [
     (7, "Dropout <ratio=0.5> (x)", ["Identity", "Dropout"]),
@@ -86,54 +57,6 @@ def test_an_operator_that_the_target_lacks_is_replaced_by_those_that_define_it()
     result = prepared(model, "HardSwish", "HardSigmoid")  # the first is defined by the second, which is defined too
     assert not {"HardSwish", "HardSigmoid"} & set(operators(result))
     assert_same(by_reference(result, {"x": floats(2, 3)}), by_reference(model, {"x": floats(2, 3)}))
-
-
-def test_what_depends_on_constants_only_is_computed_now_and_dead_ends_are_dropped() -> None:
-    model = parsed(
-        "g (float[N,6] x) => (float[N,2,3] y) {"
-        " a = Constant <value_ints=[1,1,2]> ()\n b = Constant <value_ints=[-1,1,1]> ()\n c = Constant <value_ints=[0,1,2]> ()\n"
-        " d = Mul (a, b)\n s = Add (d, c)\n dead = Relu (x)\n t = Constant <value_ints=[0,2,3]> ()\n"
-        " u = Sub (s, s)\n v = Add (u, t)\n y = Reshape (x, v) }"
-    )
-    result = prepared(model)
-    assert operators(result) == ["Reshape"]
-    assert numpy_helper.to_array(next(t for t in result.graph.initializer if t.name == "v")).tolist() == [0, 2, 3]
-    assert_same(by_reference(result, {"x": floats(2, 6)}), by_reference(model, {"x": floats(2, 6)}))
-
-
-def test_random_numbers_are_not_drawn_now() -> None:
-    model = parsed("g (float[N] x) => (float[N] y) { r = RandomNormal <shape=[1]> ()\n y = Add (x, r) }")
-    assert operators(prepared(model)) == ["RandomNormal", "Add"]
-
-
-NORM = "BatchNormalization (c, s, b, m, v)"
-
-
-@pytest.mark.parametrize("conv", ["Conv (x, w)", "Conv (x, w, k)"])
-def test_a_batch_normalisation_becomes_part_of_the_convolution_before_it(conv: str) -> None:
-    model = parsed(f"g (float[N,3,5,5] x) => (float[N,4,3,3] y) {{ c = {conv}\n n = {NORM}\n y = Relu (n) }}")
-    statistics = {"s": floats(4), "b": floats(4) + 1, "m": floats(4) - 1, "v": abs(floats(4)) + 0.5}
-    bias = {"k": floats(4) * 2} if "k" in conv else {}
-    model = with_weights(model, w=floats(4, 3, 3, 3), **bias, **statistics)
-    result = prepared(model)
-    assert operators(result) == ["Conv", "Relu"]
-    assert_same(by_reference(result, {"x": floats(2, 3, 5, 5)}), by_reference(model, {"x": floats(2, 3, 5, 5)}))
-
-
-REASONS = {
-    "the convolution has another use": f"(float[N,4,3,3] y, float[N,4,3,3] c) {{ c = Conv (x, w)\n y = {NORM} }}",
-    "the statistics are of the batch": "(float[N,4,3,3] y) { c = Conv (x, w)\n"
-    " y, p, q = BatchNormalization <training_mode=1> (c, s, b, m, v) }",
-}
-
-
-@pytest.mark.parametrize("reason", REASONS)
-def test_a_batch_normalisation_stays_where(reason: str) -> None:
-    statistics = {"s": floats(4), "b": floats(4), "m": floats(4), "v": abs(floats(4)) + 0.5}
-    model = with_weights(parsed(f"g (float[N,3,5,5] x) => {REASONS[reason]}"), w=floats(4, 3, 3, 3), **statistics)
-    result = prepared(model)
-    assert operators(result) == ["Conv", "BatchNormalization"]
-    assert_same(by_reference(result, {"x": floats(2, 3, 5, 5)}), by_reference(model, {"x": floats(2, 3, 5, 5)}))
 
 
 class Untouched(ir.ExternalTensor):
