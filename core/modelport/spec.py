@@ -81,6 +81,8 @@ class Option:
         default: the value when the user says nothing.
         help: one sentence.
         choices: the only values allowed; empty for any.
+        lossy: whether any other value than the default gives up digits. The result is then proven on the user's samples alone,
+            where there are some: how much a loss matters is for their values to say.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Option:
     default: str | int | float | bool | None
     help: str
     choices: tuple[str, ...] = ()
+    lossy: bool = False
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ class Registry:
         """
         check_readable(source)
         self.all()
-        answers = self._broadcast.detect(source)
+        answers = sorted(self._broadcast.detect(source), key=lambda answer: answer.plugin.key)
         silent = _faults(answers)
         claims = [(answer.plugin, claim) for answer in answers for claim in answer.result or ()]
         if not claims:

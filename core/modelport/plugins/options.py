@@ -33,6 +33,12 @@ def split_options(frameworks: Sequence[Framework], given: Mapping[str, Any]) -> 
     ]
 
 
+def lossy_options(framework: Framework, values: Mapping[str, Any]) -> list[str]:
+    """Return the options, as ``name=value``, by which the user gives up digits of the result."""
+    lossy = [option for option in framework.options if option.lossy and values[option.name] != option.default]
+    return [f"{option.name}={values[option.name]}" for option in lossy]
+
+
 def _unknown(name: str, frameworks: Sequence[Framework]) -> InvalidOption:
     keys = list(dict.fromkeys(framework.key for framework in frameworks))
     known = list(dict.fromkeys(option.name for framework in frameworks for option in framework.options))

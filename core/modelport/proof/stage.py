@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 from modelport import session
 from modelport.loading.open_model import OpenModel
+from modelport.plugins.options import lossy_options
 from modelport.proof.cases import generated
 from modelport.proof.cases.case import Case, Reach
 from modelport.proof.judge import judge, require
@@ -45,7 +48,12 @@ def prove_target(
     evaluations: OtherEvaluations,
 ) -> None:
     """Observe the saved and reloaded target, and judge it against ONNX and against the source."""
-    candidate = follow(target.plugin.title, target.run, _cases(seen), seconds=task.request.seconds)
+    cases = _cases(seen)
+    lossy = lossy_options(target.plugin.framework, target.options.values)
+    if lossy and loaded.samples is not None:
+        cases = list(itertools.takewhile(lambda case: not case.beside, cases))  # the user's own come first
+        task.report.notes.append(f"-O {' '.join(lossy)} gives up digits: the result is proven on your samples alone")
+    candidate = follow(target.plugin.title, target.run, cases, seconds=task.request.seconds)
     against_hub = Recourse(
         in_double=evaluations.in_double,
         tied=evaluations.tied,

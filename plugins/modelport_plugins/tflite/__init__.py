@@ -44,8 +44,10 @@ def framework() -> Framework:
         modules=("ai_edge_litert",),
         aliases=("litert",),
         options=(
-            Option("float16", "bool", False, "store the weights as float16"),
-            Option("int8", "str", "none", "store the weights as int8; full calibrates on the samples", _INT8),
+            Option("float16", "bool", False, "store the weights as float16", lossy=True),
+            Option(
+                "int8", "str", "none", "store the weights as int8; full calibrates on the samples", _INT8, lossy=True
+            ),
             Option("inputs_layout", "str", "nchw", "the layout of image inputs in what is written", ("nchw", "nhwc")),
         ),
         distributions=("ai-edge-litert", "tensorflow", "tf2onnx"),

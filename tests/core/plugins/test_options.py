@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from fakes import FakeFramework
 
 from modelport import errors
-from modelport.plugins.options import parse_options
+from modelport.plugins.options import lossy_options, parse_options
+from modelport.spec import Option
 
 FRAMEWORK = FakeFramework().framework()
 
@@ -41,6 +43,13 @@ def test_a_value_of_another_type_is_refused(name: str, given: Any) -> None:
     with pytest.raises(errors.InvalidOption, match=name) as caught:
         parse_options(FRAMEWORK, {name: given})
     assert caught.value.remedy
+
+
+def test_lossy_options_are_those_that_are_not_at_their_default() -> None:
+    options = (Option("bits", "int", 32, "How many.", lossy=True), Option("depth", "int", 2, "How deep."))
+    framework = replace(FRAMEWORK, options=options)
+    assert lossy_options(framework, parse_options(framework, {"bits": 8, "depth": 3})) == ["bits=8"]
+    assert lossy_options(framework, parse_options(framework, {"bits": 32})) == []
 
 
 def test_an_unknown_option_names_the_nearest() -> None:

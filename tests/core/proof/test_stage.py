@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import modelport
 from modelport.errors import InputsRefused, NotEquivalent, PluginFailed
 from modelport.plugins import Registry
 from modelport.session import _OrtSession as Session
-from modelport.spec import hookimpl
+from modelport.spec import Framework, Option, hookimpl
 
 
 @pytest.fixture
@@ -82,6 +83,41 @@ def test_samples_alone_are_the_minimum_where_the_source_refuses_generated_inputs
 
     assert report.verdict == "proven"
     assert any("counts only" in line for line in report.proofs[0].refused)
+
+
+class Rounding(FakeFramework):
+    """A target that takes absolute values for Relu, where the option `round` asks for a loss as well as where it does not."""
+
+    def __init__(self) -> None:
+        super().__init__("rounding", spoil=lambda proto: setattr(proto.graph.node[0], "op_type", "Abs"))
+
+    @hookimpl
+    def framework(self) -> Framework:
+        return replace(super().framework(), options=(Option("round", "bool", False, "Lose digits.", lossy=True),))
+
+
+@pytest.mark.parametrize("lossy", [True, False])
+def test_a_loss_that_the_user_asks_for_is_proven_on_the_samples_alone(
+    lossy: bool, fake: FakeFramework, registry: Registry, target: Path
+) -> None:
+    registry.register("rounding", Rounding())
+    arguments = {"samples": np.ones((3, 4), np.float32), "options": {"round": lossy}}
+
+    def convert() -> Any:
+        return modelport.convert(
+            Net(graph(RELU)), from_="fake", output=target.with_suffix(".rounding"), **arguments
+        ).report
+
+    if not lossy:
+        with pytest.raises(NotEquivalent, match="Rounding"):
+            convert()
+        return
+    report = convert()
+    against_source, *against_target = report.proofs
+    assert report.verdict == "proven"
+    assert any(case.label == "normal" for case in against_source.cases)
+    assert {case.label.partition(",")[0] for proof in against_target for case in proof.cases} == {"your samples"}
+    assert "-O round=True gives up digits: the result is proven on your samples alone" in report.notes
 
 
 def test_onnx_failing_on_one_case_is_named_and_not_a_fault_of_ours(
