@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from modelport.data.sample_files import Samples
 from modelport.errors import SignatureNeeded
 from modelport.loading.paths import check_readable
 from modelport.model import bytes_of
@@ -19,7 +20,7 @@ from modelport.plugins.options import parse_options
 from modelport.proof.compare import is_float
 from modelport.proof.value_ranges import Domains, domains_of, domains_of_model
 from modelport.safety.memory import require
-from modelport.signature import Signature
+from modelport.signature import Signature, parse_inputs
 from modelport.spec import HUB, Options
 
 
@@ -118,6 +119,32 @@ class Source:
         if self._unloaded.path is not None:
             self._opened = None
             gc.collect()
+
+
+def user_options(
+    inputs: Sequence[str],
+    *,
+    factory: str | None = None,
+    trust: bool = False,
+    trust_types: Sequence[str] = (),
+    samples: Samples | None = None,
+) -> Options:
+    """Return what the user said of models as their plugins' hooks take it; raises InvalidSignature.
+
+    Args:
+        inputs: the --input notation.
+        factory, trust, trust_types: as for `modelport.convert`.
+        samples: the user's, of which plugins learn names and dtypes.
+    """
+    specs, examples = parse_inputs(inputs)
+    return Options(
+        inputs=specs,
+        examples=examples,
+        factory=factory,
+        trust=trust,
+        trust_types=tuple(trust_types),
+        samples=samples.specs if samples else (),
+    )
 
 
 def open_model(

@@ -12,7 +12,7 @@ import onnx
 
 from modelport.data import preprocessing, sample_files
 from modelport.errors import InvalidSignature
-from modelport.loading.open_model import OpenModel, open_model
+from modelport.loading.open_model import OpenModel, open_model, user_options
 from modelport.proof.cases import generated
 from modelport.proof.cases.case import Plan, Reach
 from modelport.proof.judge import judge, with_declined
@@ -22,7 +22,7 @@ from modelport.proof.second_look import Recourse
 from modelport.proof.tolerance import SECONDS, tolerance_for
 from modelport.report import Proof
 from modelport.safety.memory import limited
-from modelport.signature import Signature, TensorSpec, parse_inputs
+from modelport.signature import Signature, TensorSpec
 from modelport.spec import HUB, Options
 
 
@@ -64,19 +64,18 @@ def verify(
         InvalidSignature: when the numbers, dtypes or ranks of inputs or outputs differ.
         ModelportError: when a model cannot be loaded.
     """
-    specs, examples = parse_inputs(inputs)
-    options = Options(inputs=specs, examples=examples, trust=trust, trust_types=tuple(trust_types), factory=factory)
     with limited(memory):
-        return _verify(a, b, samples, from_, (rtol, atol), options, proof_seconds)
+        user = sample_files.read(samples) if samples is not None else None
+        options = user_options(inputs, factory=factory, trust=trust, trust_types=trust_types, samples=user)
+        return _verify(a, b, user, from_, (rtol, atol), options, proof_seconds)
 
 
 def _verify(
-    a: Any, b: Any, samples: Any, from_: tuple[str | None, str | None], tolerances: tuple[float | None, float | None],
+    a: Any, b: Any, user: sample_files.Samples | None,
+    from_: tuple[str | None, str | None], tolerances: tuple[float | None, float | None],
     options: Options,
     seconds: float,
 ) -> Proof:  # fmt: skip
-    user = sample_files.read(samples) if samples is not None else None
-    options = replace(options, samples=user.specs if user else ())
     left, right = (open_model(source, from_=key, options=options) for source, key in zip((a, b), from_, strict=True))
     if user is not None:
         stored = preprocessing.stored(a, left.plugin.key) or preprocessing.stored(b, right.plugin.key)

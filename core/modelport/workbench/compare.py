@@ -16,14 +16,12 @@ import numpy as np
 from modelport.data import images, sample_files
 from modelport.data.sample_files import Samples
 from modelport.errors import BadInput, InvalidSignature
-from modelport.loading.open_model import OpenModel, open_model
+from modelport.loading.open_model import OpenModel, open_model, user_options
 from modelport.proof.compare import compare as compare_output
 from modelport.proof.compare import over_all
 from modelport.proof.tolerance import Tolerance
 from modelport.proof.verification import match, match_outputs
 from modelport.report import CaseResult, Figures
-from modelport.signature import parse_inputs
-from modelport.spec import Options
 from modelport.workbench import data
 from modelport.workbench.classes import Guess, Scores, Softmax, find_scores, read_labels, vector
 
@@ -162,15 +160,7 @@ def compare(
         raise BadInput("comparing takes at least two models", remedy="name another model")
     names = read_labels(labels)
     given = sample_files.read(samples)
-    specs, examples = parse_inputs(inputs)
-    options = Options(
-        inputs=specs,
-        examples=examples,
-        samples=given.specs,
-        factory=factory,
-        trust=trust,
-        trust_types=tuple(trust_types),
-    )
+    options = user_options(inputs, factory=factory, trust=trust, trust_types=trust_types, samples=given)
     keys = [*from_, *[None] * len(models)]
     opened = [open_model(model, from_=key, options=options) for model, key in zip(models, keys, strict=False)]
     start = time.perf_counter()

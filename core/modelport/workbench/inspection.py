@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -10,11 +11,10 @@ import onnx
 
 from modelport import artifact
 from modelport.errors import ModelportError, SourceUnreadable, TooLarge, UnsafeSource
-from modelport.loading.open_model import signature_of
+from modelport.loading.open_model import signature_of, user_options
 from modelport.plugins import registry
 from modelport.plugins.options import parse_options
-from modelport.signature import parse_inputs
-from modelport.spec import HUB, Options
+from modelport.spec import HUB
 
 
 class Inspection(msgspec.Struct):
@@ -71,15 +71,8 @@ def inspect(
     source = Path(path)
     plugin, claim = registry().detect(source) if from_ is None else (registry().get(from_), None)
     evidence = claim.evidence if claim else f"--from {from_}"
-    specs, examples = parse_inputs(inputs)
-    options = Options(
-        parse_options(plugin.framework, {}),
-        specs,
-        examples,
-        factory=factory,
-        trust=trust,
-        trust_types=tuple(trust_types),
-    )
+    given = user_options(inputs, factory=factory, trust=trust, trust_types=trust_types)
+    options = replace(given, values=parse_options(plugin.framework, {}))
     size = artifact.size_of([source, *_external_files(source)] if plugin.key == HUB else [source])
     found = Inspection(str(source), plugin.key, evidence, size, artifact.sha256(source))
     try:

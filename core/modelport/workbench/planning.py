@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,9 @@ import msgspec
 import onnx_ir as ir
 
 from modelport import opset
-from modelport.loading.open_model import find_plugin, signature_of
+from modelport.loading.open_model import find_plugin, signature_of, user_options
 from modelport.plugins import Plugin, registry
 from modelport.plugins.options import split_options
-from modelport.signature import parse_inputs
 from modelport.spec import HUB, Options, PlannedOp
 
 
@@ -64,13 +64,13 @@ def plan(
     Raises:
         ModelportError: when the source cannot be read or exported, or there is no such route.
     """
-    specs, examples = parse_inputs(inputs)
+    said = user_options(inputs, factory=factory, trust=trust, trust_types=trust_types)
     origin, target = find_plugin(source, from_), registry().get(to)
     origin.require("to_onnx")
     if target.key != HUB:
         target.require("from_onnx")
     mine, theirs = split_options([origin.framework, target.framework], options or {})
-    given = Options(mine, specs, examples, factory=factory, trust=trust, trust_types=tuple(trust_types))
+    given = replace(said, values=mine)
     name = str(source) if isinstance(source, str | Path) else type(source).__qualname__
     found = Plan(name, target.key, [key for key, _ in itertools.groupby([origin.key, HUB, target.key])])
     model = _exported(source, origin, given)

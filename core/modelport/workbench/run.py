@@ -13,9 +13,8 @@ import numpy as np
 
 from modelport.data import images, preprocessing, sample_files
 from modelport.errors import BadInput, InvalidOption
-from modelport.loading.open_model import OpenModel, open_model
-from modelport.signature import parse_inputs
-from modelport.spec import HUB, Options
+from modelport.loading.open_model import OpenModel, open_model, user_options
+from modelport.spec import HUB
 from modelport.workbench import data, results
 from modelport.workbench.classes import Guess, Scores, Softmax, find_scores, read_labels
 
@@ -112,15 +111,7 @@ def run(
     target = results.check_target(output, [model, samples, labels])
     names = read_labels(labels)
     given = sample_files.read(samples)
-    specs, examples = parse_inputs(inputs)
-    options = Options(
-        inputs=specs,
-        examples=examples,
-        samples=given.specs,
-        factory=factory,
-        trust=trust,
-        trust_types=tuple(trust_types),
-    )
+    options = user_options(inputs, factory=factory, trust=trust, trust_types=trust_types, samples=given)
     opened = open_model(model, from_=from_, options=options)
     start = time.perf_counter()
     notes: list[str] = []

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import msgspec
 
-from modelport.loading.open_model import open_model
+from modelport.loading.open_model import open_model, user_options
 from modelport.proof.cases.generated import inputs_at
 from modelport.safety.memory import limited
-from modelport.signature import parse_inputs
-from modelport.spec import HUB, Options
+from modelport.spec import HUB
 from modelport.workbench.bench import shapes
 from modelport.workbench.bench.memory import Job
 from modelport.workbench.bench.process import configured
@@ -36,10 +35,7 @@ def main() -> None:
 
 def run(job: Job) -> None:
     """Load the model and call it a few times."""
-    specs, examples = parse_inputs(job.inputs)
-    options = Options(
-        inputs=specs, examples=examples, factory=job.factory, trust=job.trust, trust_types=tuple(job.trust_types)
-    )
+    options = user_options(job.inputs, factory=job.factory, trust=job.trust, trust_types=job.trust_types)
     model = open_model(job.source, from_=job.framework, options=options, values=job.values)
     hub = model.plugin.key == HUB
     one = runnables(model, providers=[job.how] if hub else [], variants=[] if hub else [job.how], threads=job.threads)[

@@ -13,10 +13,9 @@ import numpy as np
 
 from modelport.data import preprocessing, sample_files
 from modelport.errors import BadInput, OutputNotWritable
-from modelport.loading.open_model import OpenModel, find_plugin, open_model
+from modelport.loading.open_model import OpenModel, find_plugin, open_model, user_options
 from modelport.plugins.options import split_options
 from modelport.proof.cases.generated import Arrays, inputs_at, require_known, sizes_in
-from modelport.signature import parse_inputs
 from modelport.spec import HUB, Options
 from modelport.workbench import timing
 from modelport.workbench.bench import process
@@ -115,15 +114,7 @@ def bench(
     with process.configured(threads, affinity) as cores:
         work = _Bench(Settings(threads, cores, names, warmup, rounds, seconds), progress or (lambda what, part: None))
         user = sample_files.read(samples) if samples is not None else None
-        specs, examples = parse_inputs(inputs)
-        base = Options(
-            inputs=specs,
-            examples=examples,
-            samples=user.specs if user else (),
-            factory=factory,
-            trust=trust,
-            trust_types=tuple(trust_types),
-        )
+        base = user_options(inputs, factory=factory, trust=trust, trust_types=trust_types, samples=user)
         _open(work, sources, from_, base, options or {})
         check_variants(work.models, variants)
         user_arrays = _fitted(work, user)
