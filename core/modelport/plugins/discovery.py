@@ -25,6 +25,7 @@ from modelport.errors import (
 )
 from modelport.loading.paths import check_readable
 from modelport.plugins.broadcast import Answer, Broadcast
+from modelport.plugins.faults import not_loadable
 from modelport.plugins.loading import auxiliary_plugin, distribution_of, framework_plugin, import_module
 from modelport.plugins.plugin import Plugin
 from modelport.spec import CONTRIBUTORS, GROUP, LISTENERS, Detection
@@ -87,6 +88,8 @@ class Registry:
 
     def register(self, key: str, plugin: object) -> Plugin:
         """Register a plugin object under a key, in this process only; raises PluginNotLoadable."""
+        if key in self._loaded:
+            raise not_loadable(key, ValueError("its key is taken by a plugin that is loaded"), *self.describe(key))
         loaded = framework_plugin(key, plugin, *self.describe(key))
         self._broadcast.add(loaded)
         self._loaded[key] = loaded

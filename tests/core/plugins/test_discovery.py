@@ -107,6 +107,13 @@ def test_a_plugin_that_breaks_the_specification_is_refused_and_harms_no_other(
     assert registry.get("fake").directions == ("to_onnx", "from_onnx")
 
 
+def test_a_second_plugin_under_a_key_is_refused_and_the_first_stays(fake: FakeFramework, registry: Registry) -> None:
+    first = registry.get("fake")
+    with pytest.raises(errors.PluginNotLoadable, match="taken"):
+        registry.register("fake", FakeFramework())
+    assert registry.get("fake") is first
+
+
 def test_a_plugin_that_fails_to_import_is_listed_with_its_error(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
