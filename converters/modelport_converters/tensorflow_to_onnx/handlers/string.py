@@ -11,7 +11,7 @@ import numpy as np
 from modelport_converters.onnx_builder import Value
 from modelport_converters.onnx_builder import functions as fn
 from modelport_converters.tensorflow_to_onnx.handler import Operation, handler
-from modelport_converters.tensorflow_to_onnx.handlers.bincount import row_ids
+from modelport_converters.tensorflow_to_onnx.handlers.ragged import length, row_ids
 from modelport_converters.tensorflow_to_onnx.newer_opset import newer
 
 _SPACES = "\t\n\v\f\r"
@@ -181,7 +181,7 @@ def string_n_grams(op: Operation, words: Value, splits: Value) -> tuple[Value, V
     if op.attr("pad_width", 0) or op.attr("preserve_short_sequences", False):
         raise ValueError("n-grams of padded rows have no form here")
     widths, separator = list(op.attr("ngram_widths")), op.attr("separator", "")
-    rows = row_ids(splits, words)
+    rows = row_ids(splits, length(words))
     groups = [_groups(words, rows, width, separator) for width in widths]
     order, row = _by_row([row for _, row in groups])
     grams = fn.take(fn.concatenate([gram for gram, _ in groups], 0), order)
