@@ -57,7 +57,7 @@ class Weight:
         return math.prod(self.shape) * int(tf.as_dtype(self.dtype).size)
 
 
-def stand_in(weight: Weight) -> tf.Tensor:
+def placeholder(weight: Weight) -> tf.Tensor:
     """Return the placeholder of a weight in the graph being traced."""
     return tf.raw_ops.ImmutableConst(dtype=weight.dtype, shape=weight.shape, memory_region_name=weight.name)
 

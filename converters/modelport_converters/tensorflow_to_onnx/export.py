@@ -13,7 +13,7 @@ import tensorflow as tf
 from tf2onnx import tfonnx
 
 from modelport_converters.tensorflow_to_onnx import handlers as handlers  # registers them
-from modelport_converters.tensorflow_to_onnx.detached_weights import attach, set_apart, stand_in
+from modelport_converters.tensorflow_to_onnx.detached_weights import attach, placeholder, set_apart
 from modelport_converters.tensorflow_to_onnx.handler import NEWEST_OPSET
 from modelport_converters.tensorflow_to_onnx.interface import set_interface, tensor_spec
 from modelport_converters.tensorflow_to_onnx.newer_opset import settled
@@ -73,7 +73,7 @@ def _trace(
 ) -> tf.types.experimental.ConcreteFunction:
     # identities keep apart outputs that are inputs, or that are one tensor
     def flat(*tensors: tf.Tensor) -> list[tf.Tensor]:
-        return [tf.identity(tensor) for tensor in call(*tensors, *map(stand_in, weights))]
+        return [tf.identity(tensor) for tensor in call(*tensors, *map(placeholder, weights))]
 
     return tf.function(flat, autograph=False).get_concrete_function(*map(tensor_spec, inputs))
 

@@ -97,10 +97,10 @@ def signature(model: Any, options: Options) -> Signature:
 
     model = _opened(model)
 
-    def described(port: Any) -> TensorSpec:
-        if port.dtype not in DTYPES:
-            raise CannotConvert(f"ONNX has no form for the dtype {port.dtype}", where=f"the tensor {port.name!r}")
-        return TensorSpec(port.name, port.dtype, symbolic(port.name, port.sizes))
+    def described(tensor: Any) -> TensorSpec:
+        if tensor.dtype not in DTYPES:
+            raise CannotConvert(f"ONNX has no form for the dtype {tensor.dtype}", where=f"the tensor {tensor.name!r}")
+        return TensorSpec(tensor.name, tensor.dtype, symbolic(tensor.name, tensor.sizes))
 
     return Signature(tuple(map(described, model.inputs)), tuple(map(described, model.outputs)))
 
@@ -159,7 +159,7 @@ def run(model: Any, signature: Signature, inputs: Arrays, options: Options) -> V
     arrays = _arguments(model, signature, inputs, options)
     with inputs_refused("TensorFlow Lite", (ValueError, RuntimeError)):
         answers = model.answer(arrays)
-    order = positions([port.name for port in model.outputs], [spec.name for spec in signature.outputs])
+    order = positions([tensor.name for tensor in model.outputs], [spec.name for spec in signature.outputs])
     return {spec.name: answers[at] for spec, at in zip(signature.outputs, order, strict=True)}
 
 
@@ -173,7 +173,7 @@ def runner(model: Any, signature: Signature, inputs: Arrays, options: Options, t
 
     def once() -> list[Any]:
         opened.invoke()
-        return [opened.get_tensor(port.index) for port in opened.outputs]
+        return [opened.get_tensor(tensor.index) for tensor in opened.outputs]
 
     return once
 
@@ -200,7 +200,7 @@ def _arguments(model: Any, signature: Signature, inputs: Arrays, options: Option
     """Return the arrays in the model's own order and layout."""
     from modelport_converters.onnx_to_tensorflow.interface import is_channels_last, positions
 
-    order = positions([port.name for port in model.inputs], [spec.name for spec in signature.inputs])
+    order = positions([tensor.name for tensor in model.inputs], [spec.name for spec in signature.inputs])
     arrays: list[Any] = [None] * len(model.inputs)
     for spec, at in zip(signature.inputs, order, strict=True):
         arrays[at] = inputs[spec.name]
