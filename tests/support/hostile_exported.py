@@ -242,7 +242,6 @@ HANGING = {
     ),
     "FallingFactorial": sized("FallingFactorial(Integer(100000000), Integer(50000000))"),
     "a factorial": sized("factorial(Integer(50000000))"),
-    "a shift": sized("LShift(Integer(1), Integer(99999999999999))"),
     "a million million sizes": in_program(many_symbols, "hangs"),
 }
 
@@ -255,6 +254,7 @@ EXPORTED: dict[str, Hostile] = {
     "a node of another library": calling("torch.ops.inductor._reinterpret_tensor.default", "x"),
     "a node of an extension": calling("#extension:call", "x"),
     "a size that is code": sized("__import__('os').close(__import__('os').open('{canary}', 65))", fires="writes"),
+    "a shift beyond every size": sized("LShift(Integer(1), Integer(99999999999999))", fires=""),
     "a guard that is code": in_program(guard, called=True),
     "a value whose name is code": renamed(lambda c: f"x = {writing(c)}; mul", "mul", fires=""),
     "an input whose name is code": renamed(lambda c: f"x={writing(c)}", "x"),
