@@ -18,7 +18,7 @@ from modelport.model import bytes_of
 from modelport.plugins import Plugin, registry
 from modelport.plugins.options import parse_options
 from modelport.proof.compare import is_float
-from modelport.proof.value_ranges import Domains, domains_of, domains_of_model
+from modelport.proof.value_ranges import ValueRanges, ranges_of, ranges_of_model
 from modelport.safety.memory import require
 from modelport.signature import Signature, parse_inputs
 from modelport.spec import HUB, Options
@@ -70,13 +70,13 @@ class OpenModel:
         return self.plugin.call(hook, model=self.model, signature=self.signature, options=self.options, **arguments)
 
     @property
-    def domains(self) -> Domains:
+    def ranges(self) -> ValueRanges:
         """What the graph admits at each input, where the model is an ONNX file or a ModelProto."""
         if self.plugin.key != HUB:
-            return Domains()
+            return ValueRanges()
         if self.path:
-            return domains_of(self.path)
-        return domains_of_model(self.model) if isinstance(self.model, onnx.ModelProto) else Domains()
+            return ranges_of(self.path)
+        return ranges_of_model(self.model) if isinstance(self.model, onnx.ModelProto) else ValueRanges()
 
     def samples(self, seed: int) -> Any:
         """Return the plugin's own samples for a seed, or None."""

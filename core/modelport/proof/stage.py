@@ -13,7 +13,7 @@ from modelport.proof.judge import judge, require
 from modelport.proof.observe import Observations, Runner, follow, observe
 from modelport.proof.other_evaluations import OtherEvaluations
 from modelport.proof.second_look import Recourse
-from modelport.proof.value_ranges import domains_of
+from modelport.proof.value_ranges import ranges_of
 from modelport.request import Exported, Loaded, Task
 from modelport.spec import HUB
 
@@ -25,7 +25,7 @@ def observe_source(task: Task, loaded: Loaded, exported: Exported) -> Observatio
         finite = task.source.framework.finite_only or task.target.framework.finite_only
         reach: Reach = "finite" if finite else "everything"
         plan = generated.plan(
-            loaded.signature, domains_of(exported.path), user=loaded.samples, plugin=source.samples, reach=reach
+            loaded.signature, ranges_of(exported.path), user=loaded.samples, plugin=source.samples, reach=reach
         )
         return observe(task.source.title, source.run, plan, seconds=task.request.seconds, stateless=source.is_stateless)
 

@@ -18,7 +18,7 @@ Values = Mapping[str, Any]
 def defined_rows(case: Case, expected: Values, got: Values) -> tuple[Case, Values, Values]:
     """Return a case with NaN or infinities in it, and its outputs, without the rows that the reference does not answer finitely.
 
-    Kernels of some operators (`domains.UNDEFINED_FOR_NAN`) differ in what they make of NaN, and ONNX does not define it. A
+    Kernels of some operators (`value_ranges.UNDEFINED_FOR_NAN`) differ in what they make of NaN, and ONNX does not define it. A
     source that means to handle missing values answers them with numbers, and these are compared. Outputs whose first axis is
     not that of the inputs are left out as a whole where they hold what is not finite.
     """

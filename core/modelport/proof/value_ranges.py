@@ -59,7 +59,7 @@ _INTEGER_VOCABULARIES = ("keys_int64s", "cats_int64s", "int64_vocabulary")
 
 
 @dataclass
-class Domain:
+class ValueRange:
     """What one input admits.
 
     Attributes:
@@ -90,8 +90,8 @@ class Domain:
         self.high = high if self.high is None else min(self.high, high)
 
 
-class Domains(dict[str, Domain]):
-    """The domain of each graph input, and what the graph says of sizes.
+class ValueRanges(dict[str, ValueRange]):
+    """The value_range of each graph input, and what the graph says of sizes.
 
     Attributes:
         lengths: rows of tables that the graph looks up by position, such as position embeddings, the smallest first.
@@ -111,34 +111,34 @@ class Domains(dict[str, Domain]):
     conditions: Sequence[Condition] = ()
     scores: Callable[[str, Mapping[str, NDArray[Any]]], NDArray[Any]] = staticmethod(no_scores)
 
-    def joined(self, other: Domains) -> Domains:
+    def joined(self, other: ValueRanges) -> ValueRanges:
         """Add the words, categories and named values that another graph of the same inputs holds."""
-        for name, domain in self.items():
-            theirs = other.get(name, Domain())
-            domain.strings += [word for word in theirs.strings if word not in domain.strings]
-            domain.integers += [number for number in theirs.integers if number not in domain.integers]
-            domain.named = domain.named or theirs.named
+        for name, value_range in self.items():
+            theirs = other.get(name, ValueRange())
+            value_range.strings += [word for word in theirs.strings if word not in value_range.strings]
+            value_range.integers += [number for number in theirs.integers if number not in value_range.integers]
+            value_range.named = value_range.named or theirs.named
         self.empty_batches &= other.empty_batches
         self.nan_defined &= other.nan_defined or not other
         self.nan_comparable &= other.nan_comparable
         self.lengths = tuple(sorted({*self.lengths, *other.lengths}))[:3]
         return self
 
-    def renamed(self, names: Mapping[str, str]) -> Domains:
+    def renamed(self, names: Mapping[str, str]) -> ValueRanges:
         """Return the same for inputs of other names; those without one are left out."""
-        domains = Domains({names[name]: domain for name, domain in self.items() if name in names})
-        domains.lengths, domains.empty_batches = self.lengths, self.empty_batches
-        domains.labels = self.labels
-        domains.nan_defined, domains.nan_comparable = self.nan_defined, self.nan_comparable
-        return domains
+        ranges = ValueRanges({names[name]: value_range for name, value_range in self.items() if name in names})
+        ranges.lengths, ranges.empty_batches = self.lengths, self.empty_batches
+        ranges.labels = self.labels
+        ranges.nan_defined, ranges.nan_comparable = self.nan_defined, self.nan_comparable
+        return ranges
 
 
-def domains_of(path: Path) -> Domains:
-    """Return the domain of each graph input of an ONNX file (weights kept outside the file are not read)."""
+def ranges_of(path: Path) -> ValueRanges:
+    """Return the value_range of each graph input of an ONNX file (weights kept outside the file are not read)."""
     try:
-        domains = domains_of_model(onnx.load(str(path), load_external_data=False))
-        domains.scores = scores_of(path)
-        return domains
+        ranges = ranges_of_model(onnx.load(str(path), load_external_data=False))
+        ranges.scores = scores_of(path)
+        return ranges
     except (ValueError, IndexError, KeyError, TypeError) as error:
         raise CheckFailed(
             f"attributes of the graph contradict one another: {' '.join(str(error).split())[:300]}",
@@ -147,26 +147,26 @@ def domains_of(path: Path) -> Domains:
         ) from error
 
 
-def domains_of_model(model: onnx.ModelProto) -> Domains:
-    """Return the domain of each graph input of a model."""
+def ranges_of_model(model: onnx.ModelProto) -> ValueRanges:
+    """Return the value_range of each graph input of a model."""
     walker = _Walker(model.graph)
     inputs = [value.name for value in model.graph.input if value.name not in walker.constants]
-    domains = Domains({name: walker.domain(name) for name in inputs})
-    domains.lengths = _lengths(walker)
-    domains.labels = labels_of(walker, [value.name for value in model.graph.output])
-    domains.conditions = conditions_of(model, walker)
+    ranges = ValueRanges({name: walker.value_range(name) for name in inputs})
+    ranges.lengths = _lengths(walker)
+    ranges.labels = labels_of(walker, [value.name for value in model.graph.output])
+    ranges.conditions = conditions_of(model, walker)
     operators = {node.op_type for node in walker.nodes()}
-    domains.empty_batches = not operators & set(_NO_EMPTY_BATCH)
-    domains.nan_defined, domains.nan_comparable = not operators & UNDEFINED_FOR_NAN, not operators & _SWALLOWING
-    return domains
+    ranges.empty_batches = not operators & set(_NO_EMPTY_BATCH)
+    ranges.nan_defined, ranges.nan_comparable = not operators & UNDEFINED_FOR_NAN, not operators & _SWALLOWING
+    return ranges
 
 
 class _Walker(GraphIndex):
     """Follows an input to its consumers."""
 
-    def domain(self, name: str) -> Domain:
+    def value_range(self, name: str) -> ValueRange:
         """Follow one input through the graph."""
-        found = Domain()
+        found = ValueRange()
         seen: set[tuple[str, int]] = set()
         pending: list[tuple[str, int, int | None]] = [(name, 0, 0)]
         while pending:
@@ -197,7 +197,7 @@ class _Walker(GraphIndex):
         return 0 if node.op_type in _KEEP_VALUES and not (first_only and position > 0) else None
 
     def _consume(
-        self, found: Domain, node: NodeProto, position: int, shift: int, columns: tuple[int, int | None] | None
+        self, found: ValueRange, node: NodeProto, position: int, shift: int, columns: tuple[int, int | None] | None
     ) -> None:
         """Note what one consumer expects."""
         if _INDEXED.get(node.op_type) == position:
@@ -223,7 +223,7 @@ class _Walker(GraphIndex):
         found.text = found.text or node.op_type == "Tokenizer"
         self._add_compared(found, node, position)
 
-    def _add_compared(self, found: Domain, node: NodeProto, position: int) -> None:
+    def _add_compared(self, found: ValueRange, node: NodeProto, position: int) -> None:
         """Strings compared with constants are a vocabulary too."""
         if node.op_type == "Equal":
             other = self.constants.get(node.input[1 - position])
@@ -251,7 +251,7 @@ def _lengths(index: GraphIndex) -> tuple[int, ...]:
     return tuple(sorted(found)[:3])
 
 
-def _add_keys(found: Domain, keys: NDArray[Any]) -> None:
+def _add_keys(found: ValueRange, keys: NDArray[Any]) -> None:
     flat = keys.reshape(-1)
     if flat.dtype.kind in "OSU":
         found.strings += [item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item) for item in flat]
@@ -259,7 +259,7 @@ def _add_keys(found: Domain, keys: NDArray[Any]) -> None:
         found.integers += [int(item) for item in flat]
 
 
-def _add_thresholds(found: Domain, attributes: Mapping[str, AttributeProto], first: int, width: int | None) -> None:
+def _add_thresholds(found: ValueRange, attributes: Mapping[str, AttributeProto], first: int, width: int | None) -> None:
     """Note the thresholds of the input's own features: those from column `first` of the tree's, `width` in number."""
     features = next((attributes[key].ints for key in ("nodes_featureids",) if key in attributes), ())
     values: Any = ()

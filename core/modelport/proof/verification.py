@@ -149,8 +149,8 @@ def _evaluations(side: OpenModel) -> OtherEvaluations | None:
 
 
 def _plan(left: OpenModel, right: OpenModel, to_right: Mapping[str, str], user: sample_files.Samples | None) -> Plan:
-    theirs_domains = right.domains.renamed({theirs: mine for mine, theirs in to_right.items()})
-    domains = left.domains.joined(theirs_domains) if left.domains else theirs_domains
+    their_ranges = right.ranges.renamed({theirs: mine for mine, theirs in to_right.items()})
+    ranges = left.ranges.joined(their_ranges) if left.ranges else their_ranges
     signature = _common(left.signature, right.signature, to_right)
     fitted = sample_files.fit(user, signature) if user else None
     finite = left.plugin.framework.finite_only or right.plugin.framework.finite_only
@@ -161,7 +161,7 @@ def _plan(left: OpenModel, right: OpenModel, to_right: Mapping[str, str], user: 
         theirs = right.samples(seed) if own is None else None
         return own if theirs is None else {mine: theirs[other] for mine, other in to_right.items()}
 
-    return generated.plan(signature, domains, user=fitted, plugin=drawn, reach=reach)
+    return generated.plan(signature, ranges, user=fitted, plugin=drawn, reach=reach)
 
 
 def _common(left: Signature, right: Signature, to_right: Mapping[str, str]) -> Signature:

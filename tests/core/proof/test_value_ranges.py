@@ -7,14 +7,14 @@ import onnx
 import pytest
 from fakes import graph
 
-from modelport.proof.value_ranges import Domain, domains_of_model
+from modelport.proof.value_ranges import ValueRange, ranges_of_model
 
 TABLE = np.zeros((7, 5), np.float32)
 ONE, TWO = np.asarray(1, np.int64), np.asarray([2], np.int64)
 
 
-def domain(body: str, ml: int = 0, **weights: object) -> Domain:
-    return domains_of_model(graph(body, ml=ml, **weights))["x"]
+def value_range(body: str, ml: int = 0, **weights: object) -> ValueRange:
+    return ranges_of_model(graph(body, ml=ml, **weights))["x"]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def domain(body: str, ml: int = 0, **weights: object) -> Domain:
     ],
 )
 def test_an_index_into_a_table_lies_within_its_rows(nodes: str, low: int, high: int) -> None:
-    found = domain(
+    found = value_range(
         f"(int64[N] x) => (float[N,5] y) {{ {nodes} }}", table=TABLE, one=ONE, two=TWO, axis=np.asarray([1], np.int64)
     )
     assert (found.low, found.high) == (low, high)
@@ -51,7 +51,7 @@ def test_an_index_within_the_branch_of_an_if_is_followed() -> None:
         y = If (c) <then_branch = a () => (float[N,5] p) { p = Gather(table, x) },
             else_branch = b () => (float[N,5] q) { q = Gather(table, x) }>
     }"""
-    found = domain(body, table=TABLE)
+    found = value_range(body, table=TABLE)
     assert (found.low, found.high) == (0, 7)
 
 
@@ -66,37 +66,37 @@ def test_an_index_within_the_branch_of_an_if_is_followed() -> None:
     ],
 )
 def test_an_operand_that_is_a_size_stays_small(nodes: str) -> None:
-    found = domain(f"(int64[1] x) => (int64[M] y) {{ {nodes} }}", table=TABLE, one=ONE, two=TWO)
+    found = value_range(f"(int64[1] x) => (int64[M] y) {{ {nodes} }}", table=TABLE, one=ONE, two=TWO)
     assert (found.low, found.high) == (1, 5)
 
 
 @pytest.mark.parametrize("op", ["Div", "Mod"])
 def test_an_integer_divisor_is_never_zero(op: str) -> None:
-    found = domain(f"(int64[N] x) => (int64[N] y) {{ y = {op}(two, x) }}", two=TWO)
+    found = value_range(f"(int64[N] x) => (int64[N] y) {{ y = {op}(two, x) }}", two=TWO)
     assert found.low == 1
 
 
 def test_an_input_that_is_only_calculated_with_is_unbounded() -> None:
-    assert domain("(int64[N] x) => (int64[N] y) { y = Mul(x, two) }", two=TWO) == Domain()
+    assert value_range("(int64[N] x) => (int64[N] y) { y = Mul(x, two) }", two=TWO) == ValueRange()
 
 
 def test_an_index_computed_by_arithmetic_says_nothing_about_the_input() -> None:
-    found = domain("(int64[N] x) => (float[N,5] y) { m = Mul(x, two) y = Gather(table, m) }", table=TABLE, two=TWO)
+    found = value_range("(int64[N] x) => (float[N,5] y) { m = Mul(x, two) y = Gather(table, m) }", table=TABLE, two=TWO)
     assert found.high is None
 
 
 def test_an_initializer_that_is_also_an_input_is_no_input() -> None:
     model = graph("(int64[N] x, float[7,5] table) => (float[N,5] y) { y = Gather(table, x) }", table=TABLE)
-    assert list(domains_of_model(model)) == ["x"]
+    assert list(ranges_of_model(model)) == ["x"]
 
 
 # --- vocabularies --------------------------------------------------------------------------------
 
 
-def ml_domain(op: str, dtype: str, **attributes: object) -> Domain:
+def ml_domain(op: str, dtype: str, **attributes: object) -> ValueRange:
     model = graph(f"({dtype}[N] x) => (int64[N] y) {{ i = Identity(x) }}", ml=4)
     model.graph.node.append(onnx.helper.make_node(op, ["i"], ["y"], domain="ai.onnx.ml", **attributes))
-    return domains_of_model(model)["x"]
+    return ranges_of_model(model)["x"]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_integers_come_from_the_categories_they_are_looked_up_in(op: str, attrib
 def test_strings_compared_with_constants_are_a_vocabulary() -> None:
     model = graph("(string[N] x) => (bool[N,2] y) { y = Equal(x, words) }")
     model.graph.initializer.append(onnx.helper.make_tensor("words", onnx.TensorProto.STRING, [2], [b"red", b"blue"]))
-    assert domains_of_model(model)["x"].strings == ["red", "blue"]
+    assert ranges_of_model(model)["x"].strings == ["red", "blue"]
 
 
 # --- thresholds ----------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ def test_a_tree_tells_the_thresholds_of_each_feature(values: dict[str, object], 
     model.graph.node.append(
         onnx.helper.make_node("TreeEnsembleRegressor", ["i"], ["y"], domain="ai.onnx.ml", **BRANCHES, **values)
     )
-    thresholds = domains_of_model(model)["x"].thresholds
+    thresholds = ranges_of_model(model)["x"].thresholds
     assert {feature: found.tolist() for feature, found in thresholds.items()} == {1: [0.25]}
 
 
@@ -159,7 +159,7 @@ def test_thresholds_of_features_that_were_mixed_before_are_not_the_inputs(mixed:
         "TreeEnsembleRegressor", ["i"], ["y"], domain="ai.onnx.ml", **BRANCHES, nodes_values=[0.25, 0.0, 0.0]
     )
     model.graph.node.append(node)
-    assert domains_of_model(model)["x"].thresholds == {}
+    assert ranges_of_model(model)["x"].thresholds == {}
 
 
 def test_columns_joined_into_one_matrix_keep_their_own_thresholds() -> None:
@@ -172,7 +172,7 @@ def test_columns_joined_into_one_matrix_keep_their_own_thresholds() -> None:
         "TreeEnsembleRegressor", ["i"], ["y"], domain="ai.onnx.ml", **features, nodes_values=[0.25, 0.0, 0.0]
     )
     model.graph.node.append(node)
-    thresholds = {name: domain.thresholds for name, domain in domains_of_model(model).items()}
+    thresholds = {name: value_range.thresholds for name, value_range in ranges_of_model(model).items()}
     assert thresholds == {"a": {}, "b": {0: np.asarray([0.25])}, "c": {}}
 
 
@@ -184,4 +184,4 @@ def test_the_splits_of_the_newest_tree_operator_are_thresholds() -> None:
         nodes_modes=tensor(np.asarray([0, 0], np.uint8)),
     )  # fmt: skip
     model.graph.node.append(node)
-    assert domains_of_model(model)["x"].thresholds[1].tolist() == [0.25, 0.5]
+    assert ranges_of_model(model)["x"].thresholds[1].tolist() == [0.25, 0.5]

@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-from modelport.proof.value_ranges import Domain
+from modelport.proof.value_ranges import ValueRange
 from modelport.signature import Signature, TensorSpec
 
 _WORDS = ("modelport", "alpha", "beta", "gamma", "delta", "")
@@ -53,17 +53,17 @@ def stretch(array: NDArray[Any], spec: TensorSpec, sizes: Mapping[str, int]) -> 
 
 
 def draw(
-    spec: TensorSpec, shape: tuple[int, ...], domain: Domain, distribution: str, rng: np.random.Generator
+    spec: TensorSpec, shape: tuple[int, ...], value_range: ValueRange, distribution: str, rng: np.random.Generator
 ) -> NDArray[Any]:
     """Draw an array of a shape for one input; the same generator gives the same array."""
     if spec.dtype == "bool":
         return rng.random(shape) < 0.5
     if spec.dtype == "string":
-        return _draw_strings(shape, domain, distribution, rng)
+        return _draw_strings(shape, value_range, distribution, rng)
     if "int" in spec.dtype:
-        return _draw_integers(spec.dtype, shape, domain, distribution, rng)
-    if distribution == "thresholds" and domain.thresholds:
-        return _draw_at_thresholds(shape, domain, rng).astype(spec.dtype)
+        return _draw_integers(spec.dtype, shape, value_range, distribution, rng)
+    if distribution == "thresholds" and value_range.thresholds:
+        return _draw_at_thresholds(shape, value_range, rng).astype(spec.dtype)
     values = _draw_floats(shape, distribution, rng)
     if spec.dtype.startswith("complex"):
         return (values + 1j * _draw_floats(shape, distribution, rng)).astype(spec.dtype)
@@ -82,27 +82,27 @@ def _draw_floats(shape: tuple[int, ...], distribution: str, rng: np.random.Gener
 
 
 def _draw_integers(
-    dtype: str, shape: tuple[int, ...], domain: Domain, distribution: str, rng: np.random.Generator
+    dtype: str, shape: tuple[int, ...], value_range: ValueRange, distribution: str, rng: np.random.Generator
 ) -> NDArray[Any]:
     info = np.iinfo(dtype)
-    if distribution == "ends of tables" and domain.low is not None and domain.high is not None:
-        ends = [domain.high - 1, domain.low, domain.high - 2, domain.low + 1]
-        return np.resize(np.clip(ends, domain.low, domain.high - 1), shape).astype(dtype)
-    if distribution == "integers of the graph" and domain.named:
-        named = np.concatenate([domain.named.anywhere, *domain.named.columns.values()])
+    if distribution == "ends of tables" and value_range.low is not None and value_range.high is not None:
+        ends = [value_range.high - 1, value_range.low, value_range.high - 2, value_range.low + 1]
+        return np.resize(np.clip(ends, value_range.low, value_range.high - 1), shape).astype(dtype)
+    if distribution == "integers of the graph" and value_range.named:
+        named = np.concatenate([value_range.named.anywhere, *value_range.named.columns.values()])
         whole = np.unique([np.floor(named) - 1, np.floor(named), np.floor(named) + 1])
-        low, high = domain.low or int(info.min), domain.high or int(info.max)
+        low, high = value_range.low or int(info.min), value_range.high or int(info.max)
         whole = whole[(whole >= max(low, int(info.min))) & (whole < min(high, int(info.max)))]
         return np.resize(whole if whole.size else np.zeros(1), shape).astype(dtype)
-    if distribution == "negative indices" and domain.indexed and info.min < 0:
+    if distribution == "negative indices" and value_range.indexed and info.min < 0:
         return np.resize(np.asarray([-1, 0]), shape).astype(dtype)
-    if distribution == "integers beyond float32" and domain.high is None and shape:
+    if distribution == "integers beyond float32" and value_range.high is None and shape:
         fitting = [value for value in _BEYOND_FLOAT32 if info.min <= value <= info.max] or [int(info.max)]
         return np.resize(np.asarray(fitting), shape).astype(dtype)
-    if domain.integers and distribution != "wide":
-        return rng.choice(np.asarray(domain.integers, dtype), shape)
-    if domain.high is not None and domain.low is not None:
-        low, high = max(domain.low, int(info.min)), min(domain.high, int(info.max) + 1)
+    if value_range.integers and distribution != "wide":
+        return rng.choice(np.asarray(value_range.integers, dtype), shape)
+    if value_range.high is not None and value_range.low is not None:
+        low, high = max(value_range.low, int(info.min)), min(value_range.high, int(info.max) + 1)
         return rng.integers(low, max(high, low + 1), shape, dtype=np.int64).astype(dtype)
     if info.bits == 8 or (
         distribution == "wide" and shape
@@ -112,12 +112,14 @@ def _draw_integers(
     return rng.integers(low, 101 if distribution == "signed" else 8, shape, dtype=dtype)
 
 
-def _draw_strings(shape: tuple[int, ...], domain: Domain, distribution: str, rng: np.random.Generator) -> NDArray[Any]:
-    words = list(dict.fromkeys(domain.strings)) or list(_WORDS)
+def _draw_strings(
+    shape: tuple[int, ...], value_range: ValueRange, distribution: str, rng: np.random.Generator
+) -> NDArray[Any]:
+    words = list(dict.fromkeys(value_range.strings)) or list(_WORDS)
     if distribution == "unknown":
         words = [*words, _UNKNOWN]
     count = int(np.prod(shape))
-    if domain.text:
+    if value_range.text:
         texts = [" ".join(words[i] for i in rng.integers(0, len(words), rng.integers(1, 12))) for _ in range(count)]
     else:
         texts = [words[i] for i in rng.integers(0, len(words), count)]
@@ -126,10 +128,10 @@ def _draw_strings(shape: tuple[int, ...], domain: Domain, distribution: str, rng
     return np.asarray(texts, dtype=object).reshape(shape)
 
 
-def _draw_at_thresholds(shape: tuple[int, ...], domain: Domain, rng: np.random.Generator) -> NDArray[Any]:
+def _draw_at_thresholds(shape: tuple[int, ...], value_range: ValueRange, rng: np.random.Generator) -> NDArray[Any]:
     """Draw float64 values at, and by fractions of a float32 spacing beside, the thresholds of each feature."""
     values = rng.standard_normal(shape)
-    for feature, thresholds in domain.thresholds.items():
+    for feature, thresholds in value_range.thresholds.items():
         if shape and feature < shape[-1]:
             at = rng.choice(thresholds, shape[:-1])
             step = rng.choice(_THRESHOLD_STEPS, shape[:-1]) * np.abs(np.spacing(at.astype(np.float32))).astype(

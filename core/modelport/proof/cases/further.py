@@ -17,7 +17,7 @@ from modelport.proof.cases.drawing import draw, shape_at, sizes_in, stretch
 from modelport.proof.cases.labels import LabelSearch
 from modelport.proof.cases.tree_leaves import MOST, in_leaves
 from modelport.proof.cases.value_patterns import PATTERNS, SPECIALS, WIDE, rows_at_named, rows_of, typed
-from modelport.proof.value_ranges import Domain, Domains
+from modelport.proof.value_ranges import ValueRange, ValueRanges
 from modelport.signature import Signature, TensorSpec
 
 _TREE_ROWS = 512
@@ -42,7 +42,7 @@ class Further:
 
     Args:
         signature: the inputs; every dtype and rank known.
-        domains: what the graph admits.
+        ranges: what the graph admits.
         sizes: of the symbolic dimensions, at the example.
         base: usual inputs, where somebody has some; else they are drawn.
         reach: how far beyond usual values and sizes to go.
@@ -51,14 +51,14 @@ class Further:
     def __init__(
         self,
         signature: Signature,
-        domains: Mapping[str, Domain],
+        ranges: Mapping[str, ValueRange],
         sizes: Mapping[str, int],
         base: Arrays | None,
         *,
         reach: Reach = "everything",
     ) -> None:
         self.signature, self.base, self.reach = signature, base, reach
-        self.domains = domains if isinstance(domains, Domains) else Domains(domains)
+        self.ranges = ranges if isinstance(ranges, ValueRanges) else ValueRanges(ranges)
         self.sizes = dict(sizes)
         self.dtypes = {spec.dtype for spec in signature.inputs}
         leads = {(spec.shape or (None,))[0] for spec in signature.inputs}
@@ -67,7 +67,7 @@ class Further:
 
     def cases(self) -> Iterator[Case | Note]:
         """Yield the cases, those first that show most for what they cost."""
-        if any(domain.thresholds for domain in self.domains.values()):
+        if any(value_range.thresholds for value_range in self.ranges.values()):
             yield self.drawn("at the thresholds of trees", self._tree_sizes(_TREE_ROWS), 7, "thresholds")
         if self.reach == "usual":
             for seed, distribution in enumerate(("normal", "uniform", "small", "sparse"), start=1):
@@ -86,11 +86,11 @@ class Further:
 
     def _undefined(self) -> Iterator[Case]:
         """Yield what some frameworks define no result for: values that are not finite, and a batch of no rows."""
-        if self._floats() and self.domains.nan_comparable:
+        if self._floats() and self.ranges.nan_comparable:
             case = self._patterned("not finite", list(SPECIALS), extreme=True, finite=False)
-            rows = not self.domains.nan_defined
+            rows = not self.ranges.nan_defined
             yield replace(case, finite_rows=rows, parts=tuple(replace(part, finite_rows=rows) for part in case.parts))
-        if self.batch and self.domains.empty_batches:
+        if self.batch and self.ranges.empty_batches:
             yield self.drawn(f"{self.batch}=0", {**self.sizes, self.batch: 0}, 0, "normal", extreme=True)
 
     @property
@@ -99,7 +99,7 @@ class Further:
         widths = {spec.name: spec.shape[1] for spec in self._floats() if spec.shape and len(spec.shape) == 2}
         known = {name: width for name, width in widths.items() if isinstance(width, int)}
         tabular = self._is_table() and len(known) == len(self.signature.inputs)
-        if self.reach == "usual" or not self.domains.labels or not tabular:
+        if self.reach == "usual" or not self.ranges.labels or not tabular:
             return None
         dtypes = {spec.name: spec.dtype for spec in self.signature.inputs}
 
@@ -107,7 +107,7 @@ class Further:
             arrays = {name: typed(values, dtypes[name]) for name, values in columns.items()}
             return Case("rows that meet rare labels", sizes_in(self.signature, arrays), arrays)
 
-        return LabelSearch(self.domains.labels, make, known, self.domains.scores)
+        return LabelSearch(self.ranges.labels, make, known, self.ranges.scores)
 
     def drawn(
         self, label: str, sizes: Mapping[str, int], seed: int, distribution: str, *, extreme: bool = False
@@ -116,7 +116,7 @@ class Further:
         rng = np.random.default_rng(seed)
         arrays = {}
         for spec in self.signature.inputs:
-            drawn = draw(spec, shape_at(spec, sizes), self.domains.get(spec.name, Domain()), distribution, rng)
+            drawn = draw(spec, shape_at(spec, sizes), self.ranges.get(spec.name, ValueRange()), distribution, rng)
             arrays[spec.name] = np.asarray(drawn)  # what is drawn for a scalar is no array
         return Case(label, dict(sizes), arrays, extreme=extreme)
 
@@ -130,7 +130,7 @@ class Further:
     def _usual(self, spec: TensorSpec, sizes: Mapping[str, int], rng: np.random.Generator) -> NDArray[Any]:
         if self.base is not None:
             return stretch(self.base[spec.name], spec, sizes)
-        return np.asarray(draw(spec, shape_at(spec, sizes), self.domains.get(spec.name, Domain()), "normal", rng))
+        return np.asarray(draw(spec, shape_at(spec, sizes), self.ranges.get(spec.name, ValueRange()), "normal", rng))
 
     # --- values -----------------------------------------------------------------------------------
 
@@ -178,7 +178,7 @@ class Further:
         plain = [name if name != _NAMED else "normal" for name in names]
         made = rows_of(plain, rows, rng)
         named = [place for place, name in enumerate(names) if name == _NAMED]
-        values = self.domains.get(spec.name, Domain()).named
+        values = self.ranges.get(spec.name, ValueRange()).named
         if named and values:
             made[named] = rows_at_named(values, made[named], spec.dtype, rng)
         return typed(made[0] if whole else made, spec.dtype)
@@ -196,7 +196,9 @@ class Further:
     def _has_tokens(self) -> bool:
         """Whether some input is looked up in a table: a row of few numbers then stands for much work."""
         return any(
-            "int" in spec.dtype and self.domains.get(spec.name, Domain()).high is not None and len(spec.shape or ()) > 1
+            "int" in spec.dtype
+            and self.ranges.get(spec.name, ValueRange()).high is not None
+            and len(spec.shape or ()) > 1
             for spec in self.signature.inputs
         )
 
@@ -210,7 +212,7 @@ class Further:
         """Return the number of columns of a table, or None for what is none: images, texts, rows of token ids."""
         shape = spec.shape or ()
         width = shape[1] if len(shape) == 2 else 1
-        tokens = "int" in spec.dtype and self.domains.get(spec.name, Domain()).high is not None
+        tokens = "int" in spec.dtype and self.ranges.get(spec.name, ValueRange()).high is not None
         return width if isinstance(width, int) and len(shape) <= 2 and not tokens else None
 
     def _ample(self) -> dict[str, int]:
@@ -230,7 +232,7 @@ class Further:
                 alone = tuple(self.sized({symbol: size}) for symbol, size in sizes.items()) if len(sizes) > 1 else ()
                 yield replace(self.sized(sizes), parts=alone)
         for symbol in inner:
-            for length in self.domains.lengths:
+            for length in self.ranges.lengths:
                 sizes = {**({self.batch: 1} if self.batch else {}), symbol: length}
                 if self.sizes[symbol] < length <= _LONGEST and self._fits(sizes):
                     yield self.sized(sizes)
@@ -246,11 +248,11 @@ class Further:
 
     def _leaves(self) -> Iterator[Case | Note]:
         """Yield rows that reach every leaf of every tree, as far as the budget of rows goes."""
-        boxes = {name: domain.leaves for name, domain in self.domains.items() if domain.leaves}
+        boxes = {name: value_range.leaves for name, value_range in self.ranges.items() if value_range.leaves}
         if not boxes or self.batch is None:
             return
         rows = min(max(map(len, boxes.values())), MOST)
-        total = max(domain.leaf_count for domain in self.domains.values())
+        total = max(value_range.leaf_count for value_range in self.ranges.values())
         if rows < total:
             yield Note(f"{rows:,} of the {total:,} leaves of the trees were visited on purpose")
         case = self.drawn("every leaf of the trees", self._tree_sizes(rows), 9, "normal")
@@ -262,11 +264,11 @@ class Further:
 
     def _branches(self) -> Iterator[Case | Note]:
         """Yield a case for each branch of an If node that usual inputs do not take."""
-        if not self.domains.conditions:
+        if not self.ranges.conditions:
             return
         rng = np.random.default_rng(29)
         usual = {spec.name: self._usual(spec, self.sizes, rng) for spec in self.signature.inputs}
-        unmet = {(c, way) for c in self.domains.conditions for way in (True, False) if c.evaluate(usual) is not way}
+        unmet = {(c, way) for c in self.ranges.conditions for way in (True, False) if c.evaluate(usual) is not way}
         shapes = {spec.name: usual[spec.name].shape for spec in self._floats()}
         for values in zip(*(tried(shape, rng) for shape in shapes.values()), strict=True):
             arrays = dict(usual)
@@ -286,22 +288,22 @@ class Further:
         for seed, distribution in enumerate(("signed", "wide"), start=11):
             yield self.drawn(f"{distribution} integers", sizes, seed, distribution)
         for distribution, needed in (
-            ("ends of tables", lambda domain: domain.high is not None),
-            ("integers of the graph", lambda domain: bool(domain.named)),
-            ("negative indices", lambda domain: domain.indexed),
-            ("integers beyond float32", lambda domain: domain.high is None and not domain.integers),
+            ("ends of tables", lambda value_range: value_range.high is not None),
+            ("integers of the graph", lambda value_range: bool(value_range.named)),
+            ("negative indices", lambda value_range: value_range.indexed),
+            ("integers beyond float32", lambda value_range: value_range.high is None and not value_range.integers),
         ):
             names = [
                 spec.name
                 for spec in self.signature.inputs
-                if "int" in spec.dtype and spec.shape and needed(self.domains.get(spec.name, Domain()))
+                if "int" in spec.dtype and spec.shape and needed(self.ranges.get(spec.name, ValueRange()))
             ]
             if names:
                 yield self.drawn(distribution, sizes, 13, distribution)
 
     def _vocabulary(self) -> Iterator[Case]:
         """Yield a case in which every word of every vocabulary stands once, where it is not too long."""
-        words = {spec.name: self.domains.get(spec.name, Domain()).strings for spec in self.signature.inputs}
+        words = {spec.name: self.ranges.get(spec.name, ValueRange()).strings for spec in self.signature.inputs}
         longest = max(len(dict.fromkeys(found)) for found in words.values())
         if self.batch and 1 < longest <= _LONGEST:
             case = self.drawn("every word of the vocabulary", {**self.sizes, self.batch: longest}, 23, "normal")

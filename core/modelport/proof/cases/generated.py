@@ -16,7 +16,7 @@ from modelport.errors import InvalidSignature
 from modelport.proof.cases.case import Arrays, Case, Note, Plan, Reach, Search, Sizes, Slot
 from modelport.proof.cases.drawing import sizes_in, stretch
 from modelport.proof.cases.further import Further
-from modelport.proof.value_ranges import Domain
+from modelport.proof.value_ranges import ValueRange
 from modelport.signature import Signature
 
 __all__ = ["Arrays", "Case", "Note", "Plan", "Slot", "inputs_at", "plan", "require_known", "sizes_in"]
@@ -31,7 +31,7 @@ _FALLBACK_SIZES = (64, 224, 16, 8, 128, 4, 2, 1)
 
 def plan(
     signature: Signature,
-    domains: Mapping[str, Domain],
+    ranges: Mapping[str, ValueRange],
     *,
     user: Arrays | None = None,
     plugin: Callable[[int], Arrays | None] | None = None,
@@ -41,7 +41,7 @@ def plan(
 
     Args:
         signature: the inputs; every dtype and rank known.
-        domains: what the graph admits, by input (missing ones are free).
+        ranges: what the graph admits, by input (missing ones are free).
         user: the user's samples, fitted to the signature; where given, they are the minimum, and what would be generated without
             them is run beside.
         plugin: returns the plugin's samples for a seed, or None; where it has some, the minimum is made of them.
@@ -53,7 +53,7 @@ def plan(
     require_known(signature)
     drawn = list(_plugin_cases(signature, plugin, 0))
     label = "samples of the plugin" if drawn else "normal"
-    maker = _Maker(signature, domains, drawn[0].inputs if drawn else None, reach)
+    maker = _Maker(signature, ranges, drawn[0].inputs if drawn else None, reach)
 
     def again() -> Iterator[Case]:
         yield from drawn[1:]
@@ -64,7 +64,7 @@ def plan(
         return Plan(
             lambda: maker.slots(label), lambda sizes: itertools.chain(again(), maker.further(sizes)), maker.search
         )
-    mine = _Maker(signature, domains, user, reach)
+    mine = _Maker(signature, ranges, user, reach)
     if reach == "usual":  # a loss is measured on the user's own data
         return Plan(mine.user_slots, lambda sizes: ())
     return Plan(
@@ -113,12 +113,12 @@ class _Maker:
     """Makes the cases of one signature.
 
     Attributes:
-        signature, domains, reach: as for `plan`.
+        signature, ranges, reach: as for `plan`.
         base: usual inputs, whose rows are repeated or cut to other sizes; None to draw them.
     """
 
     signature: Signature
-    domains: Mapping[str, Domain]
+    ranges: Mapping[str, ValueRange]
     base: Arrays | None
     reach: Reach = "everything"
 
@@ -165,7 +165,7 @@ class _Maker:
         return self._further(self.sizes).search
 
     def _further(self, sizes: Sizes) -> Further:
-        return Further(self.signature, self.domains, sizes, self.base, reach=self.reach)
+        return Further(self.signature, self.ranges, sizes, self.base, reach=self.reach)
 
     def _at_example(self, label: str, sizes: dict[str, int]) -> Iterator[Case]:
         """Yield the case at the example's sizes; those that nobody has named are set anew in `sizes` until one is admitted."""
@@ -220,15 +220,15 @@ def _other_sizes(example: int) -> Iterator[int]:
 
 
 def inputs_at(
-    signature: Signature, domains: Mapping[str, Domain], sizes: Mapping[str, int], base: Arrays | None = None
+    signature: Signature, ranges: Mapping[str, ValueRange], sizes: Mapping[str, int], base: Arrays | None = None
 ) -> Arrays:
     """Return one set of inputs with symbolic dimensions of the given sizes, the others at the example's.
 
     Args:
         signature: the inputs; every dtype and rank known.
-        domains: what the graph admits, by input.
+        ranges: what the graph admits, by input.
         sizes: by symbolic dimension.
         base: samples to repeat or cut to these sizes; drawn at random when None.
     """
-    maker = _Maker(signature, domains, base)
+    maker = _Maker(signature, ranges, base)
     return maker.sized("", {**maker.sizes, **sizes}).inputs

@@ -43,7 +43,7 @@ def run(job: Job) -> None:
     ]
     wanted = {name: tuple(shape) for name, shape in job.shapes.items()}
     sizes = shapes.bind(model.signature, wanted, model.title)
-    call = one.open()(inputs_at(model.signature, model.domains, sizes, model.samples(0)))
+    call = one.open()(inputs_at(model.signature, model.ranges, sizes, model.samples(0)))
     for _ in range(_CALLS):
         call()
 

@@ -198,7 +198,7 @@ def _draw(work: _Bench, user: Arrays | None) -> list[Arrays]:
     """
     first = work.models[0]
     base = first.samples(0) if user is None else user
-    drawn = [inputs_at(first.signature, first.domains, sizes, base) for sizes in work.sizes]
+    drawn = [inputs_at(first.signature, first.ranges, sizes, base) for sizes in work.sizes]
     work.seconds_to_open = [0.0] * len(drawn)
     for one in work.found:
         work.say(f"trying {one.record.name}", 0.0)

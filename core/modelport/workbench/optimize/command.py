@@ -138,7 +138,7 @@ def _observe(job: _Job, opened: OpenModel, user: sample_files.Samples | None, se
     with job.stage("reference"):
         reference = session.open_session(job.source)
         fitted = sample_files.fit(user, opened.signature) if user else None
-        cases = generated.plan(opened.signature, opened.domains, user=fitted)
+        cases = generated.plan(opened.signature, opened.ranges, user=fitted)
         title = f"{opened.title}, {reference.engine}"
         seen = observe(title, reference.run, cases, seconds=seconds, stateless=opened.is_stateless)
     if not seen.answers:  # before anything is done in vain

@@ -55,7 +55,7 @@ def observe(job: Job, opened: OpenModel, seconds: float, *, judge_drop: bool) ->
     """Run the float model on every case."""
     user = job.user
     with job.stage("reference"):
-        plan = generated.plan(job.signature, opened.domains, user=user.arrays if user else None, reach="usual")
+        plan = generated.plan(job.signature, opened.ranges, user=user.arrays if user else None, reach="usual")
         seen = observe_engine(opened.title, opened.run, plan, seconds=seconds, stateless=opened.is_stateless)
     record = job.report
     record.reference = f"{opened.title}, {opened.model.session.engine}"

@@ -1,4 +1,4 @@
-"""The plan of a proof: its minimum, its further cases, and what is drawn for each dtype and domain."""
+"""The plan of a proof: its minimum, its further cases, and what is drawn for each dtype and value_range."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from modelport.errors import InvalidSignature
 from modelport.proof.cases.generated import Case, Note, Plan, Slot, plan, sizes_in
-from modelport.proof.value_ranges import Domain
+from modelport.proof.value_ranges import ValueRange
 from modelport.signature import Signature, TensorSpec, parse_inputs
 
 
@@ -20,8 +20,8 @@ def signature(*texts: str) -> Signature:
     return Signature(specs, (), examples)
 
 
-def made(*texts: str, domains: Mapping[str, Domain] | None = None, **options: Any) -> Plan:
-    return plan(signature(*texts), domains or {}, **options)
+def made(*texts: str, ranges: Mapping[str, ValueRange] | None = None, **options: Any) -> Plan:
+    return plan(signature(*texts), ranges or {}, **options)
 
 
 def minimum(plan_: Plan) -> list[Case]:
@@ -165,19 +165,19 @@ def test_what_is_costly_never_has_more_than_one_row_above_the_example(text: str)
 
 
 def test_texts_of_token_ids_never_have_more_than_one_row_above_the_example() -> None:
-    cases = further(made("x:int64[N,128]", domains={"x": Domain(0, 30_000)}))
+    cases = further(made("x:int64[N,128]", ranges={"x": ValueRange(0, 30_000)}))
     assert {case.inputs["x"].shape for case in cases} == {(size, 128) for size in (0, 2, 3, 4)}
 
 
 def test_integers_stay_within_the_range_that_the_graph_admits() -> None:
     drawn = np.concatenate(
-        [case.inputs["x"].reshape(-1) for case in everything(made("x:int64[N,50]", domains={"x": Domain(-2, 5)}))]
+        [case.inputs["x"].reshape(-1) for case in everything(made("x:int64[N,50]", ranges={"x": ValueRange(-2, 5)}))]
     )
     assert set(drawn.tolist()) == set(range(-2, 5))
 
 
 def test_a_range_wider_than_the_dtype_is_cut_to_it() -> None:
-    for case in everything(made("x:int8[N,50]", domains={"x": Domain(-1000, 1000)})):
+    for case in everything(made("x:int8[N,50]", ranges={"x": ValueRange(-1000, 1000)})):
         assert case.inputs["x"].dtype == np.int8
 
 
@@ -186,20 +186,20 @@ def test_unbounded_integers_reach_beyond_int32() -> None:
 
 
 def test_integers_come_from_their_categories() -> None:
-    domains = {"x": Domain(integers=[3, 50, 700])}
-    cases = [case for case in everything(made("x:int64[N,20]", domains=domains)) if "wide" not in case.label]
+    ranges = {"x": ValueRange(integers=[3, 50, 700])}
+    cases = [case for case in everything(made("x:int64[N,20]", ranges=ranges)) if "wide" not in case.label]
     assert set(np.concatenate([case.inputs["x"].reshape(-1) for case in cases]).tolist()) == {3, 50, 700}
 
 
 def test_strings_come_from_the_vocabulary_and_once_from_outside() -> None:
-    cases = everything(made("x:string[N,9]", domains={"x": Domain(strings=["red", "blue"])}))
+    cases = everything(made("x:string[N,9]", ranges={"x": ValueRange(strings=["red", "blue"])}))
     seen = [set(case.inputs["x"].reshape(-1).tolist()) for case in cases]
     assert {"red", "blue"} in seen
     assert any(words - {"red", "blue"} for words in seen)
 
 
 def test_texts_are_made_of_several_words() -> None:
-    cases = everything(made("x:string[N=20]", domains={"x": Domain(strings=["red", "blue"], text=True)}))
+    cases = everything(made("x:string[N=20]", ranges={"x": ValueRange(strings=["red", "blue"], text=True)}))
     assert any(" " in text for text in cases[0].inputs["x"])
 
 
@@ -208,15 +208,15 @@ def test_values_fall_between_a_threshold_and_its_rounding_to_float32(delta: floa
     """Where the true threshold lies `delta` of a float32 spacing beside the one in the graph."""
     rounded = np.float32(0.7)
     true = float(rounded) + delta * float(np.spacing(rounded))
-    domains = {"x": Domain(thresholds={1: np.asarray([rounded], np.float64)})}
-    x = next(iter(further(made("x:float64[N,2]", domains=domains)))).inputs["x"][:, 1]
+    ranges = {"x": ValueRange(thresholds={1: np.asarray([rounded], np.float64)})}
+    x = next(iter(further(made("x:float64[N,2]", ranges=ranges)))).inputs["x"][:, 1]
     assert ((x <= true) != (x <= float(rounded))).any()
     assert ((x <= true) != (x.astype(np.float32) <= rounded)).any()
 
 
 def test_features_without_thresholds_are_drawn_freely() -> None:
-    domains = {"x": Domain(thresholds={1: np.asarray([0.5])})}
-    x = next(iter(further(made("x:float32[N,2]", domains=domains)))).inputs["x"]
+    ranges = {"x": ValueRange(thresholds={1: np.asarray([0.5])})}
+    x = next(iter(further(made("x:float32[N,2]", ranges=ranges)))).inputs["x"]
     assert x[:, 0].std() > 0.5
 
 

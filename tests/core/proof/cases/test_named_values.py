@@ -9,12 +9,12 @@ import pytest
 from fakes import graph
 
 from modelport.proof.cases.named_values import NamedValues
-from modelport.proof.value_ranges import domains_of_model
+from modelport.proof.value_ranges import ranges_of_model
 
 
 def named(body: str, **weights: Any) -> NamedValues:
     model = graph(f"(float[N,3] x) => (float[N,3] y) {{ {body} }}", **weights)
-    return domains_of_model(model)["x"].named
+    return ranges_of_model(model)["x"].named
 
 
 @pytest.mark.parametrize(

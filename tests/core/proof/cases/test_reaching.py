@@ -13,7 +13,7 @@ from modelport.proof.cases.case import Case, Slot
 from modelport.proof.cases.generated import plan
 from modelport.proof.cases.graph_index import GraphIndex
 from modelport.proof.cases.labels import labels_of
-from modelport.proof.value_ranges import domains_of_model
+from modelport.proof.value_ranges import ranges_of_model
 from modelport.signature import Signature, parse_inputs
 
 CORNER = np.asarray([[1, 0, 0, -30], [0, 1, 0, -30], [0, 0, 0, 1]], np.float32).T.copy()
@@ -60,7 +60,7 @@ def test_both_branches_of_a_condition_are_taken(convert: Convert) -> None:
 
 def cases(model: onnx.ModelProto, *texts: str) -> Any:
     specs, examples = parse_inputs(texts)
-    planned = plan(Signature(specs, (), examples), domains_of_model(model))
+    planned = plan(Signature(specs, (), examples), ranges_of_model(model))
     least = [next(iter(slot.alternatives)) for slot in planned.minimum() if isinstance(slot, Slot)]
     return [*least, *(case for case in planned.further({}) if isinstance(case, Case))]
 
