@@ -118,9 +118,6 @@ class _Region:
     rules: dict[ir.Node, Rule] = field(default_factory=dict)
     values: dict[int, ir.Value] = field(default_factory=dict)
 
-    def has(self, value: ir.Value | None) -> bool:
-        return id(value) in self.values
-
     def made_here(self, value: ir.Value) -> bool:
         return value.producer() in self.rules
 
