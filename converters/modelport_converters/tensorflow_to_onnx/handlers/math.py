@@ -57,7 +57,7 @@ def sign_bit(op: Operation, x: Value) -> Value:
 
 @handler("CheckNumericsV2", "PreventGradient", "Snapshot", "DeepCopy", "CheckPinned")
 def identity(_: Operation, x: Value) -> Value:
-    """What only concerns training or debugging."""
+    """The input itself: these operators concern training or debugging alone."""
     return x
 
 

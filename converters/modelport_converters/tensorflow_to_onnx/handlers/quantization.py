@@ -9,7 +9,7 @@ from modelport_converters.tensorflow_to_onnx.handler import Operation, handler
 
 @handler("FakeQuantWithMinMaxArgs", "FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel")
 def fake_quant(op: Operation, x: Value, *limits: Value) -> Value:
-    """Numbers on a grid of 2^bits steps, whose range is moved so that 0 is on it (tf.quantization.fake_quant_...)."""
+    """Quantize to 2^bits levels and dequantize, the range nudged so that 0 is a level (tf.quantization.fake_quant_...)."""
     least, most = int(bool(op.attr("narrow_range", 0))), (1 << int(op.attr("num_bits", 8))) - 1
     low, high = limits or tuple(op.graph.constant(op.attr(*bound), x.dtype) for bound in (("min", -6.0), ("max", 6.0)))
     scale = (high - low) / (most - least)
