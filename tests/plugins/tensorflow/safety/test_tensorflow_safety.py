@@ -152,7 +152,7 @@ def test_a_table_from_an_asset_of_tensorflow_1_loads_without_trust(plugin, tmp_p
 def test_what_has_an_onnx_form_is_pure_but_for_queues_pipelines_and_files():
     from tf2onnx.handler import tf_op
 
-    import modelport_converters.tensorflow_to_onnx.handlers  # noqa: F401  # registers what the project adds
+    import modelport_converters.tensorflow_to_onnx.export  # noqa: F401  # registers what the project adds
 
     mapped = {name for versions in tf_op.get_opsets().values() for row in versions for name in row}
     waiting = {"CheckPinned", "FIFOQueueV2", "IteratorGetNext", "IteratorV2"}
