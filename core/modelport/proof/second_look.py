@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -149,28 +149,53 @@ class SecondLook:
         allowance: Allowance,
         spread: Spread | None,
     ) -> Allowance:
-        """Return what rounding allows: the reference's own error and, for a graph that is right in float64, the runtime's."""
-        noise = None if double is None else _distance(value, double)
-        if noise is not None:
-            self._note(f"rounding error of {self.reference} in {name}: up to {float(np.max(noise, initial=0.0)):.2g}")
-        for error in (self._own_error(case, name, other), self._amplified(case, name, value, spread)):
-            if error is not None:
-                noise = error if noise is None else np.maximum(noise, error)
-        exact = np.asarray(_attempt(self.recourse.exact, case.inputs).get(name))
-        if exact.shape == value.shape and exact.dtype.kind == "f":
-            with np.errstate(over="ignore"):
-                rounded = exact.astype(value.dtype)
-            if compare(name, value, rounded, self.tolerance, replace(allowance, noise=noise)).passed:
-                self._note(f"{name} is right in float64; {self.candidate} may round it otherwise")
-                unit = epsilon(dtype_of(value)) / NOISE
-                slack = np.maximum(ROUNDINGS * unit * scale_of(value), _UNITS * unit)
-                if value.dtype != np.float64:  # a weight of float32 behind an output of float64 may itself be the fault
-                    slack = np.maximum(slack, self._cancelled(case, name, exact))
-                noise = slack if noise is None else np.maximum(noise, slack)
+        """Return what rounding allows, as far as it has to be measured for the two to agree."""
+        noise = np.zeros(value.shape)
+        for noise in self._rounding_errors(case, name, value, other, double, allowance, spread):
+            if compare(name, value, other, self.tolerance, replace(allowance, noise=noise)).passed:
+                break
         return replace(allowance, noise=noise)
 
+    def _rounding_errors(
+        self,
+        case: Case,
+        name: str,
+        value: NDArray[Any],
+        other: NDArray[Any],
+        double: NDArray[Any] | None,
+        allowance: Allowance,
+        spread: Spread | None,
+    ) -> Iterator[NDArray[Any]]:
+        """Yield the largest rounding error known so far, what costs most to measure last.
+
+        First the reference's own error, then the candidate's where it is no conversion, then how far extreme inputs amplify
+        their last digit; for a graph that is right in float64, what the runtime may round otherwise, then what no float32
+        can tell.
+        """
+        noise = np.zeros(value.shape)
+        if double is not None:
+            noise = _distance(value, double)
+            self._note(f"rounding error of {self.reference} in {name}: up to {float(np.max(noise, initial=0.0)):.2g}")
+            yield noise
+        for error in (self._own_error(case, name, other), self._amplified(case, name, value, spread)):
+            if error is not None:
+                noise = np.maximum(noise, error)
+                yield noise
+        exact = np.asarray(_attempt(self.recourse.exact, case.inputs).get(name))
+        if exact.shape != value.shape or exact.dtype.kind != "f":
+            return
+        with np.errstate(over="ignore"):
+            rounded = exact.astype(value.dtype)
+        if compare(name, value, rounded, self.tolerance, replace(allowance, noise=noise)).passed:
+            self._note(f"{name} is right in float64; {self.candidate} may round it otherwise")
+            unit = epsilon(dtype_of(value)) / NOISE
+            noise = np.maximum(noise, np.maximum(ROUNDINGS * unit * scale_of(value), _UNITS * unit))
+            yield noise
+            if value.dtype != np.float64:  # a weight of float32 behind an output of float64 may itself be the fault
+                yield np.maximum(noise, self._cancelled(case, name, exact))
+
     def _cancelled(self, case: Case, name: str, exact: NDArray[Any]) -> NDArray[Any]:
-        """Return how far an output of extreme inputs moves with the last digit of the weights, where the graph is right."""
+        """Return how far an output of extreme inputs moves in float64 with the last digit of the graph's weights."""
         error = np.zeros(exact.shape)
         if not case.extreme or self.recourse.nearby is None:
             return error
