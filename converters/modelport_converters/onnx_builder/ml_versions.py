@@ -1,4 +1,4 @@
-"""Which version of ai.onnx.ml a graph declares, and its tree ensembles in the operators of that version.
+"""The version of ai.onnx.ml that a graph declares, and the rewriting of its TreeEnsembles for older ones.
 
 Version 5 has TreeEnsemble, and refuses the two operators that came before it. We write TreeEnsemble; skl2onnx and the
 converters registered with it write the older ones. A graph with both is declared in version 3, and TreeEnsemble is rewritten.

@@ -1,4 +1,4 @@
-"""Trees that rows descend to a leaf, and what their leaves add up to: ai.onnx.ml's TreeEnsemble.
+"""Decision forests as ai.onnx.ml's TreeEnsemble: leaf indices, and sums over the leaves.
 
 The operator is asked for the number of the leaf that a row reaches in each tree, which float32 holds exactly; values of any
 number of columns are then looked up and added in float64, tree after tree. That is scikit-learn's own sum to the last bit, so

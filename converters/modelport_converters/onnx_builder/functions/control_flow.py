@@ -15,7 +15,7 @@ def loop(
     state: Sequence[Value],
     body: Callable[..., tuple[Value | None, Sequence[Value]]],
 ) -> list[Value]:
-    """Repeat `body(iteration, *state)`, which returns whether to go on (None: always) and the next state.
+    """A Loop over `body(iteration, *state)`, which returns whether to go on (None: always) and the next state.
 
     Arguments:
         count: the greatest number of rounds.

@@ -1,4 +1,4 @@
-"""Arithmetic, comparisons and choices, element by element."""
+"""Elementwise functions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def floating(x: Value) -> Value:
 
 
 def exp(x: Value) -> Value:
-    """Raise e to the power of each element."""
+    """The exponential."""
     return x.graph.op("Exp", floating(x))
 
 
@@ -59,7 +59,7 @@ def fmod(x: Value, y: Operand) -> Value:
 
 
 def quotient(x: Value, y: Operand) -> Value:
-    """X / y of integers, rounded towards zero: x // y in a single node where neither is negative."""
+    """Integer division rounded towards zero: x // y in a single node where neither is negative."""
     graph = innermost(x, y)
     return graph.op("Div", *graph.promoted(x, y))
 
@@ -70,17 +70,17 @@ def sign(x: Value) -> Value:
 
 
 def floor(x: Value) -> Value:
-    """The greatest whole number not above."""
+    """Round down to integers."""
     return x.graph.op("Floor", x)
 
 
 def ceil(x: Value) -> Value:
-    """The smallest whole number not below."""
+    """Round up to integers."""
     return x.graph.op("Ceil", x)
 
 
 def rint(x: Value) -> Value:
-    """The nearest whole number, the even one of two."""
+    """Round to the nearest integers, halves to even."""
     return x.graph.op("Round", x)
 
 
@@ -115,19 +115,19 @@ def isnan(x: Value) -> Value:
 
 
 def equal(x: Value, y: Operand) -> Value:
-    """Whether two values are the same, element by element; texts too."""
+    """Elementwise equality, of strings too."""
     graph = innermost(x, y)
     left, right = (x, y) if x.dtype.kind == "O" else graph.promoted(x, y)
     return graph.op("Equal", left, right, dtype="bool")
 
 
 def not_equal(x: Value, y: Operand) -> Value:
-    """Whether two values differ, element by element."""
+    """Elementwise inequality, of strings too."""
     return ~equal(x, y)
 
 
 def where(condition: Value, x: Operand, y: Operand) -> Value:
-    """Take x where the condition holds, y elsewhere; in every dtype, also those that ONNX Runtime has no kernel for."""
+    """Elementwise choice of x where the condition holds, else y; also in dtypes that ONNX Runtime has no kernel for."""
     graph = innermost(condition, x, y)
     if any(isinstance(one, Value) and one.dtype.kind == "O" for one in (x, y)):
         return graph.op("Where", condition, x, y, dtype=object)
@@ -141,19 +141,19 @@ def where(condition: Value, x: Operand, y: Operand) -> Value:
 
 
 def maximum(x: Value, y: Operand) -> Value:
-    """The larger of two, element by element."""
+    """Elementwise maximum."""
     graph = innermost(x, y)
     return graph.op("Max", *graph.promoted(x, y))
 
 
 def minimum(x: Value, y: Operand) -> Value:
-    """The smaller of two, element by element."""
+    """Elementwise minimum."""
     graph = innermost(x, y)
     return graph.op("Min", *graph.promoted(x, y))
 
 
 def clip(x: Value, low: Operand | None, high: Operand | None) -> Value:
-    """Keep x between two bounds, which may be arrays."""
+    """Limit x to two bounds, which may be arrays or values."""
     result = x if low is None else maximum(x, low)
     return result if high is None else minimum(result, high)
 

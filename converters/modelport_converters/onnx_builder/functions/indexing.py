@@ -1,4 +1,4 @@
-"""Elements by their positions, positions by their elements, and sorting."""
+"""Indexing, sorting and searching."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from modelport_converters.onnx_builder.graph import Operand, Value, innermost
 
 
 def take_along_axis(x: Value, indices: Value, axis: int) -> Value:
-    """The elements at the given positions of each row (or column)."""
+    """Gather along an axis by indices of the same rank (GatherElements)."""
     return innermost(x, indices).op("GatherElements", x, indices, axis=axis)
 
 
@@ -36,18 +36,18 @@ def compress(condition: Value, x: Value, axis: int = 0) -> Value:
 
 
 def one_hot(indices: Value, depth: int, dtype: DTypeLike = "float64") -> Value:
-    """A last axis more, with 1 at each index and 0 elsewhere."""
+    """One-hot encoding along a new last axis."""
     return equal(expand_dims(indices, -1), np.arange(depth)).cast(dtype)
 
 
 def searchsorted(edges: Operand, x: Value, side: str = "left") -> Value:
-    """How many of the sorted edges lie before each element: numpy.searchsorted."""
+    """Insertion points into sorted edges, by comparison with all of them (numpy.searchsorted)."""
     spread = expand_dims(x, -1)
     return reduction.sum(spread > edges if side == "left" else spread >= edges, -1)
 
 
 def bisect(edges: ArrayLike, x: Value) -> Value:
-    """How many of the sorted edges are not above each element: numpy.searchsorted(side="right"), for many edges.
+    """Insertion points into many sorted edges, by binary search: numpy.searchsorted(side="right").
 
     A step for each bit of the count, from the highest: the count grows by that bit as long as its last edge is not above.
     """
@@ -61,7 +61,7 @@ def bisect(edges: ArrayLike, x: Value) -> Value:
 
 
 def matches(x: Value, text: str) -> Value:
-    """Whether each text is this one; in every opset, whereas Equal takes texts from 19 on."""
+    """Whether each string is this one; in every opset, whereas Equal takes strings from 19 on."""
     attributes = {"keys_strings": [text], "values_int64s": [1], "default_int64": 0}
     (found,) = x.graph.ops("LabelEncoder", x, dtypes=["int64"], domain="ai.onnx.ml", **attributes)
     return found.cast("bool")

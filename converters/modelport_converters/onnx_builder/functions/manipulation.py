@@ -1,4 +1,4 @@
-"""Shapes: reshaping, joining, and sizes that are known only when the model runs."""
+"""Array manipulation: reshaping, joining and splitting, with static or dynamic shapes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Shape = Value | Sequence[int | Value]
 
 
 def concatenate(values: Sequence[Value], axis: int = -1) -> Value:
-    """Values behind one another along an axis, in their common dtype."""
+    """Concatenate along an axis, in the common dtype."""
     if len(values) == 1:
         return values[0]
     graph = innermost(*values)
@@ -23,17 +23,17 @@ def concatenate(values: Sequence[Value], axis: int = -1) -> Value:
 
 
 def split(x: Value, sizes: Sequence[int], axis: int = -1) -> list[Value]:
-    """Cut x into parts of the given sizes along an axis."""
+    """Split x into parts of the given sizes along an axis."""
     return x.graph.ops("Split", x, np.array(sizes, np.int64), dtypes=[None] * len(sizes), axis=axis)
 
 
 def stack(values: Sequence[Value], axis: int) -> Value:
-    """Values beside one another along a new axis."""
+    """Join along a new axis."""
     return concatenate([expand_dims(one, axis) for one in values], axis)
 
 
 def expand_dims(x: Value, axis: int | Sequence[int]) -> Value:
-    """Give x axes of size 1, at these places of the result."""
+    """Insert axes of size 1, at these positions of the result."""
     return x.graph.op("Unsqueeze", x, _axes(axis))
 
 
@@ -42,12 +42,12 @@ def _axes(axis: int | Sequence[int]) -> NDArray[np.int64]:
 
 
 def squeeze(x: Value, axis: int | Sequence[int]) -> Value:
-    """Take from x axes of size 1."""
+    """Remove axes of size 1."""
     return x.graph.op("Squeeze", x, _axes(axis))
 
 
 def reshape(x: Value, shape: Shape) -> Value:
-    """Give x another shape; -1 stands for what is left, 0 for the size that x has there."""
+    """Reshape; -1 is inferred, 0 keeps the size that x has there."""
     sizes = _sizes(x.graph, shape)
     return innermost(x, sizes).op("Reshape", x, sizes)
 
@@ -62,7 +62,7 @@ def _sizes(graph: Graph, shape: Shape) -> Value:
 
 
 def flip(x: Value, axes: Sequence[int]) -> Value:
-    """Turn the order of elements along axes."""
+    """Reverse the order of elements along axes."""
     ends = ([bound] * len(axes) for bound in (-1, np.iinfo(np.int64).min))
     return x.graph.op("Slice", x, *ends, list(axes), [-1] * len(axes)) if axes else x
 
@@ -84,12 +84,12 @@ def as_columns(x: Value) -> Value:
 
 
 def ravel(x: Value) -> Value:
-    """All elements behind one another; a column [N, 1] as a vector [N]."""
+    """Flatten to a vector."""
     return reshape(x, [-1])
 
 
 def transpose(x: Value, axes: Sequence[int]) -> Value:
-    """Put the axes of x in another order."""
+    """Permute the axes."""
     return x.graph.op("Transpose", x, perm=list(axes))
 
 
@@ -117,7 +117,7 @@ def arange(start: Operand, stop: Operand | None = None, step: Operand = 1, dtype
 
 
 def broadcast_to(x: Operand, shape: Shape, *, graph: Graph | None = None) -> Value:
-    """Repeat x along axes of size 1, and new leading ones, up to a shape."""
+    """Broadcast x to a shape."""
     home = graph or innermost(x, *([shape] if isinstance(shape, Value) else shape))
     return home.op("Expand", x, _sizes(home, shape))
 

@@ -1,4 +1,4 @@
-"""Sums, extremes and other functions along an axis."""
+"""Reductions, and other functions along an axis."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def logsumexp(x: Value, axis: int, *, keepdims: bool = False) -> Value:
 
 
 def softmax(x: Value, axis: int = -1) -> Value:
-    """exp(x) / sum(exp(x)) along an axis."""
+    """Softmax along an axis."""
     return x.graph.op("Softmax", floating(x), axis=axis)
 
 
@@ -80,17 +80,17 @@ def log_softmax(x: Value, axis: int = -1) -> Value:
 
 
 def argmax(x: Value, axis: int = -1) -> Value:
-    """The position of the largest element, the first of several."""
+    """The index of the largest element, the first of several."""
     return x.graph.op("ArgMax", x.cast("int64") if x.dtype.kind == "b" else x, axis=axis, keepdims=0, dtype="int64")
 
 
 def argmin(x: Value, axis: int = -1) -> Value:
-    """The position of the smallest element, the first of several."""
+    """The index of the smallest element, the first of several."""
     return x.graph.op("ArgMin", x, axis=axis, keepdims=0, dtype="int64")
 
 
 def cumsum(x: Value, axis: int, *, exclusive: bool = False, reverse: bool = False) -> Value:
-    """The running sum along an axis: without the element itself (exclusive), or from the end (reverse)."""
+    """Cumulative sum along an axis: without the element itself (exclusive), or from the end (reverse)."""
     return x.graph.op("CumSum", x, np.int64(axis), exclusive=int(exclusive), reverse=int(reverse))
 
 
@@ -100,6 +100,6 @@ def squared_norms(x: Value) -> Value:
 
 
 def normalized(x: Value, axis: int = -1) -> Value:
-    """Divide x, which is nowhere negative, by its sums along an axis; rows of zeros stay."""
+    """Divide non-negative x by its sums along an axis; rows of zeros stay."""
     sums = sum(x, axis, keepdims=True)
     return x / where(equal(sums, 0.0), 1.0, sums)

@@ -65,7 +65,7 @@ def range_scaled(model: Any, x: Value) -> Value:
 
 @inverse_transform(preprocessing.MaxAbsScaler)
 def largest_scaled(model: Any, x: Value) -> Value:
-    """The value times the largest size."""
+    """The features times their maximum absolute values."""
     return (x * model.scale_).cast(x.dtype)
 
 

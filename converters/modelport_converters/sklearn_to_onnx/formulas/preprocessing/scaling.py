@@ -33,7 +33,7 @@ def standard(model: Any, x: Value) -> Value:
 
 @transform(preprocessing.MinMaxScaler)
 def range_scaled(model: Any, x: Value) -> Value:
-    """X * scale + minimum, each step rounded to the dtype of x as an operation in place is."""
+    """The features times scale, plus minimum; each step rounded to their dtype as an operation in place is."""
     x = fn.floating(x)
     scaled = ((x * model.scale_).cast(x.dtype) + model.min_).cast(x.dtype)
     return _clipped(scaled, *model.feature_range) if model.clip else scaled
@@ -41,7 +41,7 @@ def range_scaled(model: Any, x: Value) -> Value:
 
 @transform(preprocessing.MaxAbsScaler)
 def largest_scaled(model: Any, x: Value) -> Value:
-    """X / the largest size."""
+    """The features over their maximum absolute values."""
     x = fn.floating(x)
     scaled = (x / model.scale_).cast(x.dtype)
     return _clipped(scaled, -1.0, 1.0) if getattr(model, "clip", False) else scaled
@@ -61,7 +61,7 @@ def _clipped(x: Value, low: float, high: float) -> Value:
 
 @transform(preprocessing.Normalizer)
 def unit_norm(model: Any, x: Value) -> Value:
-    """Each row divided by its norm; a norm below 10 epsilons counts as 1 (sklearn.preprocessing._data)."""
+    """Rows divided by their norms; a norm below 10 epsilons counts as 1 (sklearn.preprocessing._data)."""
     x = fn.floating(x)
     if model.norm == "l2":
         norms = fn.sqrt(fn.squared_norms(x))
