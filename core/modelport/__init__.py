@@ -6,8 +6,6 @@ are imported before.
 
 from __future__ import annotations
 
-from modelport.version import __version__ as __version__
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
     from modelport.proof.verification import verify
     from modelport.signature import Signature, TensorSpec
     from modelport.spec import Detection, Framework, Option, Options, hookimpl
+    from modelport.version import __version__ as __version__
     from modelport.workbench.planning import plan
 
 
@@ -30,6 +29,7 @@ _HOMES = {
     "convert": "pipeline",
     "hookimpl": "spec",
     "plan": "workbench.planning",
+    "__version__": "version",
     "verify": "proof.verification",
 }
 

@@ -17,7 +17,7 @@ CONVERTS = """
 import json, sys
 from pathlib import Path
 import modelport
-from modelport_plugins.keras import archive
+from modelport_plugins.keras import low_memory_loading
 
 held = {}
 
@@ -25,7 +25,7 @@ def note(stage, seconds):
     lines = Path("/proc/self/status").read_text().splitlines()
     held[stage, seconds is None] = next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:")) // 1024
 
-archive.LARGE_BYTES = 0
+low_memory_loading.LARGE_BYTES = 0
 modelport.convert(sys.argv[1], output=sys.argv[2], verify=False, progress=note)
 print(json.dumps({"loaded": held["load", False], "released": held["open", True]}))
 """
