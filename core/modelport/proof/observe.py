@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from modelport.errors import ModelportError, PluginFailed
 from modelport.proof.cases.case import Arrays, Case, Note, Plan
 from modelport.proof.compare import compare
@@ -190,8 +192,11 @@ class _Journal:
     def ask(self, case: Case, *, listed: bool = True) -> bool:
         """Run a case; whether the engine admits it."""
         try:
-            self.answers.append(Answer(case, self.run(case.inputs)))
-            return True
+            values = self.run(case.inputs)
+            reason = self._misshapen(case, values)
+            if not reason:
+                self.answers.append(Answer(case, values))
+                return True
         except ModelportError as error:
             # it keeps state, is not installed, is unsafe or at fault: no matter of these inputs
             if error.exit_status in (5, 6, 7) or isinstance(error, PluginFailed):
@@ -202,6 +207,21 @@ class _Journal:
         self.refused += [f"{case.label}: {reason}"] if listed else []
         self.declined += [] if case.extreme else [case]
         return False
+
+    def _misshapen(self, case: Case, values: Values) -> str:
+        """Say how a batch without rows is answered in other shapes than rows are: kernels of TensorFlow forget strides then."""
+        if not case.empty or not self.answers:
+            return ""
+        first = self.answers[0]
+        if any(size and size != first.case.sizes.get(symbol) for symbol, size in case.sizes.items()):
+            return ""
+        for name in values.keys() & first.values.keys():
+            shape, usual = np.shape(values[name]), np.shape(first.values[name])
+            if len(shape) == len(usual) and any(
+                size and size != known for size, known in zip(shape, usual, strict=True)
+            ):
+                return f"its output {name} is of the shape {shape} without rows, and {usual} with {usual[0]}"
+        return ""
 
     def further(self, case: Case | Note) -> None:
         """Run a case beyond the minimum, its parts where the whole is refused."""

@@ -99,6 +99,20 @@ def test_a_refused_alternative_gives_way_to_the_next() -> None:
     assert not seen.missing
 
 
+@pytest.mark.parametrize(("columns", "admitted"), [(3, 2), (5, 1)])
+def test_a_batch_without_rows_is_left_out_where_the_reference_gives_it_other_shapes(
+    columns: int, admitted: int
+) -> None:
+    def strided(arrays: Any) -> Any:
+        rows = len(arrays["x"])
+        return {"y": np.zeros((rows, 3 if rows else columns))}
+
+    seen = observe("reference", strided, Plan.of([Slot([case(3)], "?")], [case(0, required=False)]), seconds=FOREVER)
+
+    assert len(seen.answers) == admitted
+    assert bool(seen.refused) == (admitted == 1)
+
+
 def test_a_minimum_that_was_not_reached_is_no_proof() -> None:
     def three(arrays: Any) -> Any:
         if len(arrays["x"]) != 3:
