@@ -14,7 +14,7 @@ from modelport.plugins import Plugin
 from modelport.proof.cases.case import Arrays
 from modelport.proof.tolerance import Tolerance
 from modelport.report import Report
-from modelport.signature import Signature, TensorSpec
+from modelport.signature import Signature
 from modelport.spec import HUB, Options
 from modelport.stages import Progress, Staged
 
@@ -90,11 +90,6 @@ class Loaded:
     def signature(self) -> Signature:
         """The source's, with the user's --input applied."""
         return self.source.signature
-
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        """The source's inputs."""
-        return self.signature.inputs
 
 
 @dataclass(frozen=True)

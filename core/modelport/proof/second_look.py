@@ -133,7 +133,8 @@ class SecondLook:
             found = np.asarray(double.get(name))
             wide = found if found.shape == value.shape and found.dtype != object else None
             if is_float(value):
-                known[name] = self._rounding(case, name, value, other, wide, allowances[name], spreads.get(name))
+                errors = self._rounding_errors(case, name, value, other, wide, allowances[name], spreads.get(name))
+                known[name] = self._rounding(name, value, other, allowances[name], errors)
             else:
                 known[name] = self._choices(case, name, value, other, wide, allowances[name])
         return known
@@ -141,17 +142,15 @@ class SecondLook:
     @np.errstate(over="ignore")
     def _rounding(
         self,
-        case: Case,
         name: str,
         value: NDArray[Any],
         other: NDArray[Any],
-        double: NDArray[Any] | None,
         allowance: Allowance,
-        spread: Spread | None,
+        errors: Iterator[NDArray[Any]],
     ) -> Allowance:
         """Return what rounding allows, as far as it has to be measured for the two to agree."""
         noise = np.zeros(value.shape)
-        for noise in self._rounding_errors(case, name, value, other, double, allowance, spread):
+        for noise in errors:
             if compare(name, value, other, self.tolerance, replace(allowance, noise=noise)).passed:
                 break
         return replace(allowance, noise=noise)
